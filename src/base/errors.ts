@@ -1,0 +1,68 @@
+/**
+ * Our own errors, in one catalogue. MySQL's errors are never here: they are relayed as they came.
+ * `docs/errors.md` lists the same entries (a test holds the two together).
+ */
+
+/** Bad usage or configuration: exit code 2. The message names every fault, one a line. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Something was found wrong, and said so already: exit code 1. */
+export class FoundWrong extends Error {
+  override readonly name = 'FoundWrong';
+}
+
+export interface ClientError {
+  /** Our stable name of the error. */
+  readonly code: string;
+  /** The MySQL error number a client sees. */
+  readonly errno: number;
+  readonly sqlState: string;
+  /** The text a client sees; `{name}` is filled in by `errorText`. */
+  readonly message: string;
+}
+
+/** What the proxy itself may say to a client. */
+export const CLIENT_ERRORS = {
+  tooManyConnections: {
+    code: 'TOO_MANY_CONNECTIONS',
+    errno: 1040,
+    sqlState: '08004',
+    message: 'Too many connections (understudy: shard {shard} has its maxConnections of {limit})',
+  },
+  oldUnreachable: {
+    code: 'OLD_UNREACHABLE',
+    errno: 2003,
+    sqlState: 'HY000',
+    message: "Can't connect to MySQL server on '{host}:{port}' ({reason}) (understudy: shard {shard})",
+  },
+  loginTimeout: {
+    code: 'LOGIN_TIMEOUT',
+    errno: 1159,
+    sqlState: '08S01',
+    message: 'Got timeout reading communication packets (understudy: no login within {limit} ms)',
+  },
+  badHandshake: {
+    code: 'BAD_HANDSHAKE',
+    errno: 1043,
+    sqlState: '08S01',
+    message: 'Bad handshake (understudy: {reason})',
+  },
+  draining: {
+    code: 'DRAINING',
+    errno: 1053,
+    sqlState: '08S01',
+    message: 'Server shutdown in progress (understudy: the proxy is draining)',
+  },
+} as const satisfies Record<string, ClientError>;
+
+/** Fills the `{name}` places of a catalogue message. */
+export function errorText(error: ClientError, values: Readonly<Record<string, string | number>>): string {
+  return error.message.replace(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place));
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

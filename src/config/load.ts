@@ -1,0 +1,148 @@
+/** Reads and validates the configuration file; every fault is reported at once, with its path. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import { UsageError } from '../base/errors.ts';
+import { configSchema, type ParsedConfig, type Secret } from './schema.ts';
+
+export interface Account {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** The whole configuration, validated, defaults filled in, secrets resolved. */
+export interface Config extends Omit<ParsedConfig, 'newUser' | 'oldUser' | '$schema' | 'etcd'> {
+  /** Absolute path of the file it was read from. */
+  readonly file: string;
+  readonly newUser: Account;
+  readonly oldUser: Account;
+  readonly etcd: EtcdSettings | undefined;
+}
+
+export interface EtcdSettings {
+  readonly hosts: readonly string[];
+  readonly prefix: string;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly ca: Buffer | undefined;
+  readonly certificate: Buffer | undefined;
+  readonly key: Buffer | undefined;
+  readonly rereadMs: number;
+  readonly leaseTtlSeconds: number;
+}
+
+export interface LoadOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** False for commands that never log in to a cluster: the accounts' secrets need not be at hand then. */
+  readonly accounts?: boolean;
+}
+
+/**
+ * Reads `path`. Throws UsageError listing every fault (unreadable file, bad JSON with line and column,
+ * each schema fault with its path, each secret that can't be found).
+ */
+export function loadConfig(path: string, options: LoadOptions = {}): Config {
+  return resolveConfig(parseConfig(readText(path), path), resolve(path), options);
+}
+
+/** Validates the text of a configuration file; `label` names it in errors. */
+export function parseConfig(text: string, label: string): ParsedConfig {
+  const result = configSchema.safeParse(parseJson(text, label));
+  if (!result.success) throw new UsageError(`${label}: ${describeIssues(result.error.issues).join(`\n${label}: `)}`);
+  return result.data;
+}
+
+/** JSON.parse with a fault that names line and column. */
+export function parseJson(text: string, label: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const at = /position (\d+)/.exec(message);
+    if (at === null) throw new UsageError(`${label}: is not valid JSON: ${message}`);
+    const before = text.slice(0, Number(at[1]));
+    const line = before.split('\n').length;
+    const column = before.length - before.lastIndexOf('\n');
+    throw new UsageError(`${label}:${line}:${column}: is not valid JSON: ${message}`);
+  }
+}
+
+/** One sentence a fault: `shards[0].port: …`. */
+export function describeIssues(issues: readonly z.core.$ZodIssue[]): string[] {
+  return issues.flatMap((issue) => {
+    const path = formatPath(issue.path);
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => `${formatPath([...issue.path, key])}: is not a known field`);
+    }
+    return [`${path}: ${issue.message}`];
+  });
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  let text = '';
+  for (const part of path) text += typeof part === 'number' ? `[${part}]` : `${text === '' ? '' : '.'}${String(part)}`;
+  return text === '' ? '(the file)' : text;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${file}: can't be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions): Config {
+  const faults: string[] = [];
+  const base = dirname(file);
+  const env = options.env ?? process.env;
+  const attempt = <T>(path: string, read: () => T, otherwise: T): T => {
+    try {
+      return read();
+    } catch (error) {
+      faults.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      return otherwise;
+    }
+  };
+  const secret = (path: string, value: Secret | undefined): string | undefined =>
+    value === undefined ? undefined : attempt(path, () => resolveSecret(value, base, env), '');
+  const account = (path: 'newUser' | 'oldUser'): Account => {
+    const password = options.accounts === false ? undefined : parsed[path].password;
+    return { user: parsed[path].user, password: secret(`${path}.password`, password) ?? '' };
+  };
+  const pem = (path: string, name: string | undefined): Buffer | undefined =>
+    name === undefined ? undefined : attempt(path, () => readFileSync(resolve(base, name)), Buffer.alloc(0));
+
+  const { $schema: _schema, ...rest } = parsed;
+  const etcd = parsed.etcd;
+  const config: Config = {
+    ...rest,
+    file,
+    journal: { directory: resolve(base, parsed.journal.directory) },
+    newUser: account('newUser'),
+    oldUser: account('oldUser'),
+    etcd: etcd && {
+      hosts: etcd.hosts,
+      prefix: etcd.prefix ?? `/understudy/${parsed.service}/`,
+      user: etcd.user,
+      password: secret('etcd.password', etcd.password),
+      ca: pem('etcd.ca', etcd.ca),
+      certificate: pem('etcd.certificate', etcd.certificate),
+      key: pem('etcd.key', etcd.key),
+      rereadMs: etcd.rereadMs,
+      leaseTtlSeconds: etcd.leaseTtlSeconds,
+    },
+  };
+  if (faults.length > 0) throw new UsageError(faults.map((fault) => `${file}: ${fault}`).join('\n'));
+  return config;
+}
+
+function resolveSecret(secret: Secret, base: string, env: NodeJS.ProcessEnv): string {
+  if (typeof secret === 'string') return secret;
+  if ('env' in secret) {
+    const value = env[secret.env];
+    if (value === undefined) throw new Error(`the environment variable ${secret.env} is not set`);
+    return value;
+  }
+  return readFileSync(resolve(base, secret.file), 'utf8').replace(/\r?\n$/, '');
+}

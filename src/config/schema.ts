@@ -1,0 +1,199 @@
+/**
+ * The configuration file's schema: the one place where fields, defaults and bounds stand.
+ * `schema/proxy.config.schema.json` is generated from here (`npm run schema`).
+ */
+import { z } from 'zod';
+
+const MEBIBYTE = 1024 * 1024;
+
+const port = z.number().int().min(1).max(65535);
+const hostName = z.string().min(1).describe('Host name or address');
+const milliseconds = (min: number, max: number) => z.number().int().min(min).max(max);
+
+/** A share in percent with at most two decimals, as `etcdctl put` may write it. */
+export const percentSchema = z
+  .number()
+  .min(0)
+  .max(100)
+  .refine((value) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-6, {
+    message: 'has more than two decimals',
+  });
+
+const secretSchema = z
+  .union([
+    z.string(),
+    z.strictObject({ env: z.string().min(1).describe('Environment variable that holds the secret') }),
+    z.strictObject({ file: z.string().min(1).describe('File that holds the secret; one trailing newline is cut') }),
+  ])
+  .describe('A secret: the text itself, {"env": NAME} or {"file": PATH}');
+
+const accountSchema = z.strictObject({
+  user: z.string().min(1),
+  password: secretSchema.optional().describe('Left out: the account has no password'),
+});
+
+const endpointSchema = z.strictObject({ host: hostName, port });
+
+const databaseName = z.string().min(1).max(64);
+
+const clusterSideSchema = endpointSchema.extend({
+  database: databaseName
+    .optional()
+    .describe('The shard’s database on this side. Left out on the old side: every database; on the new side: the old name'),
+  replica: endpointSchema.optional().describe('A replica that heavy reads (the sync) may use'),
+});
+
+const shardName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be 1-63 letters, digits, "_", "-" or ".", beginning with a letter or digit');
+
+const ratioFields = {
+  reads: percentSchema.default(0).describe('Share of reads mirrored, in percent'),
+  writes: percentSchema.default(0).describe('Share of keys whose writes are mirrored, in percent'),
+  deletes: percentSchema.default(0).describe('Share of keys whose deletes are mirrored, in percent'),
+};
+
+const ratioOverrideSchema = z.strictObject({
+  reads: percentSchema.optional(),
+  writes: percentSchema.optional(),
+  deletes: percentSchema.optional(),
+});
+
+/** The live part of the file: what `understudy ratio set` writes when there is no etcd. */
+export const mirrorSchema = z.strictObject({
+  ...ratioFields,
+  shards: z.record(shardName, ratioOverrideSchema).optional().describe('Ratios that differ for single shards'),
+});
+
+const shardSchema = z.strictObject({
+  name: shardName,
+  port: port.describe('The port this shard is served on'),
+  old: clusterSideSchema,
+  new: clusterSideSchema,
+});
+
+const tablesSchema = z
+  .union([
+    z.literal('*').describe('Every table of the shard’s database; the key is the first primary key column'),
+    z.record(z.string().min(1).max(64), z.strictObject({ key: z.string().min(1).max(64) })),
+  ])
+  .describe('The tables that move, each with its group column');
+
+const etcdSchema = z.strictObject({
+  hosts: z.array(z.url({ protocol: /^https?$/ })).min(1),
+  prefix: z
+    .string()
+    .regex(/^\/.*\/$/, 'must begin and end with "/"')
+    .optional()
+    .describe('Left out: /understudy/<service>/'),
+  user: z.string().min(1).optional(),
+  password: secretSchema.optional(),
+  ca: z.string().min(1).optional().describe('File with the authority that signed etcd’s certificate (PEM)'),
+  certificate: z.string().min(1).optional().describe('Client certificate file (PEM)'),
+  key: z.string().min(1).optional().describe('Client key file (PEM)'),
+  rereadMs: milliseconds(100, 60_000).default(3000).describe('How often the prefix is reread besides the watch'),
+  leaseTtlSeconds: z.number().int().min(2).max(600).default(10),
+});
+
+const queueSchema = z.strictObject({
+  statements: z.number().int().min(1).max(1_000_000).default(20_000).describe('Statements held for the shadow, a shard'),
+  bytes: z.number().int().min(1024).max(4096 * MEBIBYTE).default(64 * MEBIBYTE).describe('Their bytes, a shard'),
+  statementBytes: z
+    .number()
+    .int()
+    .min(256)
+    .max(64 * MEBIBYTE)
+    .default(4 * MEBIBYTE)
+    .describe('A larger statement is relayed but not mirrored'),
+  unitBytes: z.number().int().min(1024).max(1024 * MEBIBYTE).default(16 * MEBIBYTE).describe('A larger transaction is not mirrored'),
+});
+
+const lanesSchema = z.strictObject({
+  perShard: z.number().int().min(1).max(64).default(4).describe('Connections to the shadow, a shard'),
+  pipeline: z.number().int().min(1).max(64).default(8).describe('Units sent on a lane before the first answer'),
+  connectTimeoutMs: milliseconds(10, 60_000).default(3000),
+  timeoutMs: milliseconds(10, 600_000).default(5000).describe('A replay that takes longer is ended, on the server too'),
+  preparedStatements: z.number().int().min(1).max(16_382).default(256).describe('Prepared statements kept on a lane'),
+});
+
+const breakerSchema = z.strictObject({
+  failures: z.number().int().min(1).max(1000).default(3).describe('Failures in a row that open the breaker'),
+  backoffMinMs: milliseconds(10, 600_000).default(500),
+  backoffMaxMs: milliseconds(10, 600_000).default(15_000),
+  rampMs: milliseconds(0, 600_000).default(5000).describe('How long the share of units let in grows from 5 % to all after an outage'),
+});
+
+export const configSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    service: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be letters, digits, "_", "-" or "."'),
+    listen: z.strictObject({ host: hostName.default('127.0.0.1') }).prefault({}),
+    admin: z
+      .strictObject({ host: hostName.default('127.0.0.1'), port: port.default(9104) })
+      .prefault({})
+      .describe('Where /metrics, /healthz, /readyz and /api/ are served'),
+    workers: z.literal(1).default(1).describe('Worker processes; this version runs one'),
+    tables: tablesSchema,
+    shards: z.array(shardSchema).min(1).max(1024),
+    newUser: accountSchema.default({ user: 'understudy' }).describe('Our account on the new cluster'),
+    oldUser: accountSchema.default({ user: 'understudy' }).describe('Our account on the old cluster'),
+    mirror: mirrorSchema.prefault({}).describe('The ratios; live: a change of the file is applied without a restart'),
+    sampling: z
+      .strictObject({ reads: z.enum(['dice', 'key']).default('dice') })
+      .prefault({})
+      .describe('How the share of reads is picked'),
+    compare: percentSchema.default(0).describe('Share of mirrored reads whose rows are compared, in percent'),
+    etcd: etcdSchema.optional().describe('Left out: the ratios come, live, from this file'),
+    journal: z.strictObject({ directory: z.string().min(1).default('./var/journal') }).prefault({}),
+    maxConnections: z.number().int().min(1).max(100_000).default(5000).describe('Client connections, a shard'),
+    connectTimeoutMs: milliseconds(10, 600_000).default(5000).describe('For reaching the old cluster'),
+    loginTimeoutMs: milliseconds(10, 600_000).default(10_000).describe('From the accept to the end of the login'),
+    drainTimeoutMs: milliseconds(0, 3_600_000).default(30_000).describe('After SIGTERM, for sessions in a transaction'),
+    queue: queueSchema.prefault({}),
+    lanes: lanesSchema.prefault({}),
+    breaker: breakerSchema.prefault({}),
+    plans: z.number().int().min(16).max(1_000_000).default(10_000).describe('Digests whose plans are kept'),
+    logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    logLiterals: z.boolean().default(false).describe('Let statement literals into logs'),
+  })
+  .superRefine((config, context) => {
+    reportDuplicates(config.shards.map((shard) => shard.name), 'name', context);
+    reportDuplicates(config.shards.map((shard) => shard.port), 'port', context);
+    if (config.tables !== '*' && Object.keys(config.tables).length === 0) {
+      context.addIssue({ code: 'custom', path: ['tables'], message: 'names no table; write "*" for every table' });
+    }
+    for (const name of Object.keys(config.mirror.shards ?? {})) {
+      if (!config.shards.some((shard) => shard.name === name)) {
+        context.addIssue({ code: 'custom', path: ['mirror', 'shards', name], message: 'is no shard of this file' });
+      }
+    }
+    if (config.breaker.backoffMinMs > config.breaker.backoffMaxMs) {
+      context.addIssue({ code: 'custom', path: ['breaker', 'backoffMinMs'], message: 'is above backoffMaxMs' });
+    }
+    if ((config.etcd?.certificate === undefined) !== (config.etcd?.key === undefined)) {
+      context.addIssue({ code: 'custom', path: ['etcd', 'certificate'], message: 'certificate and key go together' });
+    }
+  });
+
+function reportDuplicates(
+  values: readonly (string | number)[],
+  field: string,
+  context: z.RefinementCtx,
+): void {
+  values.forEach((value, index) => {
+    const first = values.indexOf(value);
+    if (first !== index) {
+      context.addIssue({
+        code: 'custom',
+        path: ['shards', index, field],
+        message: `"${value}" is already taken by shards[${first}]`,
+      });
+    }
+  });
+}
+
+export type ParsedConfig = z.output<typeof configSchema>;
+export type Secret = z.output<typeof secretSchema>;
+export type MirrorSection = z.output<typeof mirrorSchema>;
+export type ShardConfig = ParsedConfig['shards'][number];
+export type EtcdConfig = NonNullable<ParsedConfig['etcd']>;

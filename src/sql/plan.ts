@@ -1,0 +1,112 @@
+/**
+ * What we know of a digest: made once, from the digest alone. Nothing in a plan depends on a shard's
+ * configuration or schema; `keys.ts` binds a plan to those.
+ */
+
+/** The statement kinds of the design. */
+export type Kind = 'read' | 'write' | 'delete' | 'other';
+
+/** What a statement does to the transaction it runs in. */
+export type TransactionStep =
+  | 'none'
+  | 'begin'
+  | 'commit'
+  | 'rollback'
+  | 'savepoint'
+  | 'rollback_to'
+  | 'release'
+  /** DDL and the other statements that commit before they run. */
+  | 'implicit_commit';
+
+/** Why a replay of the statement may not give what the primary has. `docs/hazards.md` lists them. */
+export type Hazard =
+  | 'clock' // NOW(), CURDATE(), UNIX_TIMESTAMP() without argument, …
+  | 'random' // RAND(), UUID(), UUID_SHORT(), RANDOM_BYTES()
+  | 'session_function' // CONNECTION_ID(), USER(), FOUND_ROWS(), ROW_COUNT(), VERSION(), DATABASE()
+  | 'last_insert_id'
+  | 'user_variable' // @name read
+  | 'system_variable' // @@name read
+  | 'limit_without_order' // in a write or delete
+  | 'from_select' // INSERT … SELECT, REPLACE … SELECT, UPDATE/DELETE with a subquery or several tables
+  | 'load_data'
+  | 'locks' // GET_LOCK, RELEASE_LOCK, SLEEP, BENCHMARK, MASTER_POS_WAIT, …
+  | 'locking_read' // FOR UPDATE, LOCK IN SHARE MODE, FOR SHARE
+  | 'into' // SELECT … INTO
+  | 'assignment' // @a := 1
+  | 'unknown_function' // a function that is no built-in one: it may write
+  | 'delayed' // INSERT DELAYED
+  | 'upsert' // ON DUPLICATE KEY UPDATE, REPLACE: rows touched may be others than the key's
+  | 'sequence' // NEXT VALUE FOR, NEXTVAL(), LASTVAL(), SETVAL()
+  | 'file'; // LOAD_FILE()
+
+export interface TableName {
+  /** As written, unquoted; null where the statement leaves it to the session. */
+  readonly database: string | null;
+  readonly name: string;
+  /** The name the statement calls it by (alias or name). */
+  readonly alias: string;
+  /** True where the statement changes its rows. */
+  readonly written: boolean;
+}
+
+/**
+ * `column = literal` or `column IN (literals)`, standing in the top-level AND of the WHERE clause (or ON
+ * clause of an inner join). `slots` are digest slots; IN's list is one slot that repeats.
+ */
+export interface Predicate {
+  /** Index in `Plan.tables`; -1 where an unqualified column could belong to several. */
+  readonly table: number;
+  readonly column: string;
+  readonly slots: readonly number[];
+  readonly list: boolean;
+}
+
+/** The rows of an INSERT or REPLACE … VALUES (or SET form, then one row). */
+export interface RowSource {
+  /** The column list as written, unquoted; null: all columns, in the table's order. */
+  readonly columns: readonly string[] | null;
+  /** One entry a row shape of the digest: for every column, the slot of its literal, or -1 for an expression. */
+  readonly shapes: readonly (readonly number[])[];
+}
+
+/** One assignment of a SET statement, or the effect of USE / SET NAMES / SET CHARACTER SET. */
+export interface SessionChange {
+  readonly what: 'variable' | 'user_variable' | 'names' | 'character_set' | 'use' | 'transaction' | 'role';
+  /** Lower case, unquoted: the variable's name, the character set, or USE's database (case kept). */
+  readonly name: string;
+  readonly scope: 'session' | 'global';
+  /** Where the new value stands; 'expression' when it is none of the others. */
+  readonly value: { readonly slot: number } | { readonly word: string } | 'expression' | null;
+  /** SET NAMES … COLLATE x. */
+  readonly collation: string | null;
+}
+
+export interface Plan {
+  /** The digest's text: literals as `?`, lists collapsed to one element followed by `...`. */
+  readonly digest: string;
+  /** 16 hex digits, the same on every process: the name of the digest in reports. */
+  readonly id: string;
+  readonly kind: Kind;
+  readonly transaction: TransactionStep;
+  /** SAVEPOINT, RELEASE and ROLLBACK TO: the name, lower case. */
+  readonly savepoint: string | null;
+  readonly tables: readonly TableName[];
+  readonly predicates: readonly Predicate[];
+  readonly rows: RowSource | null;
+  readonly hazards: ReadonlySet<Hazard>;
+  /** Has a top-level ORDER BY: compared reads mind the order of rows. */
+  readonly ordered: boolean;
+  /** Has a LIMIT that no ORDER BY stands before: which rows come back is the server's choice. */
+  readonly limitWithoutOrder: boolean;
+  /** Creates, drops or alters tables (the schema must be read again). */
+  readonly ddl: boolean;
+  /** Touches a temporary table by its own word (CREATE/DROP TEMPORARY TABLE). */
+  readonly temporary: boolean;
+  /** CALL, EXECUTE, compound statements: replies may hold any number of results. */
+  readonly anyResults: boolean;
+  readonly session: readonly SessionChange[];
+  /** SQL-level PREPARE/EXECUTE/DEALLOCATE, HANDLER, XA: session state that is not followed. */
+  readonly opaque: boolean;
+  /** The parser read the digest; false: only the lexer's own reading stands, and keys are unknown. */
+  readonly parsed: boolean;
+}
