@@ -1,0 +1,63 @@
+/** What `GET /api/status` answers and `understudy status` prints. */
+import type { Ratios } from '../config/ratios.ts';
+
+export interface StatusReport {
+  /** The proxy's id, as registered in etcd. */
+  readonly id: string;
+  readonly service: string;
+  readonly version: string;
+  readonly pid: number;
+  /** ISO time. */
+  readonly startedAt: string;
+  readonly draining: boolean;
+  /** The migration's phase; before a cutover always `mirroring`. */
+  readonly phase: 'mirroring';
+  readonly control: {
+    readonly source: 'etcd' | 'file';
+    readonly connected: boolean;
+    /** etcd's revision (or the file's change count) of the ratios in force. */
+    readonly revision: number;
+    /** ISO time at which they were applied here. */
+    readonly appliedAt: string;
+  };
+  readonly shards: readonly ShardStatus[];
+}
+
+export interface ShardStatus {
+  readonly name: string;
+  readonly listen: string;
+  readonly old: string;
+  readonly new: string;
+  readonly ratios: Ratios;
+  readonly connections: number;
+  readonly shadow: {
+    readonly state: 'up' | 'down' | 'recovering' | 'idle';
+    /** ISO time of the last change of state. */
+    readonly since: string;
+    readonly lastError: string | null;
+  };
+  readonly queue: { readonly statements: number; readonly bytes: number };
+  readonly lagSeconds: number;
+  readonly journal: {
+    readonly keys: number;
+    /** The record overflowed: a full pass is owed. */
+    readonly reset: boolean;
+    readonly byReason: Readonly<Record<string, number>>;
+  };
+  /** Selected statements by outcome since the start. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly mismatches: Readonly<Record<string, number>>;
+  readonly latestMismatches: readonly MismatchSample[];
+  /** Statements that mix moved and unmoved tables, by digest. */
+  readonly straddles: readonly { readonly digest: string; readonly count: number }[];
+}
+
+export interface MismatchSample {
+  /** ISO time. */
+  readonly at: string;
+  readonly kind: string;
+  readonly reason: string;
+  readonly digestId: string;
+  readonly digest: string;
+  readonly detail: string;
+}
