@@ -4,9 +4,20 @@ import { type Logger, pino, stdTimeFunctions } from 'pino';
 export type Log = Logger;
 
 /** Paths that could hold a secret are cut from every line, should one slip in. */
-const REDACTED = ['password', '*.password', '*.*.password', 'config.etcd.key', 'authorization', '*.authorization'];
+const REDACTED = [
+  'password',
+  '*.password',
+  '*.*.password',
+  'config.etcd.key',
+  'authorization',
+  '*.authorization',
+];
 
-export function createLog(options: { level: string; pretty?: boolean; destination?: NodeJS.WritableStream }): Log {
+export function createLog(options: {
+  level: string;
+  pretty?: boolean;
+  destination?: NodeJS.WritableStream;
+}): Log {
   const settings = {
     level: options.level,
     base: null,
@@ -19,7 +30,10 @@ export function createLog(options: { level: string; pretty?: boolean; destinatio
   if (!pretty) return pino(settings);
   // A transport needs the level formatter left alone.
   const { formatters: _formatters, ...rest } = settings;
-  return pino({ ...rest, transport: { target: 'pino-pretty', options: { translateTime: 'SYS:HH:MM:ss.l' } } });
+  return pino({
+    ...rest,
+    transport: { target: 'pino-pretty', options: { translateTime: 'SYS:HH:MM:ss.l' } },
+  });
 }
 
 /** A log that says nothing, for tests and one-shot commands. */

@@ -48,7 +48,8 @@ export function loadConfig(path: string, options: LoadOptions = {}): Config {
 /** Validates the text of a configuration file; `label` names it in errors. */
 export function parseConfig(text: string, label: string): ParsedConfig {
   const result = configSchema.safeParse(parseJson(text, label));
-  if (!result.success) throw new UsageError(`${label}: ${describeIssues(result.error.issues).join(`\n${label}: `)}`);
+  if (!result.success)
+    throw new UsageError(`${label}: ${describeIssues(result.error.issues).join(`\n${label}: `)}`);
   return result.data;
 }
 
@@ -80,7 +81,8 @@ export function describeIssues(issues: readonly z.core.$ZodIssue[]): string[] {
 
 function formatPath(path: readonly PropertyKey[]): string {
   let text = '';
-  for (const part of path) text += typeof part === 'number' ? `[${part}]` : `${text === '' ? '' : '.'}${String(part)}`;
+  for (const part of path)
+    text += typeof part === 'number' ? `[${part}]` : `${text === '' ? '' : '.'}${String(part)}`;
   return text === '' ? '(the file)' : text;
 }
 

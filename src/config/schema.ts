@@ -23,7 +23,9 @@ const secretSchema = z
   .union([
     z.string(),
     z.strictObject({ env: z.string().min(1).describe('Environment variable that holds the secret') }),
-    z.strictObject({ file: z.string().min(1).describe('File that holds the secret; one trailing newline is cut') }),
+    z.strictObject({
+      file: z.string().min(1).describe('File that holds the secret; one trailing newline is cut'),
+    }),
   ])
   .describe('A secret: the text itself, {"env": NAME} or {"file": PATH}');
 
@@ -39,13 +41,18 @@ const databaseName = z.string().min(1).max(64);
 const clusterSideSchema = endpointSchema.extend({
   database: databaseName
     .optional()
-    .describe('The shard’s database on this side. Left out on the old side: every database; on the new side: the old name'),
+    .describe(
+      'The shard’s database on this side. Left out on the old side: every database; on the new side: the old name',
+    ),
   replica: endpointSchema.optional().describe('A replica that heavy reads (the sync) may use'),
 });
 
 const shardName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be 1-63 letters, digits, "_", "-" or ".", beginning with a letter or digit');
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/,
+    'must be 1-63 letters, digits, "_", "-" or ".", beginning with a letter or digit',
+  );
 
 const ratioFields = {
   reads: percentSchema.default(0).describe('Share of reads mirrored, in percent'),
@@ -62,7 +69,10 @@ const ratioOverrideSchema = z.strictObject({
 /** The live part of the file: what `understudy ratio set` writes when there is no etcd. */
 export const mirrorSchema = z.strictObject({
   ...ratioFields,
-  shards: z.record(shardName, ratioOverrideSchema).optional().describe('Ratios that differ for single shards'),
+  shards: z
+    .record(shardName, ratioOverrideSchema)
+    .optional()
+    .describe('Ratios that differ for single shards'),
 });
 
 const shardSchema = z.strictObject({
@@ -91,13 +101,27 @@ const etcdSchema = z.strictObject({
   ca: z.string().min(1).optional().describe('File with the authority that signed etcd’s certificate (PEM)'),
   certificate: z.string().min(1).optional().describe('Client certificate file (PEM)'),
   key: z.string().min(1).optional().describe('Client key file (PEM)'),
-  rereadMs: milliseconds(100, 60_000).default(3000).describe('How often the prefix is reread besides the watch'),
+  rereadMs: milliseconds(100, 60_000)
+    .default(3000)
+    .describe('How often the prefix is reread besides the watch'),
   leaseTtlSeconds: z.number().int().min(2).max(600).default(10),
 });
 
 const queueSchema = z.strictObject({
-  statements: z.number().int().min(1).max(1_000_000).default(20_000).describe('Statements held for the shadow, a shard'),
-  bytes: z.number().int().min(1024).max(4096 * MEBIBYTE).default(64 * MEBIBYTE).describe('Their bytes, a shard'),
+  statements: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(20_000)
+    .describe('Statements held for the shadow, a shard'),
+  bytes: z
+    .number()
+    .int()
+    .min(1024)
+    .max(4096 * MEBIBYTE)
+    .default(64 * MEBIBYTE)
+    .describe('Their bytes, a shard'),
   statementBytes: z
     .number()
     .int()
@@ -105,28 +129,52 @@ const queueSchema = z.strictObject({
     .max(64 * MEBIBYTE)
     .default(4 * MEBIBYTE)
     .describe('A larger statement is relayed but not mirrored'),
-  unitBytes: z.number().int().min(1024).max(1024 * MEBIBYTE).default(16 * MEBIBYTE).describe('A larger transaction is not mirrored'),
+  unitBytes: z
+    .number()
+    .int()
+    .min(1024)
+    .max(1024 * MEBIBYTE)
+    .default(16 * MEBIBYTE)
+    .describe('A larger transaction is not mirrored'),
 });
 
 const lanesSchema = z.strictObject({
   perShard: z.number().int().min(1).max(64).default(4).describe('Connections to the shadow, a shard'),
-  pipeline: z.number().int().min(1).max(64).default(8).describe('Units sent on a lane before the first answer'),
+  pipeline: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(8)
+    .describe('Units sent on a lane before the first answer'),
   connectTimeoutMs: milliseconds(10, 60_000).default(3000),
-  timeoutMs: milliseconds(10, 600_000).default(5000).describe('A replay that takes longer is ended, on the server too'),
-  preparedStatements: z.number().int().min(1).max(16_382).default(256).describe('Prepared statements kept on a lane'),
+  timeoutMs: milliseconds(10, 600_000)
+    .default(5000)
+    .describe('A replay that takes longer is ended, on the server too'),
+  preparedStatements: z
+    .number()
+    .int()
+    .min(1)
+    .max(16_382)
+    .default(256)
+    .describe('Prepared statements kept on a lane'),
 });
 
 const breakerSchema = z.strictObject({
   failures: z.number().int().min(1).max(1000).default(3).describe('Failures in a row that open the breaker'),
   backoffMinMs: milliseconds(10, 600_000).default(500),
   backoffMaxMs: milliseconds(10, 600_000).default(15_000),
-  rampMs: milliseconds(0, 600_000).default(5000).describe('How long the share of units let in grows from 5 % to all after an outage'),
+  rampMs: milliseconds(0, 600_000)
+    .default(5000)
+    .describe('How long the share of units let in grows from 5 % to all after an outage'),
 });
 
 export const configSchema = z
   .strictObject({
     $schema: z.string().optional(),
-    service: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be letters, digits, "_", "-" or "."'),
+    service: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be letters, digits, "_", "-" or "."'),
     listen: z.strictObject({ host: hostName.default('127.0.0.1') }).prefault({}),
     admin: z
       .strictObject({ host: hostName.default('127.0.0.1'), port: port.default(9104) })
@@ -137,7 +185,9 @@ export const configSchema = z
     shards: z.array(shardSchema).min(1).max(1024),
     newUser: accountSchema.default({ user: 'understudy' }).describe('Our account on the new cluster'),
     oldUser: accountSchema.default({ user: 'understudy' }).describe('Our account on the old cluster'),
-    mirror: mirrorSchema.prefault({}).describe('The ratios; live: a change of the file is applied without a restart'),
+    mirror: mirrorSchema
+      .prefault({})
+      .describe('The ratios; live: a change of the file is applied without a restart'),
     sampling: z
       .strictObject({ reads: z.enum(['dice', 'key']).default('dice') })
       .prefault({})
@@ -145,10 +195,20 @@ export const configSchema = z
     compare: percentSchema.default(0).describe('Share of mirrored reads whose rows are compared, in percent'),
     etcd: etcdSchema.optional().describe('Left out: the ratios come, live, from this file'),
     journal: z.strictObject({ directory: z.string().min(1).default('./var/journal') }).prefault({}),
-    maxConnections: z.number().int().min(1).max(100_000).default(5000).describe('Client connections, a shard'),
+    maxConnections: z
+      .number()
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(5000)
+      .describe('Client connections, a shard'),
     connectTimeoutMs: milliseconds(10, 600_000).default(5000).describe('For reaching the old cluster'),
-    loginTimeoutMs: milliseconds(10, 600_000).default(10_000).describe('From the accept to the end of the login'),
-    drainTimeoutMs: milliseconds(0, 3_600_000).default(30_000).describe('After SIGTERM, for sessions in a transaction'),
+    loginTimeoutMs: milliseconds(10, 600_000)
+      .default(10_000)
+      .describe('From the accept to the end of the login'),
+    drainTimeoutMs: milliseconds(0, 3_600_000)
+      .default(30_000)
+      .describe('After SIGTERM, for sessions in a transaction'),
     queue: queueSchema.prefault({}),
     lanes: lanesSchema.prefault({}),
     breaker: breakerSchema.prefault({}),
@@ -157,21 +217,45 @@ export const configSchema = z
     logLiterals: z.boolean().default(false).describe('Let statement literals into logs'),
   })
   .superRefine((config, context) => {
-    reportDuplicates(config.shards.map((shard) => shard.name), 'name', context);
-    reportDuplicates(config.shards.map((shard) => shard.port), 'port', context);
+    reportDuplicates(
+      config.shards.map((shard) => shard.name),
+      'name',
+      context,
+    );
+    reportDuplicates(
+      config.shards.map((shard) => shard.port),
+      'port',
+      context,
+    );
     if (config.tables !== '*' && Object.keys(config.tables).length === 0) {
-      context.addIssue({ code: 'custom', path: ['tables'], message: 'names no table; write "*" for every table' });
+      context.addIssue({
+        code: 'custom',
+        path: ['tables'],
+        message: 'names no table; write "*" for every table',
+      });
     }
     for (const name of Object.keys(config.mirror.shards ?? {})) {
       if (!config.shards.some((shard) => shard.name === name)) {
-        context.addIssue({ code: 'custom', path: ['mirror', 'shards', name], message: 'is no shard of this file' });
+        context.addIssue({
+          code: 'custom',
+          path: ['mirror', 'shards', name],
+          message: 'is no shard of this file',
+        });
       }
     }
     if (config.breaker.backoffMinMs > config.breaker.backoffMaxMs) {
-      context.addIssue({ code: 'custom', path: ['breaker', 'backoffMinMs'], message: 'is above backoffMaxMs' });
+      context.addIssue({
+        code: 'custom',
+        path: ['breaker', 'backoffMinMs'],
+        message: 'is above backoffMaxMs',
+      });
     }
     if ((config.etcd?.certificate === undefined) !== (config.etcd?.key === undefined)) {
-      context.addIssue({ code: 'custom', path: ['etcd', 'certificate'], message: 'certificate and key go together' });
+      context.addIssue({
+        code: 'custom',
+        path: ['etcd', 'certificate'],
+        message: 'certificate and key go together',
+      });
     }
   });
 

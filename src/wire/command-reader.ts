@@ -1,0 +1,114 @@
+/**
+ * Reads what a client sends after its login: commands, byte by byte if they come so.
+ * MySQL manual: "MySQL Packets", "Command Phase".
+ *
+ * The bytes are relayed elsewhere; here they are only looked at. A whole command in one chunk, which is the
+ * rule, is a view of that chunk and costs no copy.
+ */
+import { Exchange } from './exchange.ts';
+import { COM, HEADER_LENGTH, MAX_PAYLOAD } from './protocol.ts';
+
+/**
+ * What a packet with a number other than 0 may be besides a lost step: lines of a LOCAL INFILE file, up to
+ * an empty packet, or answers of an authentication.
+ */
+export type ClientData = 'none' | 'infile' | 'authentication';
+
+export class CommandReader<Note> {
+  /** Set by whoever sees the server ask for such data. */
+  clientData: ClientData = 'none';
+
+  readonly #keepBytes: number;
+  readonly #header = Buffer.alloc(HEADER_LENGTH);
+  #headerFill = 0;
+  /** Bytes of the current packet's payload still to come; -1 between packets. */
+  #remaining = -1;
+  /** The current packet is full, so the next one goes on with the same payload. */
+  #continued = false;
+  #isData = false;
+
+  /** The command in the making: its pieces as far as they are kept. */
+  #pieces: Buffer[] = [];
+  #kept = 0;
+  #length = 0;
+  #inCommand = false;
+
+  /** A command longer than `keepBytes` is handed over with only its beginning. */
+  constructor(keepBytes: number) {
+    this.#keepBytes = keepBytes;
+  }
+
+  /** True while nothing of a command is under way. */
+  get atRest(): boolean {
+    return !this.#inCommand && this.#headerFill === 0 && this.#remaining < 0;
+  }
+
+  /**
+   * Takes the next bytes and hands over every command that they complete. Answers false when the step is
+   * lost: a packet number that no client may send; nothing more may be fed then.
+   */
+  feed(chunk: Buffer, onCommand: (exchange: Exchange<Note>) => void): boolean {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#remaining < 0) {
+        at = this.#readHeader(chunk, at);
+        if (this.#headerFill < HEADER_LENGTH) return true;
+        if (!this.#beginPacket()) return false;
+      }
+      const take = Math.min(this.#remaining, chunk.length - at);
+      if (take > 0 && !this.#isData) this.#keep(chunk, at, at + take);
+      at += take;
+      this.#remaining -= take;
+      if (this.#remaining === 0) this.#endPacket(onCommand);
+    }
+    return true;
+  }
+
+  #readHeader(chunk: Buffer, from: number): number {
+    let at = from;
+    while (this.#headerFill < HEADER_LENGTH && at < chunk.length)
+      this.#header[this.#headerFill++] = chunk[at++]!;
+    return at;
+  }
+
+  #beginPacket(): boolean {
+    const length = this.#header[0]! | (this.#header[1]! << 8) | (this.#header[2]! << 16);
+    const sequence = this.#header[3]!;
+    this.#headerFill = 0;
+    this.#remaining = length;
+    this.#continued = length === MAX_PAYLOAD;
+    if (this.#inCommand) {
+      this.#length += length;
+      return true;
+    }
+    this.#isData = this.clientData === 'infile' || (this.clientData === 'authentication' && sequence !== 0);
+    if (this.#isData) {
+      if (this.clientData === 'infile' && length === 0) this.clientData = 'none';
+      return true;
+    }
+    if (sequence !== 0) return false;
+    this.#inCommand = true;
+    this.#length = length;
+    return true;
+  }
+
+  #keep(chunk: Buffer, from: number, to: number): void {
+    const room = this.#keepBytes - this.#kept;
+    if (room <= 0) return;
+    const piece = chunk.subarray(from, Math.min(to, from + room));
+    this.#pieces.push(piece);
+    this.#kept += piece.length;
+  }
+
+  #endPacket(onCommand: (exchange: Exchange<Note>) => void): void {
+    this.#remaining = -1;
+    if (this.#isData || this.#continued) return;
+    const pieces = this.#pieces;
+    const payload = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    const exchange = new Exchange<Note>(payload[0] ?? COM.SLEEP, payload, this.#length);
+    this.#pieces = [];
+    this.#kept = 0;
+    this.#inCommand = false;
+    onCommand(exchange);
+  }
+}

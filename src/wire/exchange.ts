@@ -1,0 +1,86 @@
+/** One command and what the server answered to it: all that the house ever learns of the two. */
+
+/** One of the results of a reply. */
+export interface ResultSummary {
+  readonly ok: boolean;
+  readonly errno: number;
+  readonly affectedRows: number | bigint;
+  readonly insertId: number | bigint;
+  readonly status: number;
+  readonly warnings: number;
+  readonly rows: number;
+  /** Came as a result set (even an empty one), not as an OK or ERR packet. */
+  readonly resultSet: boolean;
+}
+
+/** Is fed the bytes of every row of a reply, piece by piece. */
+export interface RowSink {
+  bytes(chunk: Buffer, from: number, to: number): void;
+  endRow(): void;
+}
+
+/** A procedure may answer any number of results; past this many they are counted only. */
+const EARLIER_RESULTS_MAX = 1024;
+
+/**
+ * Made by the command reader, filled in by the reply reader. The result fields hold the last result; where
+ * there were several, `earlier` holds those before it. `Note` is what the caller hangs on it.
+ */
+export class Exchange<Note> implements ResultSummary {
+  /** The command byte. */
+  readonly type: number;
+  /** The payload from the command byte on; its beginning only, where it was longer than the reader keeps. */
+  readonly payload: Buffer;
+  /** The whole payload's length in bytes. */
+  readonly length: number;
+
+  note: Note | null = null;
+  /** Set before the reply to have its rows' bytes seen. */
+  rowSink: RowSink | null = null;
+  /** Milliseconds of the caller's clock. */
+  sentAtMs = 0;
+  answeredAtMs = 0;
+
+  ok = false;
+  errno = 0;
+  affectedRows: number | bigint = 0;
+  insertId: number | bigint = 0;
+  status = 0;
+  warnings = 0;
+  rows = 0;
+  resultSet = false;
+  earlier: ResultSummary[] | null = null;
+  /** How many results have begun; may be more than `earlier` kept. */
+  results = 1;
+  /** COM_STMT_PREPARE: what the server calls the statement, and how many parameters it takes. */
+  statementId = 0;
+  parameterCount = 0;
+  /** LOAD DATA LOCAL: the server asked the client for a file. */
+  localInfile = false;
+
+  constructor(type: number, payload: Buffer, length: number) {
+    this.type = type;
+    this.payload = payload;
+    this.length = length;
+  }
+
+  get truncated(): boolean {
+    return this.payload.length < this.length;
+  }
+
+  /** Puts the result read so far aside and makes room for the next one of the same reply. */
+  nextResult(): void {
+    const { ok, errno, affectedRows, insertId, status, warnings, rows, resultSet } = this;
+    this.earlier ??= [];
+    if (this.earlier.length < EARLIER_RESULTS_MAX) {
+      this.earlier.push({ ok, errno, affectedRows, insertId, status, warnings, rows, resultSet });
+    }
+    this.results++;
+    this.ok = false;
+    this.affectedRows = 0;
+    this.insertId = 0;
+    this.warnings = 0;
+    this.rows = 0;
+    this.resultSet = false;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The client's answer to the greeting. MySQL manual: "Protocol::HandshakeResponse41", "Protocol::SSLRequest".
+ * Only what the session needs later is read; the bytes go on as they came.
+ */
+import { CAPABILITY, type Capabilities } from './capabilities.ts';
+import { PayloadCursor } from './lenenc.ts';
+
+export interface HandshakeResponse {
+  readonly capabilities: Capabilities;
+  /** The collation id of the client's character set. */
+  readonly collation: number;
+  readonly database: string | null;
+  /** The client asks for TLS: nothing after this packet is readable. */
+  readonly wantsTls: boolean;
+}
+
+const FIXED_PART = 32;
+
+/** Null for what is no answer of protocol 4.1. */
+export function readHandshakeResponse(payload: Buffer): HandshakeResponse | null {
+  if (payload.length < FIXED_PART) return null;
+  const base = payload.readUInt32LE(0);
+  if ((base & CAPABILITY.PROTOCOL_41) === 0) return null;
+  const capabilities = {
+    base,
+    mariadb: (base & CAPABILITY.LONG_PASSWORD) === 0 ? payload.readUInt32LE(28) : 0,
+  };
+  const collation = payload.readUInt8(8);
+  if (payload.length === FIXED_PART && (base & CAPABILITY.SSL) !== 0) {
+    return { capabilities, collation, database: null, wantsTls: true };
+  }
+  const cursor = new PayloadCursor(payload, FIXED_PART, payload.length);
+  cursor.nulBytes(); // user name
+  skipAuthResponse(cursor, base);
+  const database = (base & CAPABILITY.CONNECT_WITH_DB) !== 0 ? readDatabase(cursor) : null;
+  return cursor.failed ? null : { capabilities, collation, database, wantsTls: false };
+}
+
+function skipAuthResponse(cursor: PayloadCursor, base: number): void {
+  if ((base & CAPABILITY.PLUGIN_AUTH_LENENC_DATA) !== 0) cursor.lenencBytes();
+  else if ((base & CAPABILITY.SECURE_CONNECTION) !== 0) cursor.take(cursor.integer(1));
+  else cursor.nulBytes();
+}
+
+/** Some old clients leave out the NUL of the last field, and servers take that. */
+function readDatabase(cursor: PayloadCursor): string | null {
+  if (cursor.at >= cursor.end) return null;
+  const nul = cursor.bytes.indexOf(0, cursor.at);
+  const stop = nul < 0 ? cursor.end : nul;
+  const name = cursor.bytes.toString('utf8', cursor.at, stop);
+  cursor.at = Math.min(stop + 1, cursor.end);
+  return name === '' ? null : name;
+}

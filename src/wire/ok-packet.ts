@@ -1,0 +1,43 @@
+/** The packets that end a result. MySQL manual: "OK_Packet", "EOF_Packet", "ERR_Packet". */
+import type { Exchange } from './exchange.ts';
+import { PayloadCursor } from './lenenc.ts';
+
+export const OK = 0x00;
+export const ERR = 0xff;
+export const EOF = 0xfe;
+export const LOCAL_INFILE = 0xfb;
+
+/** ERR packets with this number report MariaDB's progress and end nothing. */
+const PROGRESS_ERRNO = 0xffff;
+
+/** Fills in the exchange from an OK packet (0x00, or 0xfe in place of an EOF). False: it is cut short. */
+export function readOk<Note>(exchange: Exchange<Note>, payload: Buffer, from: number, to: number): boolean {
+  const cursor = new PayloadCursor(payload, from + 1, to);
+  exchange.ok = true;
+  exchange.affectedRows = cursor.lenenc();
+  exchange.insertId = cursor.lenenc();
+  exchange.status = cursor.integer(2);
+  exchange.warnings = cursor.integer(2);
+  return !cursor.failed;
+}
+
+/** Fills in the exchange from an EOF packet. False: it is cut short. */
+export function readEof<Note>(exchange: Exchange<Note>, payload: Buffer, from: number, to: number): boolean {
+  const cursor = new PayloadCursor(payload, from + 1, to);
+  exchange.ok = true;
+  exchange.warnings = cursor.integer(2);
+  exchange.status = cursor.integer(2);
+  return !cursor.failed;
+}
+
+/** Fills in the exchange from an ERR packet. False: it is cut short. */
+export function readErr<Note>(exchange: Exchange<Note>, payload: Buffer, from: number, to: number): boolean {
+  if (to - from < 3) return false;
+  exchange.ok = false;
+  exchange.errno = payload.readUInt16LE(from + 1);
+  return true;
+}
+
+export function isProgress(payload: Buffer, from: number, to: number): boolean {
+  return to - from >= 3 && payload[from] === ERR && payload.readUInt16LE(from + 1) === PROGRESS_ERRNO;
+}
