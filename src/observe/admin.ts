@@ -1,0 +1,120 @@
+/** The admin listener: metrics, health and the JSON API. Read only, and bounded against its own clients. */
+import { type FastifyInstance, fastify } from 'fastify';
+import { messageOf, UsageError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Metrics } from './metrics.ts';
+import type { StatusReport } from './status.ts';
+
+/** Scrapers and people, not application servers: what a few of them need, and no more. */
+const CONNECTIONS_MAX = 64;
+const REQUEST_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 75_000;
+const BODY_BYTES_MAX = 16 * 1024;
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not, one phrase a reason. */
+  readonly reasons: readonly string[];
+}
+
+export interface AdminOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly metrics: Metrics;
+  /** Joined to the answer of /healthz. */
+  health(): Readonly<Record<string, unknown>>;
+  ready(): Readiness;
+  status(): StatusReport;
+  readonly log: Log;
+}
+
+export interface Admin {
+  /** The port it got. */
+  readonly port: number;
+  readonly url: string;
+  /** Ends the listener and its open connections. */
+  close(): Promise<void>;
+}
+
+/** Throws UsageError, naming the configuration's field, where the address can't be had. */
+export async function startAdmin(options: AdminOptions): Promise<Admin> {
+  const server = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    connectionTimeout: IDLE_TIMEOUT_MS,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: true,
+  });
+  server.server.maxConnections = CONNECTIONS_MAX;
+  addRoutes(server, options);
+  addErrors(server, options.log);
+  const { host, port } = options;
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    await server.close();
+    throw new UsageError(describeListenFault(error, host, port));
+  }
+  const address = server.server.address();
+  const bound = typeof address === 'object' && address !== null ? address.port : port;
+  return {
+    port: bound,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    close: async () => {
+      await server.close();
+    },
+  };
+}
+
+function addRoutes(server: FastifyInstance, { metrics, health, ready, status }: AdminOptions): void {
+  server.get('/metrics', async (_request, reply) => {
+    reply.header('content-type', metrics.contentType);
+    return metrics.text();
+  });
+  server.get('/healthz', async () => ({ status: 'ok', ...health() }));
+  server.get('/readyz', async (_request, reply) => {
+    const readiness = ready();
+    reply.code(readiness.ready ? 200 : 503);
+    return { status: readiness.ready ? 'ready' : 'not ready', reasons: readiness.reasons };
+  });
+  server.get('/api/status', async () => status());
+}
+
+function addErrors(server: FastifyInstance, log: Log): void {
+  server.setNotFoundHandler((request, reply) => {
+    reply
+      .code(404)
+      .send({ error: 'not_found', message: `There is no ${request.method} ${pathOf(request.url)} here.` });
+  });
+  server.setErrorHandler((error: unknown, request, reply) => {
+    const code = statusOf(error);
+    if (code < 500) {
+      reply.code(code).send({ error: 'bad_request', message: messageOf(error) });
+      return;
+    }
+    log.error({ err: error, path: pathOf(request.url) }, 'the admin listener could not answer');
+    // The message stays in the log: what failed may name what an answer must not.
+    reply.code(500).send({ error: 'internal', message: 'The request failed; the log says why.' });
+  });
+}
+
+/** Without the query, where a caller may have put what is not ours to echo. */
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? url;
+}
+
+function statusOf(error: unknown): number {
+  const code = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+  return typeof code === 'number' && code >= 400 ? code : 500;
+}
+
+function describeListenFault(error: unknown, host: string, port: number): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return `admin.port: port ${port} on ${host} is taken by another process`;
+  if (code === 'EACCES') return `admin.port: port ${port} may not be used without more rights`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `admin.host: ${host} is no address of this machine`;
+  return `admin: can't listen on ${host}:${port}: ${messageOf(error)}`;
+}

@@ -1,0 +1,136 @@
+/** All metrics of the process: the contract of `docs/metrics.md`. */
+import { Registry } from 'prom-client';
+import { ControlMetrics } from './control-metrics.ts';
+import { Durations } from './durations.ts';
+import { expose, type Sample } from './exposition.ts';
+import { exposeProcess } from './process-metrics.ts';
+import { SHARD_FAMILIES } from './shard-families.ts';
+import { ShardMetrics } from './shard-metrics.ts';
+
+export type {
+  ConnectionState,
+  MirrorOutcome,
+  MismatchReason,
+  StatementKind,
+  StatementOutcome,
+} from './outcomes.ts';
+export { MIRROR_OUTCOMES } from './outcomes.ts';
+export type { JournalKeys, PlanCacheFigures, ShardGauges } from './shard-metrics.ts';
+export { ControlMetrics, ShardMetrics };
+
+/** The configured bounds, exported beside what they bound so that alerts need no number of their own. */
+export interface Limits {
+  /** Client connections, a shard. */
+  readonly connections: number;
+  /** Statements and their bytes in a shard's mirror queue. */
+  readonly queueStatements: number;
+  readonly queueBytes: number;
+}
+
+export interface MetricsOptions {
+  readonly service: string;
+  readonly version: string;
+  readonly shards: readonly string[];
+  readonly limits?: Limits;
+}
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly control = new ControlMetrics();
+  readonly contentType = this.registry.contentType;
+  readonly #shards: ReadonlyMap<string, ShardMetrics>;
+
+  constructor(options: MetricsOptions) {
+    const all = new Durations();
+    const sideBySide = new Durations();
+    this.#shards = new Map(options.shards.map((name) => [name, new ShardMetrics(name, all, sideBySide)]));
+    this.#exposeBuild(options);
+    this.#exposeShards();
+    this.#exposeDurations(all, sideBySide);
+    this.#exposeControl();
+    if (options.limits !== undefined) this.#exposeLimits(options.limits);
+    exposeProcess(this.registry);
+  }
+
+  /** Throws RangeError for a name that was not among the constructor's `shards`. */
+  shard(name: string): ShardMetrics {
+    const shard = this.#shards.get(name);
+    if (shard === undefined) throw new RangeError(`no shard is named "${name}"`);
+    return shard;
+  }
+
+  /** The exposition, in the form that `contentType` names. Rejects where a gauge throws. */
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  #exposeBuild({ service, version }: MetricsOptions): void {
+    const sample = { labels: { service, version, node: process.versions.node }, value: 1 };
+    const help = 'Always 1; the labels say what runs here.';
+    expose(this.registry, { name: 'understudy_build_info', help, type: 'gauge', aggregator: 'first' }, () => [
+      sample,
+    ]);
+  }
+
+  #exposeShards(): void {
+    for (const { samples, ...family } of SHARD_FAMILIES) {
+      expose(this.registry, family, () => {
+        const lines: Sample[] = [];
+        for (const shard of this.#shards.values()) lines.push(...samples(shard));
+        return lines;
+      });
+    }
+  }
+
+  #exposeDurations(all: Durations, sideBySide: Durations): void {
+    const histograms = [
+      ['understudy_statement_duration_seconds', 'Seconds from a statement to the end of its answer.', all],
+      [
+        'understudy_mirrored_statement_duration_seconds',
+        'The same for mirrored statements alone: each is in the series of both clusters.',
+        sideBySide,
+      ],
+    ] as const;
+    for (const [name, help, durations] of histograms) {
+      expose(this.registry, { name, help, type: 'histogram', aggregator: 'sum' }, () =>
+        durations.samples(name),
+      );
+    }
+  }
+
+  #exposeControl(): void {
+    const name = 'understudy_control_connected';
+    const help = 'Whether the source of the ratios can be reached.';
+    expose(this.registry, { name, help, type: 'gauge', aggregator: 'min' }, () => [
+      { labels: {}, value: this.control.connected ? 1 : 0 },
+    ]);
+    expose(
+      this.registry,
+      {
+        name: 'understudy_control_rejected_total',
+        help: 'Values of the control refused as invalid.',
+        type: 'counter',
+        aggregator: 'sum',
+      },
+      () => [{ labels: {}, value: this.control.rejections }],
+    );
+  }
+
+  #exposeLimits(limits: Limits): void {
+    const limit = (name: string, help: string, value: number) =>
+      expose(this.registry, { name, help, type: 'gauge', aggregator: 'first' }, () => [
+        { labels: {}, value },
+      ]);
+    limit('understudy_connections_limit', 'Client connections that a shard may have.', limits.connections);
+    limit(
+      'understudy_mirror_queue_statements_limit',
+      'Statements that may wait, a shard.',
+      limits.queueStatements,
+    );
+    limit(
+      'understudy_mirror_queue_bytes_limit',
+      'Bytes of statements that may wait, a shard.',
+      limits.queueBytes,
+    );
+  }
+}

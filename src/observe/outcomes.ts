@@ -1,0 +1,51 @@
+/** The label values of the contract. Every series they span is exported from the start. */
+import type { Kind } from '../sql/plan.ts';
+
+export type StatementKind = Kind;
+
+export const STATEMENT_KINDS = [
+  'read',
+  'write',
+  'delete',
+  'other',
+] as const satisfies readonly StatementKind[];
+
+/** The kinds that are mirrored as traffic. */
+export const MIRRORED_KINDS = ['read', 'write', 'delete'] as const satisfies readonly StatementKind[];
+
+/** `lost`: the connection to the primary ended before the answer. */
+export const STATEMENT_OUTCOMES = ['ok', 'error', 'lost'] as const;
+export type StatementOutcome = (typeof STATEMENT_OUTCOMES)[number];
+
+/** Each selected statement ends in exactly one of these. */
+export const MIRROR_OUTCOMES = [
+  'mirrored',
+  'failed',
+  'timed_out',
+  'lost',
+  'dropped_queue_full',
+  'dropped_shadow_down',
+  'dropped_too_large',
+  'dropped_shutdown',
+  'skipped_rolled_back',
+  'skipped_failed',
+  'skipped_unsupported',
+  'skipped_straddle',
+  'skipped_uncertain',
+] as const;
+export type MirrorOutcome = (typeof MIRROR_OUTCOMES)[number];
+
+export const MISMATCH_REASONS = ['row_count', 'row_order', 'row_hash', 'affected_rows', 'error'] as const;
+export type MismatchReason = (typeof MISMATCH_REASONS)[number];
+
+/** Why a client was sent away before or during its login. */
+export const REFUSAL_REASONS = [
+  'max_connections',
+  'old_unreachable',
+  'login_timeout',
+  'bad_handshake',
+  'draining',
+] as const;
+
+export const CONNECTION_STATES = ['login', 'idle', 'busy', 'transaction', 'blind', 'closing'] as const;
+export type ConnectionState = (typeof CONNECTION_STATES)[number];
