@@ -1,0 +1,198 @@
+/**
+ * The proxy's entry in etcd, under a lease, so that it goes away with the proxy. One loop keeps it true:
+ * each beat renews the lease or takes a new one, and writes the entry where it is missing or out of date.
+ */
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Config, EtcdSettings } from '../config/load.ts';
+import type { ControlSnapshot } from '../config/ratios.ts';
+import { Bell } from './bell.ts';
+import { proxiesPrefix } from './control-keys.ts';
+import type { EtcdClient } from './etcd-client.ts';
+import { EtcdLink } from './etcd-link.ts';
+import type { ProxyRecord } from './proxy-record.ts';
+import { sanitize } from './sanitize.ts';
+
+const RETRY_MS = 1000;
+/** Bounds how often a storm of ratio changes is written to etcd. */
+const WRITE_GAP_MS = 20;
+const KEEPALIVE_TIMEOUT_MS = 1500;
+/** The proxy's exit does not wait longer than this for etcd to take the entry away. */
+const STOP_WAIT_MS = 2000;
+
+export interface Registration {
+  /** Begins to register; returns at once. */
+  start(): void;
+  /** The proxy has applied `snapshot`: the entry follows soon. */
+  applied(snapshot: ControlSnapshot): void;
+  /** Takes the entry away, within a bounded time. */
+  stop(): Promise<void>;
+}
+
+export interface RegistrationOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** Unique among the proxies of the prefix; no "/". */
+  readonly id: string;
+  readonly version: string;
+  /** Base URL of the admin HTTP, as other hosts reach it. */
+  readonly admin: string;
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number;
+  readonly snapshot: ControlSnapshot;
+}
+
+/** Without etcd in the configuration there is nowhere to register, and the calls do nothing. */
+export function createRegistration(options: RegistrationOptions): Registration {
+  const { etcd } = options.config;
+  if (etcd !== undefined) return new EtcdRegistration(options, etcd);
+  return { start: () => undefined, applied: () => undefined, stop: () => Promise.resolve() };
+}
+
+class EtcdRegistration implements Registration {
+  private readonly log: Log;
+  private readonly options: RegistrationOptions;
+  private readonly etcd: EtcdSettings;
+  private readonly bell = new Bell();
+  private readonly key: string;
+  private readonly link: EtcdLink;
+  private phase: 'idle' | 'running' | 'stopped' = 'idle';
+  private loop: Promise<void> | undefined;
+  private lease: string | undefined;
+  private lastFailure: string | undefined;
+  private snapshot: ControlSnapshot;
+
+  constructor(options: RegistrationOptions, etcd: EtcdSettings) {
+    this.options = options;
+    this.log = options.log;
+    this.etcd = etcd;
+    this.key = `${proxiesPrefix(etcd.prefix)}${options.id}`;
+    this.link = new EtcdLink(etcd);
+    this.snapshot = options.snapshot;
+  }
+
+  start(): void {
+    if (this.phase !== 'idle') return;
+    this.phase = 'running';
+    this.loop = this.run();
+  }
+
+  applied(snapshot: ControlSnapshot): void {
+    this.snapshot = snapshot;
+    this.bell.ring();
+  }
+
+  async stop(): Promise<void> {
+    this.phase = 'stopped';
+    this.bell.ring();
+    if (this.loop === undefined) return;
+    await Promise.race([this.loop, delay(STOP_WAIT_MS, undefined, { ref: false })]);
+    this.link.close();
+  }
+
+  private async run(): Promise<void> {
+    const beatMs = (this.etcd.leaseTtlSeconds * 1000) / 3;
+    while (this.phase === 'running') {
+      const outcome = await this.beat();
+      await delay(WRITE_GAP_MS);
+      await this.bell.wait(outcome === 'registered' ? beatMs : Math.min(beatMs, RETRY_MS));
+    }
+    await this.revoke();
+  }
+
+  private async beat(): Promise<'registered' | 'failed'> {
+    try {
+      await this.link.use((client) => this.register(client));
+      if (this.lastFailure !== undefined) this.log.info({ id: this.options.id }, 'registered in etcd again');
+      this.lastFailure = undefined;
+      return 'registered';
+    } catch (error) {
+      const reason = messageOf(error);
+      if (this.phase === 'running' && reason !== this.lastFailure) {
+        this.log.warn(
+          { reason: sanitize(reason, 200) },
+          'the registration in etcd failed; it is tried again',
+        );
+      }
+      this.lastFailure = reason;
+      return 'failed';
+    }
+  }
+
+  /** The lease's number outlives a failure: when etcd was away for a moment the lease may be alive still. */
+  private async register(client: EtcdClient): Promise<void> {
+    if (this.lease !== undefined && !(await renewLease(client, this.lease))) this.lease = undefined;
+    this.lease ??= (await client.etcd.leaseClient.leaseGrant({ TTL: this.etcd.leaseTtlSeconds })).ID;
+    await putIfDifferent(client, this.key, this.record(), this.lease);
+  }
+
+  private async revoke(): Promise<void> {
+    const { lease } = this;
+    if (lease === undefined) return;
+    try {
+      await this.link.use((client) => client.etcd.leaseClient.leaseRevoke({ ID: lease }));
+    } catch (error) {
+      this.log.debug(
+        { reason: messageOf(error) },
+        'the registration could not be taken away; its lease will end it',
+      );
+    }
+  }
+
+  private record(): string {
+    const { id, version, admin, startedAtMs } = this.options;
+    const record: ProxyRecord = {
+      id,
+      host: hostname(),
+      pid: process.pid,
+      version,
+      admin,
+      startedAt: new Date(startedAtMs).toISOString(),
+      shards: this.snapshot.shards,
+      revision: this.snapshot.revision,
+      appliedAt: new Date(this.snapshot.appliedAtMs).toISOString(),
+      source: this.snapshot.source,
+    };
+    return JSON.stringify(record);
+  }
+}
+
+/** Renews once. False when etcd no longer knows the lease; rejects when etcd does not answer. */
+async function renewLease(client: EtcdClient, lease: string): Promise<boolean> {
+  const stream = await client.etcd.leaseClient.leaseKeepAlive();
+  try {
+    return await new Promise<boolean>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error('etcd did not renew the lease in time')),
+        KEEPALIVE_TIMEOUT_MS,
+      );
+      const settled = (settle: () => void): void => {
+        clearTimeout(timer);
+        settle();
+      };
+      stream
+        .on('data', (reply) => settled(() => resolve(Number(reply.TTL) > 0)))
+        .on('end', () => settled(() => reject(new Error('etcd ended the renewal of the lease'))))
+        .on('error', (error) => settled(() => reject(error)));
+      stream.write({ ID: lease });
+    });
+  } finally {
+    // Not cancelled: etcd3 would take that for a failure of the host and drop the other calls with it.
+    stream.end();
+  }
+}
+
+/** Writes only what differs, so that watchers of the prefix are not woken by each beat. */
+async function putIfDifferent(client: EtcdClient, key: string, value: string, lease: string): Promise<void> {
+  const name = Buffer.from(key);
+  const content = Buffer.from(value);
+  await client.etcd.kv.txn({
+    compare: [
+      { key: name, target: 'Value', result: 'Equal', value: content },
+      { key: name, target: 'Lease', result: 'Equal', lease },
+    ],
+    failure: [{ request_put: { key: name, value: content, lease } }],
+  });
+}
