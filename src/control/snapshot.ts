@@ -24,18 +24,24 @@ export function resolveRatios(
   shardNames: readonly string[],
   layers: readonly RatioLayer[],
 ): Readonly<Record<string, Ratios>> {
-  const shards: Record<string, Ratios> = {};
-  for (const shard of shardNames) {
-    const pick = (kind: RatioKind): number => {
-      for (const layer of layers) {
-        const value = layer.shards[shard]?.[kind] ?? layer.all[kind];
-        if (value !== undefined) return value;
-      }
-      return 0;
-    };
-    shards[shard] = Object.freeze({ reads: pick('reads'), writes: pick('writes'), deletes: pick('deletes') });
-  }
-  return Object.freeze(shards);
+  const shards = shardNames.map((shard) => [shard, resolveShard(layers, shard)] as const);
+  return Object.freeze(Object.fromEntries(shards));
+}
+
+/** The ratios of a shard that no layer says anything special about. */
+export function baseRatios(layers: readonly RatioLayer[]): Ratios {
+  return resolveShard(layers, undefined);
+}
+
+function resolveShard(layers: readonly RatioLayer[], shard: string | undefined): Ratios {
+  const pick = (kind: RatioKind): number => {
+    for (const { all, shards } of layers) {
+      const value = (shard === undefined ? undefined : shards[shard]?.[kind]) ?? all[kind];
+      if (value !== undefined) return value;
+    }
+    return 0;
+  };
+  return Object.freeze({ reads: pick('reads'), writes: pick('writes'), deletes: pick('deletes') });
 }
 
 export function makeSnapshot(snapshot: ControlSnapshot): ControlSnapshot {

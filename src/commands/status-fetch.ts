@@ -1,0 +1,103 @@
+/** Asks proxies for their status over HTTP, with bounds on time and size. */
+import { z } from 'zod';
+import { messageOf } from '../base/errors.ts';
+import type { StatusReport } from '../observe/status.ts';
+
+const TIMEOUT_MS = 3000;
+/** 1024 shards with their samples fit well. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+export interface ProxyAddress {
+  /** Undefined for a proxy that is known only by the configuration's admin address. */
+  readonly id: string | undefined;
+  /** Base URL of its admin HTTP. */
+  readonly admin: string;
+}
+
+export type ProxyStatus =
+  | { readonly type: 'reachable'; readonly address: ProxyAddress; readonly report: StatusReport }
+  | { readonly type: 'unreachable'; readonly address: ProxyAddress; readonly reason: string };
+
+const counts = z.record(z.string(), z.number());
+
+const shardSchema = z.object({
+  name: z.string(),
+  listen: z.string(),
+  old: z.string(),
+  new: z.string(),
+  ratios: z.object({ reads: z.number(), writes: z.number(), deletes: z.number() }),
+  connections: z.number(),
+  shadow: z.object({
+    state: z.enum(['up', 'down', 'recovering', 'idle']),
+    since: z.string(),
+    lastError: z.string().nullable(),
+  }),
+  queue: z.object({ statements: z.number(), bytes: z.number() }),
+  lagSeconds: z.number(),
+  journal: z.object({ keys: z.number(), reset: z.boolean(), byReason: counts }),
+  outcomes: counts,
+  mismatches: counts,
+  latestMismatches: z.array(
+    z.object({
+      at: z.string(),
+      kind: z.string(),
+      reason: z.string(),
+      digestId: z.string(),
+      digest: z.string(),
+      detail: z.string(),
+    }),
+  ),
+  straddles: z.array(z.object({ digest: z.string(), count: z.number() })),
+});
+
+const reportSchema: z.ZodType<StatusReport> = z.object({
+  id: z.string(),
+  service: z.string(),
+  version: z.string(),
+  pid: z.number(),
+  startedAt: z.string(),
+  draining: z.boolean(),
+  phase: z.literal('mirroring'),
+  control: z.object({
+    source: z.enum(['etcd', 'file']),
+    connected: z.boolean(),
+    revision: z.number(),
+    appliedAt: z.string(),
+  }),
+  shards: z.array(shardSchema),
+});
+
+/** Never rejects: whatever goes wrong is the reason of an unreachable proxy. */
+export async function fetchStatus(address: ProxyAddress): Promise<ProxyStatus> {
+  try {
+    const response = await fetch(new URL('/api/status', address.admin), {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (response.status !== 200) throw new Error(`it answers with HTTP status ${response.status}`);
+    const parsed = reportSchema.safeParse(JSON.parse(await readBody(response)));
+    if (!parsed.success)
+      throw new Error('it answers with something other than a status report; is it another version?');
+    return { type: 'reachable', address, report: parsed.data };
+  } catch (error) {
+    return { type: 'unreachable', address, reason: reasonOf(error) };
+  }
+}
+
+async function readBody(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_BYTES) throw new Error(`its answer is larger than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** fetch hides the socket's own error behind "fetch failed". */
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return `no answer within ${TIMEOUT_MS / 1000} s`;
+  if (error instanceof SyntaxError) return 'it answers with something other than JSON';
+  return error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
+}

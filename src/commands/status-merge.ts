@@ -1,0 +1,117 @@
+/** One picture of the service from the reports of its proxies. Pure. */
+import type { Ratios } from '../config/ratios.ts';
+import { sameRatios } from '../control/snapshot.ts';
+import type { MismatchSample, ShardStatus } from '../observe/status.ts';
+import type { ProxyStatus } from './status-fetch.ts';
+
+const SAMPLES_SHOWN = 3;
+
+/** From the best to the worst: the merged state of a shard is the worst that a proxy reports. */
+const SHADOW_STATES = [
+  'idle',
+  'up',
+  'recovering',
+  'down',
+] as const satisfies readonly ShardStatus['shadow']['state'][];
+
+/** A shard as all proxies that serve it see it. */
+export interface MergedShard {
+  readonly name: string;
+  readonly proxies: number;
+  /** Each different setting once: more than one while a change is on its way. */
+  readonly ratios: readonly Ratios[];
+  readonly shadow: ShardStatus['shadow']['state'];
+  readonly connections: number;
+  /** The longest. */
+  readonly lagSeconds: number;
+  readonly queue: { readonly statements: number; readonly bytes: number };
+  /** Each proxy has a journal of its own; a key in two of them counts twice. */
+  readonly journalKeys: number;
+  readonly journalReset: boolean;
+  /** Sums, without the outcomes that never came. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly mismatches: Readonly<Record<string, number>>;
+  /** The latest few, newest first. */
+  readonly latestMismatches: readonly MismatchSample[];
+}
+
+/** In the order in which the first proxy that serves it lists it. */
+export function mergeShards(proxies: readonly ProxyStatus[]): MergedShard[] {
+  const byName = new Map<string, ShardStatus[]>();
+  for (const proxy of proxies) {
+    if (proxy.type === 'unreachable') continue;
+    for (const shard of proxy.report.shards)
+      byName.set(shard.name, [...(byName.get(shard.name) ?? []), shard]);
+  }
+  return [...byName].map(([name, shards]) => mergeShard(name, shards));
+}
+
+function mergeShard(name: string, shards: readonly ShardStatus[]): MergedShard {
+  const sum = (value: (shard: ShardStatus) => number): number =>
+    shards.reduce((total, shard) => total + value(shard), 0);
+  return {
+    name,
+    proxies: shards.length,
+    ratios: distinctRatios(shards),
+    shadow: SHADOW_STATES.findLast((state) => shards.some((shard) => shard.shadow.state === state)) ?? 'idle',
+    connections: sum((shard) => shard.connections),
+    lagSeconds: Math.max(...shards.map((shard) => shard.lagSeconds)),
+    queue: { statements: sum((shard) => shard.queue.statements), bytes: sum((shard) => shard.queue.bytes) },
+    journalKeys: sum((shard) => shard.journal.keys),
+    journalReset: shards.some((shard) => shard.journal.reset),
+    outcomes: sumCounts(shards.map((shard) => shard.outcomes)),
+    mismatches: sumCounts(shards.map((shard) => shard.mismatches)),
+    latestMismatches: shards
+      .flatMap((shard) => shard.latestMismatches)
+      .sort((left, right) => right.at.localeCompare(left.at))
+      .slice(0, SAMPLES_SHOWN),
+  };
+}
+
+function distinctRatios(shards: readonly ShardStatus[]): Ratios[] {
+  const distinct: Ratios[] = [];
+  for (const { ratios } of shards) {
+    if (!distinct.some((known) => sameRatios(known, ratios))) distinct.push(ratios);
+  }
+  return distinct;
+}
+
+function sumCounts(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums = new Map<string, number>();
+  for (const [name, count] of all.flatMap((counts) => Object.entries(counts))) {
+    sums.set(name, (sums.get(name) ?? 0) + count);
+  }
+  return Object.fromEntries([...sums].filter(([, count]) => count !== 0));
+}
+
+/** What makes `status` end with 1: sentences, the gravest first. */
+export function findFaults(proxies: readonly ProxyStatus[]): string[] {
+  const unreachable = proxies.flatMap((proxy) =>
+    proxy.type === 'unreachable' ? [`proxy ${nameOf(proxy)} is unreachable: ${proxy.reason}`] : [],
+  );
+  const down = proxies.flatMap((proxy) => {
+    if (proxy.type === 'unreachable') return [];
+    return proxy.report.shards
+      .filter((shard) => shard.shadow.state === 'down')
+      .map(
+        ({ name, shadow }) =>
+          `the shadow of shard ${name} is down since ${shadow.since} (proxy ${nameOf(proxy)}): ${shadow.lastError ?? 'no error is known'}`,
+      );
+  });
+  const cut = proxies.flatMap((proxy) =>
+    proxy.type === 'reachable' && !proxy.report.control.connected
+      ? [
+          `proxy ${nameOf(proxy)} can't reach its ${proxy.report.control.source} for the ratios; the last ones stay in force`,
+        ]
+      : [],
+  );
+  return [...unreachable, ...down, ...cut];
+}
+
+/** The id, and the address where the id is not known or not enough to find it. */
+export function nameOf(proxy: ProxyStatus): string {
+  if (proxy.type === 'reachable') return proxy.report.id;
+  return proxy.address.id === undefined
+    ? proxy.address.admin
+    : `${proxy.address.id} (${proxy.address.admin})`;
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+/** From the arguments to a command, and from its outcome to the exit code. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { FoundWrong, messageOf, UsageError } from './base/errors.ts';
+import type { CommandContext } from './commands/command-context.ts';
+import { registerRatio } from './commands/ratio.ts';
+import { registerStatus } from './commands/status.ts';
+
+/** Runs one command line to its end and resolves to the exit code: 0 done, 1 found wrong, 2 bad usage. */
+async function run(args: readonly string[]): Promise<number> {
+  let code = 0;
+  const context: CommandContext = {
+    out: (text) => process.stdout.write(`${text}\n`),
+    err: (text) => process.stderr.write(`${text}\n`),
+    exit: (wanted) => {
+      code = wanted;
+    },
+  };
+  const program = new Command('understudy')
+    .description('mirrors live MySQL traffic to a new cluster, and moves to it')
+    .version(packageVersion())
+    .showHelpAfterError('(see --help)')
+    .exitOverride();
+  registerRatio(program, context);
+  registerStatus(program, context);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    return codeOf(error, context);
+  }
+}
+
+function codeOf(error: unknown, context: CommandContext): number {
+  // Commander has printed its own message by now, and help or the version that was asked for is no fault.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof FoundWrong) return 1;
+  context.err(error instanceof UsageError ? messageOf(error) : describeBug(error));
+  return error instanceof UsageError ? 2 : 1;
+}
+
+/** An error that no command foresaw: the stack is what helps then. */
+function describeBug(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const { version }: { version: string } = JSON.parse(text);
+  return version;
+}
+
+/** A reader that has seen enough (`understudy status | head`) is no fault of ours. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+}
+
+process.stdout.on('error', endQuietly);
+process.stderr.on('error', endQuietly);
+process.exit(await run(process.argv.slice(2)));
