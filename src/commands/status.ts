@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { messageOf } from '../base/errors.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { openRatioStore } from '../control/open-ratio-store.ts';
+import { sanitize } from '../control/sanitize.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 import { fetchStatus, type ProxyAddress, type ProxyStatus } from './status-fetch.ts';
 import { findFaults, mergeShards } from './status-merge.ts';

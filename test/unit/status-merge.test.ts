@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest';
+import type { ProxyStatus } from '../../src/commands/status-fetch.ts';
+import { findFaults, mergeShards } from '../../src/commands/status-merge.ts';
+import { statusLines } from '../../src/commands/status-text.ts';
+import type { ShardStatus, StatusReport } from '../../src/observe/status.ts';
+
+function shard(changes: Partial<ShardStatus> = {}): ShardStatus {
+  return {
+    name: 's00',
+    listen: '127.0.0.1:3400',
+    old: '127.0.0.1:3310',
+    new: '127.0.0.1:3311',
+    ratios: { reads: 25, writes: 100, deletes: 100 },
+    connections: 3,
+    shadow: { state: 'up', since: '2026-01-01T00:00:00.000Z', lastError: null },
+    queue: { statements: 2, bytes: 1536 },
+    lagSeconds: 0.25,
+    journal: { keys: 7, reset: false, byReason: {} },
+    outcomes: { mirrored: 10, failed: 0 },
+    mismatches: {},
+    latestMismatches: [],
+    straddles: [],
+    ...changes,
+  };
+}
+
+function proxy(id: string, shards: ShardStatus[], connected = true): ProxyStatus {
+  const report: StatusReport = {
+    id,
+    service: 'test',
+    version: '1.0.0',
+    pid: 1,
+    startedAt: '2026-01-01T00:00:00.000Z',
+    draining: false,
+    phase: 'mirroring',
+    control: { source: 'etcd', connected, revision: 42, appliedAt: '2026-01-01T00:00:00.000Z' },
+    shards,
+  };
+  return { type: 'reachable', address: { id, admin: `http://${id}:9104` }, report };
+}
+
+const sample = (at: string) => ({
+  at,
+  kind: 'read',
+  reason: 'rows',
+  digestId: 'd',
+  digest: 'SELECT ?',
+  detail: '1 row, not 2',
+});
+
+test('sums, worst states and longest lags of the proxies of one shard', () => {
+  const merged = mergeShards([
+    proxy('a', [
+      shard({ latestMismatches: [sample('2026-01-01T00:00:01Z'), sample('2026-01-01T00:00:03Z')] }),
+    ]),
+    proxy('b', [
+      shard({
+        shadow: { state: 'down', since: '2026-01-01T00:00:00.000Z', lastError: 'refused' },
+        lagSeconds: 4,
+        outcomes: { mirrored: 1, dropped_shadow_down: 5 },
+        journal: { keys: 1, reset: true, byReason: {} },
+        latestMismatches: [sample('2026-01-01T00:00:02Z'), sample('2026-01-01T00:00:04Z')],
+      }),
+      shard({ name: 's01' }),
+    ]),
+    { type: 'unreachable', address: { id: 'c', admin: 'http://c:1' }, reason: 'refused' },
+  ]);
+  expect(merged.map(({ name }) => name)).toEqual(['s00', 's01']);
+  expect(merged[0]).toMatchObject({
+    proxies: 2,
+    ratios: [{ reads: 25, writes: 100, deletes: 100 }],
+    shadow: 'down',
+    connections: 6,
+    lagSeconds: 4,
+    queue: { statements: 4, bytes: 3072 },
+    journalKeys: 8,
+    journalReset: true,
+    outcomes: { mirrored: 11, dropped_shadow_down: 5 },
+  });
+  expect(merged[0]?.outcomes).not.toHaveProperty('failed');
+  expect(merged[0]?.latestMismatches.map(({ at }) => at.slice(-3))).toEqual(['04Z', '03Z', '02Z']);
+});
+
+test('a healthy service has no fault', () => {
+  expect(
+    findFaults([
+      proxy('a', [shard(), shard({ name: 's01', shadow: { ...shard().shadow, state: 'recovering' } })]),
+    ]),
+  ).toEqual([]);
+});
+
+test('each fault is a sentence with its place', () => {
+  const down = shard({ shadow: { state: 'down', since: 'T', lastError: 'refused' } });
+  expect(
+    findFaults([
+      proxy('a', [down], false),
+      { type: 'unreachable', address: { id: 'b', admin: 'http://b:1' }, reason: 'no answer' },
+    ]),
+  ).toEqual([
+    'proxy b (http://b:1) is unreachable: no answer',
+    'the shadow of shard s00 is down since T (proxy a): refused',
+    "proxy a can't reach its etcd for the ratios; the last ones stay in force",
+  ]);
+});
+
+test('the text shows every figure, and proxies that differ', () => {
+  const proxies = [
+    proxy('a', [shard({ mismatches: { rows: 1 }, latestMismatches: [sample('2026-01-01T00:00:01Z')] })]),
+    proxy('b', [shard({ ratios: { reads: 50, writes: 100, deletes: 100 } })], false),
+  ];
+  const text = statusLines('test', proxies, mergeShards(proxies)).join('\n');
+  expect(text).toContain('test: phase mirroring');
+  expect(text).toMatch(/^a +http:\/\/a:9104 +up +1\.0\.0 +etcd +42$/m);
+  expect(text).toMatch(/^b .* etcd \(disconnected\) +42$/m);
+  expect(text).toMatch(/^s00 +25\/50 % +100 % +100 % +up +0\.3 s +4 \(3\.0 KiB\) +14 +6$/m);
+  expect(text).toContain('s00 outcomes: mirrored 20');
+  expect(text).toContain('s00 mismatches: rows 1');
+  expect(text).toContain('2026-01-01T00:00:01Z read rows: 1 row, not 2 [SELECT ?]');
+});
