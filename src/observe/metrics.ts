@@ -8,6 +8,7 @@ import { SHARD_FAMILIES } from './shard-families.ts';
 import { ShardMetrics } from './shard-metrics.ts';
 
 export type {
+  BlindReason,
   ConnectionState,
   MirrorOutcome,
   MismatchReason,

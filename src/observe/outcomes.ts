@@ -47,5 +47,15 @@ export const REFUSAL_REASONS = [
   'draining',
 ] as const;
 
+/** Why a session is only passed on and no longer followed. */
+export const BLIND_REASONS = [
+  'tls',
+  'compression',
+  'stream',
+  'lost_step_command',
+  'lost_step_reply',
+] as const;
+export type BlindReason = (typeof BLIND_REASONS)[number];
+
 export const CONNECTION_STATES = ['login', 'idle', 'busy', 'transaction', 'blind', 'closing'] as const;
 export type ConnectionState = (typeof CONNECTION_STATES)[number];

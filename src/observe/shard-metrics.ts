@@ -3,6 +3,8 @@ import type { Ratios } from '../config/ratios.ts';
 import { CounterGrid, CounterSet } from './counters.ts';
 import type { Durations } from './durations.ts';
 import {
+  BLIND_REASONS,
+  type BlindReason,
   type ConnectionState,
   MIRROR_OUTCOMES,
   MIRRORED_KINDS,
@@ -61,7 +63,7 @@ export class ShardMetrics {
   readonly unsampled: CounterSet<StatementKind>;
   readonly comparisons: CounterSet<StatementKind>;
   readonly doubts: CounterSet;
-  readonly blinded: CounterSet;
+  readonly blinded: CounterSet<BlindReason>;
   readonly refusals: CounterSet;
   relayedToOld = 0;
   relayedToClient = 0;
@@ -79,7 +81,7 @@ export class ShardMetrics {
     this.unsampled = new CounterSet<StatementKind>(labels, 'kind', MIRRORED_KINDS, STATEMENT_KINDS.length);
     this.comparisons = new CounterSet<StatementKind>(labels, 'kind', MIRRORED_KINDS, STATEMENT_KINDS.length);
     this.doubts = new CounterSet(labels, 'reason', [], REASONS_MAX);
-    this.blinded = new CounterSet(labels, 'reason', [], REASONS_MAX);
+    this.blinded = new CounterSet(labels, 'reason', BLIND_REASONS);
     this.refusals = new CounterSet(labels, 'reason', REFUSAL_REASONS, REASONS_MAX);
     this.#all = all;
     this.#sideBySide = sideBySide;
@@ -127,7 +129,7 @@ export class ShardMetrics {
   }
 
   /** A session went on as a blind relay. */
-  blind(reason: string): void {
+  blind(reason: BlindReason): void {
     this.blinded.add(reason);
   }
 

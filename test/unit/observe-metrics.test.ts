@@ -43,6 +43,8 @@ describe('metrics before any traffic', () => {
   const states = ['login', 'idle', 'busy', 'transaction', 'blind', 'closing'];
   const refusals = ['max_connections', 'old_unreachable', 'login_timeout', 'bad_handshake', 'draining'];
 
+  const blind = ['tls', 'compression', 'stream', 'lost_step_command', 'lost_step_reply'];
+
   it.each([
     ['statements_total', ['kind', 'outcome'], [kinds, ['ok', 'error', 'lost']]],
     ['mirror_statements_total', ['kind', 'outcome'], [mirrored, MIRROR_OUTCOMES]],
@@ -57,6 +59,7 @@ describe('metrics before any traffic', () => {
     ['shadow_lanes', [], []],
     ['connections', ['state'], [states]],
     ['connections_refused_total', ['reason'], [refusals]],
+    ['relay_blind_total', ['reason'], [blind]],
     ['relayed_bytes_total', ['direction'], [['to_old', 'to_client']]],
   ])('every series of understudy_%s is there, as 0', async (name, labels, values) => {
     const text = await createMetrics().text();
@@ -161,7 +164,7 @@ describe('counting', () => {
     shard.compared('read');
     shard.mismatch('read', 'row_hash');
     shard.doubt('clock');
-    shard.blind('compressed');
+    shard.blind('compression');
     shard.refused('max_connections');
     shard.relayed('to_old', 10);
     shard.relayed('to_client', 100);
@@ -178,7 +181,7 @@ describe('counting', () => {
         'understudy_mirror_compared_total{kind="read",shard="s00"}': 1,
         'understudy_mirror_mismatch_total{kind="read",reason="row_hash",shard="s00"}': 1,
         'understudy_mirror_doubts_total{reason="clock",shard="s00"}': 1,
-        'understudy_relay_blind_total{reason="compressed",shard="s00"}': 1,
+        'understudy_relay_blind_total{reason="compression",shard="s00"}': 1,
         'understudy_connections_refused_total{reason="max_connections",shard="s00"}': 1,
         'understudy_relayed_bytes_total{direction="to_old",shard="s00"}': 10,
         'understudy_relayed_bytes_total{direction="to_client",shard="s00"}': 200,

@@ -1,0 +1,67 @@
+/** What `deploy/` ships, read as the tests need it. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { REPOSITORY } from './repository.ts';
+
+export const PROMETHEUS_FILES = fileURLToPath(new URL('deploy/prometheus/', REPOSITORY));
+
+const targetSchema = z.object({ refId: z.string(), expr: z.string(), legendFormat: z.string() });
+
+const panelSchema = z.object({
+  id: z.number(),
+  type: z.string(),
+  title: z.string(),
+  description: z.string().optional(),
+  datasource: z.object({ type: z.literal('prometheus'), uid: z.literal(`\${datasource}`) }).optional(),
+  gridPos: z.object({ h: z.number(), w: z.number(), x: z.number(), y: z.number() }),
+  targets: z.array(targetSchema).optional(),
+});
+
+const dashboardSchema = z.object({
+  uid: z.string(),
+  title: z.string(),
+  schemaVersion: z.number(),
+  templating: z.object({ list: z.array(z.object({ name: z.string(), definition: z.string().optional() })) }),
+  annotations: z.object({ list: z.array(z.object({ name: z.string(), expr: z.string().optional() })) }),
+  panels: z.array(panelSchema),
+});
+
+export type Dashboard = z.output<typeof dashboardSchema>;
+
+export function readDashboard(): Dashboard {
+  const text = readFileSync(new URL('deploy/grafana/understudy.json', REPOSITORY), 'utf8');
+  return dashboardSchema.parse(JSON.parse(text));
+}
+
+export interface Query {
+  /** Where it stands: panel and target. */
+  readonly place: string;
+  readonly expression: string;
+  /** The labels that its legend asks of the result. */
+  readonly labels: readonly string[];
+}
+
+/** Every panel's expressions, with all proxies and shards chosen. */
+export function dashboardQueries(): Query[] {
+  return readDashboard().panels.flatMap((panel) =>
+    (panel.targets ?? []).map((target) => ({
+      place: `${panel.title}, ${target.refId}`,
+      expression: substitute(target.expr),
+      labels: [...target.legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label),
+    })),
+  );
+}
+
+/** The metrics that the dashboard's variables are read from. */
+export function dashboardVariables(): string[] {
+  return readDashboard().templating.list.flatMap(({ definition }) => {
+    const selector = /^label_values\((.*), \w+\)$/.exec(definition ?? '')?.[1];
+    return selector === undefined ? [] : [substitute(selector)];
+  });
+}
+
+/** As Grafana does it for "All" and a short time range. */
+function substitute(expression: string): string {
+  return expression.replaceAll('$__rate_interval', '1m').replace(/\$(?:instance|shard|service)\b/g, '.*');
+}
