@@ -1,5 +1,6 @@
 /** What `deploy/` ships, read as the tests need it. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { REPOSITORY } from './repository.ts';
@@ -40,6 +41,27 @@ export interface Query {
   readonly expression: string;
   /** The labels that its legend asks of the result. */
   readonly labels: readonly string[];
+}
+
+/**
+ * The shipped prometheus.yml, changed only in whom it scrapes (`target`, host and port), how often, and in that
+ * it finds the alerts from anywhere.
+ */
+export function shippedPrometheusConfig(target: string): string {
+  const replacements: readonly (readonly [string | RegExp, string])[] = [
+    ['127.0.0.1:9104', target],
+    ['- alerts.yml', `- ${join(PROMETHEUS_FILES, 'alerts.yml')}`],
+    [/^( *scrape_interval:).*/m, '$1 250ms'],
+    [/^( *scrape_timeout:).*/m, '$1 250ms'],
+    [/^( *evaluation_interval:).*/m, '$1 1s'],
+  ];
+  return replacements.reduce(
+    (text, [from, to]) => {
+      if (text.search(from) < 0) throw new Error(`prometheus.yml has no ${from}`);
+      return text.replace(from, to);
+    },
+    readFileSync(join(PROMETHEUS_FILES, 'prometheus.yml'), 'utf8'),
+  );
 }
 
 /** Every panel's expressions, with all proxies and shards chosen. */

@@ -1,0 +1,156 @@
+/** What the dashboard and the alerts ask for, a running proxy exports and a real Prometheus finds. */
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { dashboardQueries, dashboardVariables, shippedPrometheusConfig } from '../harness/deploy-files.ts';
+import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
+import { freePort } from '../harness/ports.ts';
+import { type Prometheus, startPrometheus } from '../harness/prometheus.ts';
+import { selectorsOf } from '../harness/promql.ts';
+import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const ROUNDS = 60;
+/** Series that exist only once something went wrong; of these Prometheus must know the family at least. */
+const UPON_TROUBLE = new Set(['understudy_journal_keys', 'understudy_mirror_doubts_total']);
+
+const alertsSchema = z.object({
+  groups: z.array(
+    z.object({
+      rules: z.array(
+        z.object({
+          name: z.string(),
+          query: z.string(),
+          health: z.string(),
+          lastError: z.string().optional(),
+        }),
+      ),
+    }),
+  ),
+});
+
+let mariadb: Mariadb;
+let proxy: RunningProxy;
+let prometheus: Prometheus;
+
+beforeAll(async () => {
+  mariadb = await startMariadb({ name: 'both-clusters' });
+  for (const database of ['mc_00', 'shard_00']) {
+    await mariadb.query(`CREATE DATABASE ${database};
+      CREATE TABLE ${database}.messages (folderid BIGINT, itemid BIGINT, PRIMARY KEY (folderid, itemid))`);
+  }
+  const endpoint = { host: mariadb.host, port: mariadb.port };
+  const shard = {
+    name: 's00',
+    port: await freePort(),
+    old: { ...endpoint, database: 'mc_00' },
+    new: { ...endpoint, database: 'shard_00' },
+  };
+  proxy = await startProxy({
+    config: {
+      tables: { messages: { key: 'folderid' } },
+      shards: [shard],
+      mirror: { reads: 100, writes: 50, deletes: 100 },
+      compare: 100,
+    },
+  });
+  prometheus = await startPrometheus({ configText: shippedPrometheusConfig(new URL(proxy.adminUrl).host) });
+  await runTraffic();
+  await waitFor(async () => (await sampled('understudy_mirror_compared_total > 0')).length > 0, {
+    what: 'Prometheus to see compared reads',
+  });
+});
+
+afterAll(async () => {
+  await prometheus?.stop();
+  await proxy?.stop();
+  await mariadb?.destroy();
+});
+
+async function runTraffic(): Promise<void> {
+  const client = await mariadb.connect({ port: proxy.port('s00'), database: 'mc_00' });
+  for (let folder = 0; folder < ROUNDS; folder += 1) {
+    await client.query(`INSERT INTO messages VALUES (${folder}, 1), (${folder}, 2)`);
+    await client.query(`SELECT itemid FROM messages WHERE folderid = ${folder} ORDER BY itemid`);
+    await client.query(`DELETE FROM messages WHERE folderid = ${folder} AND itemid = 2`);
+  }
+  await client.end();
+}
+
+/** The labels of every series that an instant query gives. */
+async function sampled(expression: string): Promise<Readonly<Record<string, string>>[]> {
+  return (await prometheus.query(expression)).map(({ metric }) => metric);
+}
+
+/** Every selector of the expression that finds no series. */
+async function missingFrom(expression: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (const { name, matchers } of selectorsOf(expression)) {
+    const selector = `${name}{${matchers}}`;
+    if ((await sampled(selector)).length > 0) continue;
+    const families = z
+      .record(z.string(), z.unknown())
+      .parse(await prometheus.api(`/api/v1/metadata?metric=${name}`));
+    if (!UPON_TROUBLE.has(name) || families[name] === undefined) missing.push(selector);
+  }
+  return missing;
+}
+
+describe('a running proxy', () => {
+  it('exports what promtool finds no fault with', async () => {
+    const input = await (await fetch(`${proxy.adminUrl}/metrics`)).text();
+    const done = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
+    expect(done.stdout + done.stderr).toBe('');
+    expect(done.status).toBe(0);
+  });
+
+  it('is scraped without an error', async () => {
+    expect(await sampled('up{job="understudy"} == 1')).toHaveLength(1);
+  });
+});
+
+describe('the dashboard', () => {
+  const queries = dashboardQueries();
+
+  it('has expressions', () => {
+    expect(queries.length).toBeGreaterThan(40);
+  });
+
+  it.each(queries)('$place reads series that exist', async ({ expression }) => {
+    expect(await missingFrom(expression)).toEqual([]);
+  });
+
+  it.each(queries.filter(({ labels }) => labels.length > 0))(
+    '$place has the labels of its legend',
+    async (query) => {
+      const results = await sampled(query.expression);
+      expect(results.filter((metric) => query.labels.some((label) => metric[label] === undefined))).toEqual(
+        [],
+      );
+    },
+  );
+
+  it.each(dashboardVariables())('its variables have values: %s', async (selector) => {
+    expect(await missingFrom(selector)).toEqual([]);
+  });
+
+  it('shows both clusters’ latency of the same statements', async () => {
+    const series = 'understudy_mirrored_statement_duration_seconds_count{kind="read"} > 0';
+    expect((await sampled(series)).map(({ cluster }) => cluster).sort()).toEqual(['new', 'old']);
+  });
+});
+
+describe('the alerts', () => {
+  it('are evaluated without an error, on series that exist', async () => {
+    const rules = await waitFor(
+      async () => {
+        const { groups } = alertsSchema.parse(await prometheus.api('/api/v1/rules?type=alert'));
+        const all = groups.flatMap((group) => group.rules);
+        return all.length > 0 && all.every(({ health }) => health !== 'unknown') && all;
+      },
+      { what: 'every alert to be evaluated' },
+    );
+    expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+    for (const rule of rules) expect(await missingFrom(rule.query), rule.name).toEqual([]);
+  });
+});
