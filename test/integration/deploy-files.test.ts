@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PROMETHEUS_FILES, readDashboard } from '../harness/deploy-files.ts';
+import { REPOSITORY } from '../harness/repository.ts';
 
 function promtool(...args: string[]): { status: number | null; output: string } {
   const done = spawnSync('promtool', args, { cwd: PROMETHEUS_FILES, encoding: 'utf8' });
@@ -39,6 +40,20 @@ describe('the Prometheus files', () => {
   it.each(['severity', 'summary', 'description', 'runbook'])('each alert has its %s', (field) => {
     const without = alertBlocks().filter((block) => !new RegExp(`^ +${field}: \\S`, 'm').test(block));
     expect(without).toEqual([]);
+  });
+});
+
+describe('the runbook', () => {
+  it('has a section for each alert', () => {
+    const runbook = readFileSync(new URL('docs/operations.md', REPOSITORY), 'utf8');
+    const sections = [...runbook.matchAll(/^### (.+)$/gm)].map(([, title = '']) =>
+      title.toLowerCase().replaceAll(' ', '-'),
+    );
+    const anchors = [...alertsText().matchAll(/runbook: docs\/operations\.md#(\S+)$/gm)].map(
+      ([, anchor]) => anchor,
+    );
+    expect(anchors).toHaveLength(alertBlocks().length);
+    expect(anchors.filter((anchor) => !sections.includes(anchor ?? ''))).toEqual([]);
   });
 });
 
