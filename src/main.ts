@@ -51,12 +51,11 @@ function packageVersion(): string {
   return version;
 }
 
-/** A reader that has seen enough (`understudy status | head`) is no fault of ours. */
-function endQuietly(error: NodeJS.ErrnoException): void {
+/** A reader that has seen enough (`understudy status | head`) changes neither the work nor its outcome. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
 }
 
-process.stdout.on('error', endQuietly);
-process.stderr.on('error', endQuietly);
+process.stdout.on('error', ignoreClosedPipe);
+process.stderr.on('error', ignoreClosedPipe);
 process.exit(await run(process.argv.slice(2)));

@@ -96,13 +96,6 @@ describe('the command line itself', () => {
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toContain('unset');
   });
-
-  test('a reader that stops reading is no error', async () => {
-    const file = writeConfig();
-    const command = `"${process.execPath}" "${MAIN}" ratio get --config "${file}" | true; echo "\${PIPESTATUS[0]}"`;
-    const piped = await runCommand('bash', ['-c', command]);
-    expect(piped).toMatchObject({ stdout: '0\n', stderr: '' });
-  });
 });
 
 function report(id: string, changes: Partial<StatusReport> = {}): StatusReport {
@@ -244,6 +237,16 @@ describe('with etcd', () => {
     expect(set.code).toBe(1);
     expect(set.stdout).toContain('Applied by 1 of 2 registered proxies: quick');
     expect(set.stderr).toContain('not applied within 2 s by: stuck');
+  });
+
+  test('a reader that stops reading changes neither the work nor the code', async () => {
+    await startLikeProxy('stuck', 'http://127.0.0.1:1', false);
+    const command = `"${process.execPath}" "${MAIN}" ratio set reads=25 --config "${file}" | true; exit "\${PIPESTATUS[0]}"`;
+    const piped = await runCommand('bash', ['-c', command]);
+    expect(piped).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^not applied within 2 s by: stuck/),
+    });
   });
 
   test('get tells of a value that every proxy refuses', async () => {

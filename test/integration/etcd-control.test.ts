@@ -221,6 +221,17 @@ describe('with accounts', () => {
     await controlled.until('26 % of reads', ({ connected, shards }) => connected && shards.s00?.reads === 26);
   });
 
+  test('a login that alone was forgotten is renewed without a loss', async () => {
+    const controlled = await start({ ...auth, rereadMs: 60_000 });
+    etcd.etcdctl('auth', 'disable');
+    etcd.etcdctl('auth', 'enable');
+    for (const reads of [51, 52]) {
+      etcd.put(`${PREFIX}mirror/reads`, String(reads));
+      await controlled.until(`${reads} % of reads`, ({ shards }) => shards.s00?.reads === reads);
+    }
+    expect(controlled.snapshots.every(({ connected }) => connected)).toBe(true);
+  });
+
   test('a wrong password is told, without the password', async () => {
     const controlled = await start({ ...auth, password: 'a wrong one' });
     expect(controlled.control.current().connected).toBe(false);

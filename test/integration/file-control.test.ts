@@ -81,13 +81,16 @@ test('another changed setting is named as needing a restart, by path; the ratios
 });
 
 test('a file that is gone leaves the last ratios; its return is taken up', async () => {
+  write({ mirror: { reads: 4 }, maxConnections: 7 });
+  await untilReads(4);
   const text = readFileSync(file);
   rmSync(file);
   await controlled.until('the loss', ({ connected }) => !connected);
   expect(controlled.metrics).toMatchObject({ connected: false, rejections: 0 });
-  expect(controlled.control.current().shards.s00?.reads).toBe(1);
+  expect(controlled.control.current().shards.s00?.reads).toBe(4);
   writeFileSync(file, text);
   await controlled.until('the return', ({ connected }) => connected);
   write({ mirror: { reads: 8 } });
   await untilReads(8);
+  expect(warnings().filter(({ msg }) => msg.includes('restart'))).toHaveLength(1);
 });

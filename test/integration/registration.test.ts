@@ -101,6 +101,8 @@ test('comes back after its lease was revoked, and after its entry was deleted', 
   etcd.etcdctl('del', KEY);
   const third = await entry('the entry again');
   expect(third.lease).toBe(second.lease);
+  etcd.put(KEY, JSON.stringify(third.record));
+  await entry('the entry under the lease again', (found) => found.lease === second.lease);
 });
 
 test('comes back after etcd was killed and brought back', async () => {
