@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { waitFor } from './wait.ts';
 
@@ -58,6 +59,8 @@ process.once('exit', () => {
 
 /** Starts a process and waits until it is ready. Throws, with the end of its output, where it isn't. */
 export async function startChild(options: ChildOptions): Promise<Child> {
+  if (!commandExists(options.command))
+    throw new Error(`${options.name}: there is no command ${options.command}`);
   const [command, args] = dyingWithParent(options.command, options.args);
   const spawned = spawn(command, args, {
     cwd: options.cwd,
@@ -75,6 +78,12 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     throw new Error(`${options.name}: ${reason}\n${tail(child.stdout() + child.stderr())}`);
   }
   return child;
+}
+
+/** Asked beforehand: setpriv would be started well, and fail later in words of its own. */
+function commandExists(command: string): boolean {
+  if (command.includes('/')) return existsSync(command);
+  return PATH.split(delimiter).some((folder) => existsSync(join(folder, command)));
 }
 
 function dyingWithParent(command: string, args: readonly string[]): [string, string[]] {

@@ -1,0 +1,12 @@
+/**
+ * Run by the harness's own test, which kills it: holds a server, a paused server and a proxy of the harness,
+ * and prints what must be gone afterwards as one line of JSON.
+ */
+import { dirname } from 'node:path';
+import { startEtcd } from './etcd.ts';
+import { startMariadb } from './mariadb.ts';
+
+const [server, paused, etcd] = await Promise.all([startMariadb(), startMariadb(), startEtcd()]);
+paused.pause();
+const directory = dirname(dirname(server.dataDir));
+process.stdout.write(`${JSON.stringify({ pids: [server.pid, paused.pid, etcd.pid], directory })}\n`);
