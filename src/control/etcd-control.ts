@@ -12,9 +12,10 @@ import type { Control, ControlMetrics, ControlOptions } from './control.ts';
 import type { EtcdClient, EtcdRead } from './etcd-client.ts';
 import { EtcdLink } from './etcd-link.ts';
 import { openWatch, type Watch } from './etcd-watch.ts';
+import { LiveSnapshot } from './live-snapshot.ts';
 import { EMPTY_LEDGER, foldRead, type RatioLedger } from './ratio-ledger.ts';
 import { sanitize } from './sanitize.ts';
-import { fileLayer, makeSnapshot, type RatioLayer, resolveRatios } from './snapshot.ts';
+import { fileLayer, type RatioLayer, resolveRatios } from './snapshot.ts';
 
 /** The proxy starts on the file's ratios when etcd has not answered by then. */
 const START_WAIT_MS = 4000;
@@ -33,17 +34,15 @@ export class EtcdControl implements Control {
   private readonly shards: readonly string[];
   private readonly file: RatioLayer;
   private readonly bell = new Bell();
-  private readonly listeners: ((snapshot: ControlSnapshot) => void)[] = [];
   private readonly warned = new Set<string>();
   private phase: 'idle' | 'running' | 'stopped' = 'idle';
   private loop: Promise<void> | undefined;
   private readonly link: EtcdLink;
   private watch: Watch | undefined;
-  private watched: EtcdClient | undefined;
   private watchOpenedAt = Number.NEGATIVE_INFINITY;
   private lastFailure: string | undefined;
   private ledger: RatioLedger = EMPTY_LEDGER;
-  private snapshot: ControlSnapshot;
+  private readonly live: LiveSnapshot;
 
   constructor(options: ControlOptions, etcd: EtcdSettings) {
     this.log = options.log;
@@ -53,22 +52,22 @@ export class EtcdControl implements Control {
     this.link = new EtcdLink(etcd);
     this.shards = options.config.shards.map((shard) => shard.name);
     this.file = fileLayer(options.config.mirror);
-    this.metrics.connected = false;
-    this.snapshot = makeSnapshot({
+    const first: ControlSnapshot = {
       source: 'etcd',
       connected: false,
       revision: 0,
       appliedAtMs: this.clock(),
       shards: resolveRatios(this.shards, [this.file]),
-    });
+    };
+    this.live = new LiveSnapshot(first, this.log, this.metrics);
   }
 
   current(): ControlSnapshot {
-    return this.snapshot;
+    return this.live.current;
   }
 
   onChange(listener: (snapshot: ControlSnapshot) => void): void {
-    this.listeners.push(listener);
+    this.live.onChange(listener);
   }
 
   async start(): Promise<void> {
@@ -96,7 +95,7 @@ export class EtcdControl implements Control {
   }
 
   private waitMs(): number {
-    if (!this.snapshot.connected) return Math.min(this.etcd.rereadMs, RETRY_MS);
+    if (!this.live.current.connected) return Math.min(this.etcd.rereadMs, RETRY_MS);
     return this.watch === undefined ? Math.min(this.etcd.rereadMs, WATCH_GAP_MS) : this.etcd.rereadMs;
   }
 
@@ -113,7 +112,6 @@ export class EtcdControl implements Control {
     const read = await client.read(this.etcd.prefix);
     if (this.phase !== 'running') return;
     const changed = this.accept(read);
-    if (this.watched !== client) this.closeWatch();
     if (this.watch === undefined) {
       await this.openWatch(client, read.revision);
     } else if (changed && why === 'timeout') {
@@ -135,15 +133,16 @@ export class EtcdControl implements Control {
       );
     }
     for (const { key, reason } of folded.unknown) this.warnOnce(key, reason);
-    const found = !this.snapshot.connected;
+    const found = !this.live.current.connected;
     if (found) this.log.info({ revision: read.revision }, 'etcd is connected');
     this.lastFailure = undefined;
     if (found || folded.changed) {
-      this.publish({
+      this.live.publish({
         source: 'etcd',
         connected: true,
-        revision: folded.changed || this.snapshot.revision === 0 ? read.revision : this.snapshot.revision,
-        appliedAtMs: folded.changed ? this.clock() : this.snapshot.appliedAtMs,
+        revision:
+          folded.changed || this.live.current.revision === 0 ? read.revision : this.live.current.revision,
+        appliedAtMs: folded.changed ? this.clock() : this.live.current.appliedAtMs,
         shards: resolveRatios(this.shards, [folded.ledger.layer, this.file]),
       });
     }
@@ -167,12 +166,8 @@ export class EtcdControl implements Control {
         this.bell.ring();
       },
     });
-    if (this.phase === 'running') {
-      this.watch = watch;
-      this.watched = client;
-    } else {
-      watch.close();
-    }
+    if (this.phase === 'running') this.watch = watch;
+    else watch.close();
   }
 
   private lose(reason: string): void {
@@ -180,13 +175,7 @@ export class EtcdControl implements Control {
       this.log.warn({ reason: sanitize(reason, 200) }, 'etcd is away; the last ratios stay in force');
     }
     this.lastFailure = reason;
-    if (this.snapshot.connected) this.publish({ ...this.snapshot, connected: false });
-  }
-
-  private publish(snapshot: ControlSnapshot): void {
-    this.snapshot = makeSnapshot(snapshot);
-    this.metrics.connected = snapshot.connected;
-    for (const listener of this.listeners) listener(this.snapshot);
+    if (this.live.current.connected) this.live.publish({ ...this.live.current, connected: false });
   }
 
   private closeWatch(): void {

@@ -14,7 +14,8 @@ import type { ControlSnapshot } from '../config/ratios.ts';
 import { Bell } from './bell.ts';
 import { differingPaths } from './config-diff.ts';
 import type { Control, ControlMetrics, ControlOptions } from './control.ts';
-import { fileLayer, makeSnapshot, resolveRatios, sameRatios } from './snapshot.ts';
+import { LiveSnapshot } from './live-snapshot.ts';
+import { fileLayer, resolveRatios, sameRatios } from './snapshot.ts';
 
 const POLL_MS = 500;
 /** A writer that truncates first leaves a broken file for a moment: one look too early refuses nothing. */
@@ -34,36 +35,35 @@ export class FileControl implements Control {
   private readonly metrics: ControlMetrics;
   private readonly clock: () => number;
   private readonly bell = new Bell();
-  private readonly listeners: ((snapshot: ControlSnapshot) => void)[] = [];
   private phase: 'idle' | 'running' | 'stopped' = 'idle';
   private loop: Promise<void> | undefined;
   private watcher: FSWatcher | undefined;
   /** The last content that was judged, good or bad. */
   private judged: string | undefined;
   private signature: string | undefined;
-  private snapshot: ControlSnapshot;
+  private readonly live: LiveSnapshot;
 
   constructor(options: ControlOptions) {
     this.config = options.config;
     this.log = options.log;
     this.metrics = options.metrics;
     this.clock = options.clock ?? Date.now;
-    this.metrics.connected = true;
-    this.snapshot = makeSnapshot({
+    const first: ControlSnapshot = {
       source: 'file',
       connected: true,
       revision: 0,
       appliedAtMs: this.clock(),
       shards: this.ratiosOf(options.config),
-    });
+    };
+    this.live = new LiveSnapshot(first, this.log, this.metrics);
   }
 
   current(): ControlSnapshot {
-    return this.snapshot;
+    return this.live.current;
   }
 
   onChange(listener: (snapshot: ControlSnapshot) => void): void {
-    this.listeners.push(listener);
+    this.live.onChange(listener);
   }
 
   async start(): Promise<void> {
@@ -133,7 +133,7 @@ export class FileControl implements Control {
         return { type: 'bad', text: signature, reason: `${file}: is larger than ${MAX_BYTES} bytes` };
       const text = await readFile(file, 'utf8');
       this.signature = signature;
-      return this.snapshot.connected && text === this.judged ? { type: 'same' } : parseLook(file, text);
+      return this.live.current.connected && text === this.judged ? { type: 'same' } : parseLook(file, text);
     } catch (error) {
       return { type: 'gone', reason: messageOf(error) };
     }
@@ -142,14 +142,14 @@ export class FileControl implements Control {
   private judge(look: Look): void {
     if (look.type === 'same') return;
     if (look.type === 'gone') {
-      if (!this.snapshot.connected) return;
+      if (!this.live.current.connected) return;
       this.log.warn({ reason: look.reason }, 'the configuration file is away; the last ratios stay in force');
-      this.publish({ ...this.snapshot, connected: false });
+      this.live.publish({ ...this.live.current, connected: false });
       return;
     }
     const fresh = look.text !== this.judged;
     this.judged = look.text;
-    if (!this.snapshot.connected) this.publish({ ...this.snapshot, connected: true });
+    if (!this.live.current.connected) this.live.publish({ ...this.live.current, connected: true });
     if (!fresh) return;
     if (look.type === 'bad') {
       this.metrics.rejected();
@@ -171,15 +171,16 @@ export class FileControl implements Control {
 
   private apply(config: Config): void {
     const shards = this.ratiosOf(config);
-    if (Object.keys(shards).every((shard) => sameRatios(shards[shard], this.snapshot.shards[shard]))) return;
-    this.publish({
-      ...this.snapshot,
-      revision: this.snapshot.revision + 1,
+    if (Object.keys(shards).every((shard) => sameRatios(shards[shard], this.live.current.shards[shard])))
+      return;
+    this.live.publish({
+      ...this.live.current,
+      revision: this.live.current.revision + 1,
       appliedAtMs: this.clock(),
       shards,
     });
     this.log.info(
-      { revision: this.snapshot.revision },
+      { revision: this.live.current.revision },
       'the ratios of the changed configuration file are in force',
     );
   }
@@ -189,12 +190,6 @@ export class FileControl implements Control {
       this.config.shards.map((shard) => shard.name),
       [fileLayer(config.mirror)],
     );
-  }
-
-  private publish(snapshot: ControlSnapshot): void {
-    this.snapshot = makeSnapshot(snapshot);
-    this.metrics.connected = snapshot.connected;
-    for (const listener of this.listeners) listener(this.snapshot);
   }
 }
 

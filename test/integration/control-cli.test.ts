@@ -7,11 +7,11 @@ import { loadConfig } from '../../src/config/load.ts';
 import { createRegistration } from '../../src/control/registration.ts';
 import type { StatusReport } from '../../src/observe/status.ts';
 import { type CliResult, runCli, runCommand } from '../harness/cli.ts';
+import { type Etcd, startEtcd } from '../harness/etcd.ts';
 import { freePort } from '../harness/ports.ts';
 import { MAIN } from '../harness/proxy.ts';
 import { waitFor } from '../harness/wait.ts';
 import { configContent, makeControl, PREFIX, writeConfig } from './control-kit.ts';
-import { type LocalEtcd, startEtcd } from './local-etcd.ts';
 
 const run = (file: string, ...args: string[]): Promise<CliResult> => runCli([...args, '--config', file]);
 
@@ -178,14 +178,14 @@ describe('status without etcd', () => {
 });
 
 describe('with etcd', () => {
-  let etcd: LocalEtcd;
+  let etcd: Etcd;
   let file: string;
   beforeAll(async () => {
     etcd = await startEtcd();
   });
   afterAll(() => etcd.stop());
   beforeEach(async () => {
-    etcd.etcdctl('del', '--prefix', PREFIX);
+    await etcd.ctl('del', '--prefix', PREFIX);
     file = writeConfig({
       admin: { port: await freePort() },
       etcd: { hosts: [etcd.url], leaseTtlSeconds: 5 },
@@ -207,7 +207,7 @@ describe('with etcd', () => {
       () => control.stop(),
       () => registration.stop(),
     );
-    await waitFor(() => etcd.etcdctl('get', `${PREFIX}proxies/${id}`) !== '', {
+    await waitFor(async () => (await etcd.get(`${PREFIX}proxies/${id}`)) !== undefined, {
       what: `${id} to be registered`,
     });
   }
@@ -218,7 +218,7 @@ describe('with etcd', () => {
     const set = await run(file, 'ratio', 'set', 'reads=25', 'writes=99.5');
     expect(set).toMatchObject({ code: 0, stderr: '' });
     expect(set.stdout).toContain('Applied by 2 of 2 registered proxies: a, b');
-    expect(etcd.etcdctl('get', '--prefix', `${PREFIX}mirror/`)).toBe(
+    expect(await etcd.ctl('get', '--prefix', `${PREFIX}mirror/`)).toBe(
       `${PREFIX}mirror/reads\n25\n${PREFIX}mirror/writes\n99.5\n`,
     );
     const shard = await run(file, 'ratio', 'set', 'reads=50', '--shard', 's01');
@@ -250,7 +250,7 @@ describe('with etcd', () => {
   });
 
   test('get tells of a value that every proxy refuses', async () => {
-    etcd.put(`${PREFIX}mirror/reads`, '1000');
+    await etcd.put(`${PREFIX}mirror/reads`, '1000');
     const get = await run(file, 'ratio', 'get');
     expect(get.code).toBe(0);
     expect(get.stderr).toContain(

@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Etcd, startEtcd } from '../harness/etcd.ts';
+import { makeCertificates } from '../harness/tls.ts';
 import { waitFor } from '../harness/wait.ts';
 import { type Controlled, type CuttableLink, openLink, PREFIX, startControl } from './control-kit.ts';
-import { type LocalEtcd, makeCertificates, startEtcd } from './local-etcd.ts';
 
-let etcd: LocalEtcd;
+let etcd: Etcd;
 const running: Controlled[] = [];
 
 async function start(settings: Record<string, unknown> = {}): Promise<Controlled> {
@@ -24,8 +25,8 @@ describe('with one etcd', () => {
     etcd = await startEtcd();
   });
   afterAll(() => etcd.stop());
-  beforeEach(() => {
-    etcd.etcdctl('del', '--prefix', PREFIX);
+  beforeEach(async () => {
+    await etcd.ctl('del', '--prefix', PREFIX);
   });
 
   test('invariant 7: a plain etcdctl put reaches every proxy by the watch', async () => {
@@ -39,7 +40,7 @@ describe('with one etcd', () => {
       });
       expect(metrics.connected).toBe(true);
     }
-    etcd.put(`${PREFIX}mirror/reads`, '25');
+    await etcd.put(`${PREFIX}mirror/reads`, '25');
     for (const controlled of both) {
       const snapshot = await controlled.until('25 % of reads', ({ shards }) => shards.s00?.reads === 25);
       expect(snapshot.shards).toEqual({
@@ -53,40 +54,40 @@ describe('with one etcd', () => {
 
   test('a shard’s override counts for it alone; deletes fall back to the value for all, then to the file', async () => {
     const controlled = await start();
-    etcd.put(`${PREFIX}mirror/reads`, '25');
-    etcd.put(`${PREFIX}shards/s01/mirror/reads`, '99.5');
+    await etcd.put(`${PREFIX}mirror/reads`, '25');
+    await etcd.put(`${PREFIX}shards/s01/mirror/reads`, '99.5');
     await controlled.until('the override', ({ shards }) => shards.s01?.reads === 99.5);
     expect(reads(controlled, 's00')).toBe(25);
-    etcd.etcdctl('del', `${PREFIX}shards/s01/mirror/reads`);
+    await etcd.ctl('del', `${PREFIX}shards/s01/mirror/reads`);
     await controlled.until('the value for all', ({ shards }) => shards.s01?.reads === 25);
-    etcd.etcdctl('del', `${PREFIX}mirror/reads`);
+    await etcd.ctl('del', `${PREFIX}mirror/reads`);
     await controlled.until('the file’s value', ({ shards }) => shards.s01?.reads === 1);
   });
 
   test('a bad value is refused, logged and counted once; the last good one stays', async () => {
-    etcd.put(`${PREFIX}mirror/reads`, '25');
+    await etcd.put(`${PREFIX}mirror/reads`, '25');
     const controlled = await start();
-    etcd.put(`${PREFIX}mirror/reads`, 'all\u001b[31m');
+    await etcd.put(`${PREFIX}mirror/reads`, 'all\u001b[31m');
     await waitFor(() => controlled.metrics.rejections === 1, { what: 'the refusal' });
-    etcd.put(`${PREFIX}mirror/writes`, '7');
+    await etcd.put(`${PREFIX}mirror/writes`, '7');
     await controlled.until('a later good value', ({ shards }) => shards.s00?.writes === 7);
     expect(reads(controlled)).toBe(25);
     expect(controlled.metrics.rejections).toBe(1);
     expect(controlled.lines().filter(({ msg }) => msg.includes('refused'))).toMatchObject([
       { level: 'warn', key: `${PREFIX}mirror/reads`, value: 'all?[31m' },
     ]);
-    etcd.put(`${PREFIX}mirror/reads`, '101');
+    await etcd.put(`${PREFIX}mirror/reads`, '101');
     await waitFor(() => controlled.metrics.rejections === 2, { what: 'the second refusal' });
-    etcd.put(`${PREFIX}mirror/reads`, ' 26\n');
+    await etcd.put(`${PREFIX}mirror/reads`, ' 26\n');
     await controlled.until('the good value', ({ shards }) => shards.s00?.reads === 26);
   });
 
   test('unknown keys are ignored and warned about once', async () => {
-    etcd.put(`${PREFIX}shards/s99/mirror/reads`, '5');
-    etcd.put(`${PREFIX}mirror/all`, '5');
+    await etcd.put(`${PREFIX}shards/s99/mirror/reads`, '5');
+    await etcd.put(`${PREFIX}mirror/all`, '5');
     const controlled = await start();
-    etcd.put(`${PREFIX}mirror/all`, '6');
-    etcd.put(`${PREFIX}mirror/reads`, '25');
+    await etcd.put(`${PREFIX}mirror/all`, '6');
+    await etcd.put(`${PREFIX}mirror/reads`, '25');
     await controlled.until('25 % of reads', ({ shards }) => shards.s00?.reads === 25);
     const warned = controlled.lines().filter(({ msg }) => msg.includes('is ignored'));
     expect(warned.map(({ key }) => key).sort()).toEqual([
@@ -99,15 +100,15 @@ describe('with one etcd', () => {
   test('a registration of a proxy is no change of the ratios', async () => {
     const controlled = await start();
     const before = controlled.control.current();
-    etcd.put(`${PREFIX}proxies/a`, '{}');
-    etcd.put(`${PREFIX}mirror/reads`, '25');
+    await etcd.put(`${PREFIX}proxies/a`, '{}');
+    await etcd.put(`${PREFIX}mirror/reads`, '25');
     await controlled.until('25 % of reads', ({ shards }) => shards.s00?.reads === 25);
     expect(controlled.snapshots.filter(({ revision }) => revision > before.revision)).toHaveLength(1);
   });
 
   test('etcd killed with -9 and brought back: the last values stay, then changes come again', async () => {
-    etcd.put(`${PREFIX}mirror/reads`, '25');
-    etcd.put(`${PREFIX}mirror/writes`, 'bad');
+    await etcd.put(`${PREFIX}mirror/reads`, '25');
+    await etcd.put(`${PREFIX}mirror/writes`, 'bad');
     const controlled = await start();
     await etcd.kill9();
     await controlled.until('the loss', ({ connected }) => !connected);
@@ -116,7 +117,7 @@ describe('with one etcd', () => {
     await etcd.restart();
     await controlled.until('the return', ({ connected }) => connected);
     expect(controlled.metrics.connected).toBe(true);
-    etcd.put(`${PREFIX}mirror/reads`, '30');
+    await etcd.put(`${PREFIX}mirror/reads`, '30');
     await controlled.until('30 % of reads', ({ shards }) => shards.s00?.reads === 30);
     expect(controlled.metrics.rejections).toBe(1);
     expect(controlled.lines().filter(({ msg }) => msg.includes('etcd is away'))).toHaveLength(1);
@@ -130,7 +131,7 @@ describe('with one etcd', () => {
     } finally {
       etcd.resume();
     }
-    etcd.put(`${PREFIX}mirror/reads`, '31');
+    await etcd.put(`${PREFIX}mirror/reads`, '31');
     await controlled.until('31 % of reads', ({ connected, shards }) => connected && shards.s00?.reads === 31);
   });
 });
@@ -148,14 +149,14 @@ describe('over a link that can be cut', () => {
   const settings = () => ({ hosts: [`http://127.0.0.1:${link.port}`] });
 
   test('changes made and compacted away while the proxy was cut off are there afterwards', async () => {
-    etcd.put(`${PREFIX}mirror/reads`, '25');
+    await etcd.put(`${PREFIX}mirror/reads`, '25');
     const controlled = await start(settings());
     link.cut();
     await controlled.until('the loss', ({ connected }) => !connected);
-    etcd.etcdctl('del', `${PREFIX}mirror/reads`);
-    etcd.put(`${PREFIX}mirror/writes`, '44');
-    const { revision } = JSON.parse(etcd.etcdctl('get', PREFIX, '--write-out=json')).header;
-    etcd.etcdctl('compact', String(revision));
+    await etcd.ctl('del', `${PREFIX}mirror/reads`);
+    await etcd.put(`${PREFIX}mirror/writes`, '44');
+    const { revision } = JSON.parse(await etcd.ctl('get', PREFIX, '--write-out=json')).header;
+    await etcd.ctl('compact', String(revision));
     link.mend();
     await controlled.until(
       'the new state',
@@ -169,7 +170,7 @@ describe('over a link that can be cut', () => {
     const controlled = await start({ ...settings(), rereadMs: 300 });
     await waitFor(() => link.connections() === first + 2, { what: 'a connection to read and one to watch' });
     link.freeze((index) => index === first + 1);
-    etcd.put(`${PREFIX}mirror/reads`, '77');
+    await etcd.put(`${PREFIX}mirror/reads`, '77');
     await controlled.until('77 % of reads', ({ shards }) => shards.s00?.reads === 77);
     await waitFor(() => controlled.lines().some(({ msg }) => msg.includes('missed a change')), {
       what: 'the note',
@@ -182,12 +183,12 @@ describe('over a link that can be cut', () => {
     const controlled = await start({ ...settings(), rereadMs: 300 });
     link.freeze(() => true);
     await controlled.until('the loss', ({ connected }) => !connected);
-    etcd.put(`${PREFIX}mirror/reads`, '78');
+    await etcd.put(`${PREFIX}mirror/reads`, '78');
     await controlled.until('78 % of reads', ({ connected, shards }) => connected && shards.s00?.reads === 78);
   });
 
   test('etcd is away at the start: the file’s ratios, until it is there', async () => {
-    etcd.put(`${PREFIX}mirror/reads`, '79');
+    await etcd.put(`${PREFIX}mirror/reads`, '79');
     link.cut();
     const controlled = await start(settings());
     expect(controlled.control.current()).toMatchObject({
@@ -204,29 +205,30 @@ describe('over a link that can be cut', () => {
 describe('with accounts', () => {
   const auth = { user: 'control', password: 'a:b c' };
   beforeAll(async () => {
-    etcd = await startEtcd({ auth });
-    etcd.etcdctl('role', 'add', 'control');
-    etcd.etcdctl('role', 'grant-permission', 'control', '--prefix=true', 'readwrite', PREFIX);
-    etcd.etcdctl('user', 'grant-role', 'control', 'control');
+    etcd = await startEtcd({ auth: { user: 'root', password: 'r' } });
+    await etcd.ctl('user', 'add', `${auth.user}:${auth.password}`);
+    await etcd.ctl('role', 'add', 'control');
+    await etcd.ctl('role', 'grant-permission', 'control', '--prefix=true', 'readwrite', PREFIX);
+    await etcd.ctl('user', 'grant-role', 'control', 'control');
   });
   afterAll(() => etcd.stop());
 
   test('an account that may use the prefix alone is enough, also after etcd has forgotten all logins', async () => {
     const controlled = await start(auth);
     expect(controlled.control.current().connected).toBe(true);
-    etcd.put(`${PREFIX}mirror/reads`, '25');
+    await etcd.put(`${PREFIX}mirror/reads`, '25');
     await controlled.until('25 % of reads', ({ shards }) => shards.s00?.reads === 25);
     await etcd.restart();
-    etcd.put(`${PREFIX}mirror/reads`, '26');
+    await etcd.put(`${PREFIX}mirror/reads`, '26');
     await controlled.until('26 % of reads', ({ connected, shards }) => connected && shards.s00?.reads === 26);
   });
 
   test('a login that alone was forgotten is renewed without a loss', async () => {
     const controlled = await start({ ...auth, rereadMs: 60_000 });
-    etcd.etcdctl('auth', 'disable');
-    etcd.etcdctl('auth', 'enable');
+    await etcd.ctl('auth', 'disable');
+    await etcd.ctl('auth', 'enable');
     for (const reads of [51, 52]) {
-      etcd.put(`${PREFIX}mirror/reads`, String(reads));
+      await etcd.put(`${PREFIX}mirror/reads`, String(reads));
       await controlled.until(`${reads} % of reads`, ({ shards }) => shards.s00?.reads === reads);
     }
     expect(controlled.snapshots.every(({ connected }) => connected)).toBe(true);
@@ -241,14 +243,14 @@ describe('with accounts', () => {
 });
 
 test('TLS with the authority and a client certificate', async () => {
-  const tls = makeCertificates();
+  const tls = await makeCertificates();
   etcd = await startEtcd({ tls });
   try {
     const without = await start({ ca: tls.ca });
     expect(without.control.current().connected).toBe(false);
-    const controlled = await start({ ca: tls.ca, certificate: tls.clientCert, key: tls.clientKey });
+    const controlled = await start({ ca: tls.ca, certificate: tls.client.certificate, key: tls.client.key });
     expect(controlled.control.current().connected).toBe(true);
-    etcd.put(`${PREFIX}mirror/reads`, '25');
+    await etcd.put(`${PREFIX}mirror/reads`, '25');
     await controlled.until('25 % of reads', ({ shards }) => shards.s00?.reads === 25);
   } finally {
     await etcd.stop();

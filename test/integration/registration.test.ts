@@ -5,14 +5,14 @@ import type { ControlSnapshot } from '../../src/config/ratios.ts';
 import { type ProxyRecord, parseProxyRecord } from '../../src/control/proxy-record.ts';
 import { createRegistration, type Registration } from '../../src/control/registration.ts';
 import { makeSnapshot, resolveRatios } from '../../src/control/snapshot.ts';
+import { type Etcd, startEtcd } from '../harness/etcd.ts';
 import { waitFor } from '../harness/wait.ts';
 import { PREFIX, type RecordedLog, recordLog, writeConfig } from './control-kit.ts';
-import { type LocalEtcd, startEtcd } from './local-etcd.ts';
 
 const KEY = `${PREFIX}proxies/proxy-1`;
 const ADMIN = 'http://127.0.0.1:9104';
 
-let etcd: LocalEtcd;
+let etcd: Etcd;
 let recorded: RecordedLog;
 let registration: Registration;
 
@@ -46,9 +46,9 @@ interface Entry {
   readonly lease: string;
 }
 
-function readEntry(): Entry | undefined {
+async function readEntry(): Promise<Entry | undefined> {
   // As text, because a lease's number is larger than JSON numbers hold exactly.
-  const text = etcd.etcdctl('get', KEY, '--write-out=json');
+  const text = await etcd.ctl('get', KEY, '--write-out=json');
   const { kvs } = JSON.parse(text.replace(/"lease":(\d+)/g, '"lease":"$1"'));
   if (kvs === undefined) return undefined;
   const record = parseProxyRecord(Buffer.from(kvs[0].value, 'base64').toString());
@@ -57,8 +57,8 @@ function readEntry(): Entry | undefined {
 
 const entry = (what: string, condition: (entry: Entry) => boolean = () => true): Promise<Entry> =>
   waitFor(
-    () => {
-      const found = readEntry();
+    async () => {
+      const found = await readEntry();
       return found !== undefined && condition(found) ? found : undefined;
     },
     { what, timeoutMs: 20_000 },
@@ -78,7 +78,7 @@ test('says who the proxy is and what it has applied, under a lease', async () =>
     appliedAt: '1970-01-01T00:00:01.000Z',
     source: 'etcd',
   });
-  expect(etcd.etcdctl('lease', 'timetolive', lease)).toContain('granted with TTL(2s)');
+  expect(await etcd.ctl('lease', 'timetolive', lease)).toContain('granted with TTL(2s)');
 });
 
 test('follows each applied snapshot, and writes nothing where nothing changed', async () => {
@@ -96,12 +96,12 @@ test('follows each applied snapshot, and writes nothing where nothing changed', 
 test('comes back after its lease was revoked, and after its entry was deleted', async () => {
   registration.start();
   const first = await entry('the entry');
-  etcd.etcdctl('lease', 'revoke', first.lease);
+  await etcd.ctl('lease', 'revoke', first.lease);
   const second = await entry('a new lease', (found) => found.lease !== first.lease);
-  etcd.etcdctl('del', KEY);
+  await etcd.ctl('del', KEY);
   const third = await entry('the entry again');
   expect(third.lease).toBe(second.lease);
-  etcd.put(KEY, JSON.stringify(third.record));
+  await etcd.put(KEY, JSON.stringify(third.record));
   await entry('the entry under the lease again', (found) => found.lease === second.lease);
 });
 
@@ -123,7 +123,7 @@ test('goes away with a stop', async () => {
   registration.start();
   await entry('the entry');
   await registration.stop();
-  expect(readEntry()).toBeUndefined();
+  expect(await readEntry()).toBeUndefined();
 });
 
 test('a stop ends while etcd hangs', async () => {
