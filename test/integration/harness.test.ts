@@ -10,6 +10,8 @@ import { runCommand } from '../harness/cli.ts';
 import { type Etcd, startEtcd } from '../harness/etcd.ts';
 import { type FaultyProxy, startFaultyProxy } from '../harness/faulty-proxy.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
+import { contentOf, createSchema, seed } from '../harness/message-centre.ts';
+import { createLoad } from '../harness/message-centre-load.ts';
 import { freePorts } from '../harness/ports.ts';
 import { startChild } from '../harness/process.ts';
 import { startPrometheus } from '../harness/prometheus.ts';
@@ -234,6 +236,57 @@ describe('the faulty proxy', () => {
     const pending = connection.query({ sql: 'SELECT 1', timeout: 200 });
     await expect(pending).rejects.toThrow(/inactivity timeout/i);
     connection.destroy();
+  });
+});
+
+describe('the message centre', () => {
+  let old: Mariadb;
+  let fresh: Mariadb;
+  beforeAll(async () => {
+    [old, fresh] = await Promise.all([startMariadb({ name: 'old' }), startMariadb({ name: 'new' })]);
+    await createSchema(old, 'mc_00', { engine: 'MyISAM', unmoved: true });
+    await createSchema(fresh, 'shard_00', { engine: 'InnoDB', unmoved: false });
+  });
+  afterAll(() => Promise.all([old.destroy(), fresh.destroy()]));
+
+  it('holds the same rows for the same seed, whatever the engine', async () => {
+    const rows = await seed(old, 'mc_00', { seed: 1, folders: 60, rowsMax: 500 });
+    expect(await seed(fresh, 'shard_00', { seed: 1, folders: 60, rowsMax: 500 })).toBe(rows);
+    expect(rows).toBeGreaterThan(60 * 8);
+    const content = await contentOf(old, 'mc_00');
+    expect(await contentOf(fresh, 'shard_00')).toEqual(content);
+    await fresh.query('UPDATE shard_00.likes SET title = NULL WHERE title IS NOT NULL LIMIT 1');
+    const changed = await contentOf(fresh, 'shard_00');
+    expect(changed).toEqual({ ...content, likes: changed.likes });
+    expect(changed.likes).not.toBe(content.likes);
+  });
+
+  it('its sessions run without an error, several at once, and find rows', async () => {
+    const before = await contentOf(old, 'mc_00');
+    let rowsRead = 0;
+    let reads = 0;
+    const runStream = async (stream: number): Promise<void> => {
+      const load = createLoad({ seed: 1, folders: 60, stream });
+      for (let session = 0; session < 40; session += 1) {
+        const connection = await old.connect({ database: 'mc_00', supportBigNumbers: true });
+        for (const { sql, params, prepared, kind } of load.next().statements) {
+          const [result] = prepared
+            ? await connection.execute(
+                sql,
+                params.map((value) => (typeof value === 'bigint' ? String(value) : value)),
+              )
+            : await connection.query(sql);
+          if (kind === 'read' && Array.isArray(result)) {
+            reads += 1;
+            rowsRead += result.length;
+          }
+        }
+        await connection.end();
+      }
+    };
+    await Promise.all([0, 1, 2, 3].map(runStream));
+    expect(rowsRead / reads).toBeGreaterThan(1);
+    expect(await contentOf(old, 'mc_00')).not.toEqual(before);
   });
 });
 
