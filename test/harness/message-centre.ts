@@ -123,7 +123,7 @@ export async function contentOf(server: SqlServer, database: string): Promise<Re
   try {
     for (const table of MOVED_TABLES) {
       const [rows] = await connection.query<RowDataPacket[]>(
-        `SELECT CONCAT(COUNT(*), ' rows, ', COALESCE(SUM(CONV(LEFT(MD5(${row}), 12), 16, 10)), 0)) AS content FROM ${table}`,
+        `SELECT CONCAT(COUNT(*), ' rows, ', COALESCE(SUM(CAST(CONV(LEFT(MD5(${row}), 12), 16, 10) AS UNSIGNED)), 0)) AS content FROM ${table}`,
       );
       content[table] = String(rows[0]?.content);
     }
