@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { FoundWrong, messageOf, UsageError } from './base/errors.ts';
 import type { CommandContext } from './commands/command-context.ts';
+import { registerProxy } from './commands/proxy.ts';
 import { registerRatio } from './commands/ratio.ts';
 import { registerStatus } from './commands/status.ts';
 
@@ -17,11 +18,13 @@ async function run(args: readonly string[]): Promise<number> {
       code = wanted;
     },
   };
+  const version = packageVersion();
   const program = new Command('understudy')
     .description('mirrors live MySQL traffic to a new cluster, and moves to it')
-    .version(packageVersion())
+    .version(version)
     .showHelpAfterError('(see --help)')
     .exitOverride();
+  registerProxy(program, context, version);
   registerRatio(program, context);
   registerStatus(program, context);
   try {

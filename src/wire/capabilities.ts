@@ -6,6 +6,7 @@
 export const CAPABILITY = {
   /** Called CLIENT_MYSQL by MariaDB: unset, the upper half of MariaDB's bits stands in the reserved bytes. */
   LONG_PASSWORD: 0x1,
+  FOUND_ROWS: 0x2,
   CONNECT_WITH_DB: 0x8,
   COMPRESS: 0x20,
   LOCAL_FILES: 0x80,

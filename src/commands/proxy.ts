@@ -1,0 +1,39 @@
+/** `understudy proxy`: serves until it is told to end, then drains. */
+import type { Command } from 'commander';
+import { createLog } from '../base/log.ts';
+import { loadConfig } from '../config/load.ts';
+import { ProxyServer } from '../proxy/proxy-server.ts';
+import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
+
+export function registerProxy(program: Command, context: CommandContext, version: string): void {
+  program
+    .command('proxy')
+    .description('relay to the old cluster and mirror to the new one, until SIGTERM or SIGINT')
+    .option(CONFIG_OPTION.flags, CONFIG_OPTION.description, CONFIG_OPTION.fallback)
+    .action(async (options: { config: string }) => context.exit(await serve(options.config, version)));
+}
+
+async function serve(file: string, version: string): Promise<number> {
+  const config = loadConfig(file);
+  const log = createLog({ level: config.logLevel });
+  const proxy = new ProxyServer({ config, log, version });
+  const asked = untilAsked(() => proxy.hurry());
+  await proxy.start();
+  await asked;
+  await proxy.drain();
+  return 0;
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a further one calls `hurry`. */
+function untilAsked(hurry: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (): void => {
+      if (asked) hurry();
+      asked = true;
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}

@@ -1,0 +1,101 @@
+/** What one shard knows of its tables: which of them move, and what the old server's schema says of those. */
+import type { Catalog, MovedTable } from '../sql/keys.ts';
+
+/** A table of the old database, as information_schema tells of it. */
+export interface TableSchema {
+  readonly name: string;
+  /** Null: a view. */
+  readonly engine: string | null;
+  /** In the table's order. */
+  readonly columns: readonly string[];
+  /** Of the primary key, in its order. */
+  readonly primaryKey: readonly string[];
+}
+
+export interface CatalogTable extends MovedTable {
+  /** A rollback undoes changes to it. Null: not known (yet). */
+  readonly transactional: boolean | null;
+}
+
+export type MovedTables = '*' | Readonly<Record<string, { readonly key: string }>>;
+
+/** Engines that roll back. All others (MyISAM, Aria, MEMORY, CSV, ARCHIVE …) keep what was done. */
+const TRANSACTIONAL_ENGINES: ReadonlySet<string> = new Set([
+  'innodb',
+  'rocksdb',
+  'tokudb',
+  'ndbcluster',
+  'ndb',
+]);
+
+/** Tables of one shard whose names are remembered; past them each look-up makes its answer anew. */
+const KNOWN_MAX = 100_000;
+
+export class ShardCatalog implements Catalog {
+  readonly #moved: MovedTables;
+  readonly #database: string | null;
+  readonly #tables = new Map<string, CatalogTable>();
+  #schema: ReadonlyMap<string, TableSchema> | null = null;
+  #version = 1;
+
+  /** `database`: the shard's old one; null: every database is the shard's. */
+  constructor(moved: MovedTables, database: string | null) {
+    this.#moved = moved;
+    this.#database = database;
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get schemaKnown(): boolean {
+    return this.#schema !== null;
+  }
+
+  table(database: string | null, name: string): CatalogTable | null {
+    if (database === null || (this.#database !== null && database !== this.#database)) return null;
+    const known = this.#tables.get(name);
+    if (known !== undefined) return known;
+    const made = this.#make(name);
+    if (made !== null && this.#tables.size < KNOWN_MAX) this.#tables.set(name, made);
+    return made;
+  }
+
+  /** A new reading of the schema: bindings made with the old one no longer hold. */
+  learn(schema: ReadonlyMap<string, TableSchema>): void {
+    if (this.#schema !== null && sameSchema(this.#schema, schema)) return;
+    this.#schema = schema;
+    this.#tables.clear();
+    this.#version++;
+  }
+
+  /** A statement changed a definition: until the next reading nothing but the configuration is certain. */
+  forget(): void {
+    if (this.#schema === null) return;
+    this.#schema = null;
+    this.#tables.clear();
+    this.#version++;
+  }
+
+  #make(name: string): CatalogTable | null {
+    const schema = this.#schema?.get(name);
+    if (this.#moved === '*') {
+      return { name, key: schema?.primaryKey[0] ?? null, ...facts(schema) };
+    }
+    // Own properties only: a table may be called "constructor".
+    const configured = Object.hasOwn(this.#moved, name) ? this.#moved[name] : undefined;
+    return configured === undefined ? null : { name, key: configured.key, ...facts(schema) };
+  }
+}
+
+function facts(schema: TableSchema | undefined): Pick<CatalogTable, 'columns' | 'transactional'> {
+  if (schema === undefined || schema.engine === null) return { columns: null, transactional: null };
+  return {
+    columns: schema.columns,
+    transactional: TRANSACTIONAL_ENGINES.has(schema.engine.toLowerCase()),
+  };
+}
+
+function sameSchema(a: ReadonlyMap<string, TableSchema>, b: ReadonlyMap<string, TableSchema>): boolean {
+  return JSON.stringify([...a]) === JSON.stringify([...b]);
+}

@@ -1,0 +1,59 @@
+/** A tap that can't hurt the session: whatever is thrown inside ends the mirroring of that session alone. */
+import type { Log } from '../base/log.ts';
+import type { Exchange } from '../wire/exchange.ts';
+import type { Statement } from './statement.ts';
+import type { SessionTap } from './tap.ts';
+
+export class GuardedTap implements SessionTap {
+  #tap: SessionTap | null;
+  readonly #log: Log;
+  readonly #failed: () => void;
+
+  /** `failed` is called once, when the tap has thrown: its shard owes a full pass. */
+  constructor(tap: SessionTap, log: Log, failed: () => void) {
+    this.#tap = tap;
+    this.#log = log;
+    this.#failed = failed;
+  }
+
+  command(exchange: Exchange<Statement>): void {
+    try {
+      this.#tap?.command(exchange);
+    } catch (error) {
+      this.#drop(error);
+    }
+  }
+
+  reply(exchange: Exchange<Statement>): void {
+    try {
+      this.#tap?.reply(exchange);
+    } catch (error) {
+      this.#drop(error);
+    }
+  }
+
+  lostStep(): void {
+    try {
+      this.#tap?.lostStep();
+    } catch (error) {
+      this.#drop(error);
+    }
+  }
+
+  closed(unanswered: readonly Exchange<Statement>[]): void {
+    try {
+      this.#tap?.closed(unanswered);
+    } catch (error) {
+      this.#drop(error);
+    }
+  }
+
+  #drop(error: unknown): void {
+    this.#tap = null;
+    this.#log.error(
+      { err: error },
+      'the mirror failed inside a session, which goes on unmirrored: please report this',
+    );
+    this.#failed();
+  }
+}

@@ -1,0 +1,110 @@
+/** The wire of one lane: commands out, pipelined, and each one's reply back to whoever sent it. */
+import type { Socket } from 'node:net';
+import { Exchange, type RowSink } from '../wire/exchange.ts';
+import { framed } from '../wire/packets.ts';
+import { replyKind } from '../wire/reply-kind.ts';
+import { ReplyReader } from '../wire/reply-reader.ts';
+
+/** Is called once: with the reply, or with null when the link broke before it came. */
+export type ReplyCallback = (exchange: Exchange<ReplyCallback> | null) => void;
+
+export type LinkEnd = 'lost' | 'timed_out' | 'closed';
+
+/** Neither DEPRECATE_EOF nor optional metadata were agreed on at the lane's login. */
+const LANE_CAPABILITIES = { base: 0, mariadb: 0 };
+
+export class LaneLink {
+  readonly connectionId: number;
+  readonly #socket: Socket;
+  readonly #replies: ReplyReader<ReplyCallback>;
+  readonly #now: () => number;
+  readonly #onEnd: (end: LinkEnd, reason: string) => void;
+  #ended = false;
+  /** When the server could begin with the oldest command that is not answered. */
+  #headSinceMs = 0;
+
+  constructor(
+    socket: Socket,
+    connectionId: number,
+    now: () => number,
+    onEnd: (end: LinkEnd, reason: string) => void,
+  ) {
+    this.#socket = socket;
+    this.connectionId = connectionId;
+    this.#now = now;
+    this.#onEnd = onEnd;
+    this.#replies = new ReplyReader(LANE_CAPABILITIES, {
+      reply: (exchange) => this.#replied(exchange),
+      clientData: (kind) => {
+        if (kind !== 'none') this.end('lost', 'the shadow asked for data');
+      },
+      unsolicited: (errno) => this.end('lost', `the shadow ended the connection with error ${errno}`),
+    });
+    socket.on('data', (chunk: Buffer) => this.#data(chunk));
+    socket.on('error', (error) => this.end('lost', error.message));
+    socket.on('close', () => this.end('lost', 'the shadow closed the connection'));
+  }
+
+  /** Commands without a reply yet. */
+  get pending(): number {
+    return this.#replies.pending;
+  }
+
+  /** Milliseconds for which the oldest command has gone unanswered; 0: there is none. */
+  waitingMs(): number {
+    return this.pending === 0 ? 0 : this.#now() - this.#headSinceMs;
+  }
+
+  /** Everything sent up to `uncork` goes out in one write. */
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  /** Sends a command; its payload begins with the command byte. */
+  send(payload: Buffer, callback: ReplyCallback, rowSink: RowSink | null = null): void {
+    if (this.#ended) {
+      callback(null);
+      return;
+    }
+    const exchange = new Exchange<ReplyCallback>(payload[0]!, payload, payload.length);
+    exchange.note = callback;
+    exchange.rowSink = rowSink;
+    exchange.sentAtMs = this.#now();
+    if (this.pending === 0) this.#headSinceMs = exchange.sentAtMs;
+    for (const piece of framed(payload)) this.#socket.write(piece);
+    this.#replies.expect(exchange);
+  }
+
+  /** Sends a command that has no reply. */
+  sendOnly(payload: Buffer): void {
+    if (this.#ended || replyKind(payload[0]!) !== 'none') return;
+    for (const piece of framed(payload)) this.#socket.write(piece);
+  }
+
+  /** Ends the link; every command that waits is told so. */
+  end(end: LinkEnd, reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#socket.destroy();
+    // The owner first: whoever is told below must not find this link among those that can be used.
+    this.#onEnd(end, reason);
+    for (const exchange of this.#replies.waiting()) exchange.note?.(null);
+  }
+
+  #data(chunk: Buffer): void {
+    if (this.#ended) return;
+    if (!this.#replies.feed(chunk)) this.end('lost', 'the shadow sent what is no reply');
+  }
+
+  #replied(exchange: Exchange<ReplyCallback>): void {
+    exchange.answeredAtMs = this.#now();
+    // The server begins with a pipelined command when it is done with the one before.
+    if (exchange.sentAtMs < this.#headSinceMs) exchange.sentAtMs = this.#headSinceMs;
+    this.#headSinceMs = exchange.answeredAtMs;
+    exchange.note?.(exchange);
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * The lanes of one shard: opened when there is work, watched for time-outs, closed and left alone while the
+ * breaker is open. It takes units from the scheduler and reports what became of each.
+ */
+import { messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import {
+  admittedShare,
+  afterFailure,
+  afterSuccess,
+  afterWait,
+  type BreakerSettings,
+  type BreakerState,
+  CLOSED,
+} from './breaker.ts';
+import { QueryKiller } from './kill-query.ts';
+import { Lane, type UnitResult } from './lane.ts';
+import { LaneLink, type LinkEnd } from './lane-link.ts';
+import { type LaneTarget, type LoggedIn, logIn } from './lane-login.ts';
+import type { Scheduled, Scheduler } from './scheduler.ts';
+import type { Unit } from './unit.ts';
+
+export interface LaneSettings {
+  readonly perShard: number;
+  readonly pipeline: number;
+  readonly timeoutMs: number;
+  readonly preparedStatements: number;
+}
+
+export interface LaneSetOptions {
+  readonly shard: string;
+  readonly target: LaneTarget;
+  readonly lanes: LaneSettings;
+  readonly breaker: BreakerSettings;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** A unit has come to its end. */
+  readonly settled: (unit: Unit, result: UnitResult | 'timed_out') => void;
+  /** Units that will not be run, as the shadow is down. */
+  readonly dropped: (units: readonly Unit[]) => void;
+}
+
+/** The shadow's errors after which the same unit may succeed: a deadlock, a lock wait that took too long. */
+const RETRYABLE: ReadonlySet<number> = new Set([1213, 1205]);
+const ATTEMPTS_MAX = 3;
+const TICK_MS = 100;
+
+export class LaneSet {
+  readonly #options: LaneSetOptions;
+  readonly #killer: QueryKiller;
+  readonly #lanes = new Set<Lane>();
+  readonly #running = new Map<Scheduled, Lane>();
+  readonly #timedOut = new WeakSet<Lane>();
+  #connecting = 0;
+  #state: BreakerState = CLOSED;
+  #stateSinceMs: number;
+  #lastError: string | null = null;
+  #used = false;
+  #closed = false;
+  readonly #ticker: NodeJS.Timeout;
+
+  constructor(options: LaneSetOptions) {
+    this.#options = options;
+    this.#killer = new QueryKiller(options.target, options.log, options.now);
+    this.#stateSinceMs = options.now();
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  /** Units that lanes are running. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  get status(): { state: 'idle' | 'up' | 'down' | 'recovering'; sinceMs: number; lastError: string | null } {
+    return { state: this.#describe(), sinceMs: this.#stateSinceMs, lastError: this.#lastError };
+  }
+
+  /** Should a unit be let in now? False while the shadow is down, and for a shrinking share after it is back. */
+  admits(): boolean {
+    if (this.#state.at === 'closed') return true;
+    const share = admittedShare(this.#state, this.#options.breaker, this.#options.now());
+    return share > 0 && this.#options.random() < share;
+  }
+
+  /** There is something in the queue. */
+  kick(): void {
+    const { scheduler } = this.#options;
+    for (;;) {
+      const next = scheduler.peek();
+      if (next === null || this.#closed) return;
+      this.#used = true;
+      const lane = this.#laneFor(next);
+      if (lane === null) break;
+      scheduler.take();
+      this.#running.set(next, lane);
+      lane.run(next);
+    }
+    this.#openAnother();
+  }
+
+  /** Ends all lanes at once; what they were running is told as lost. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#ticker);
+    for (const lane of [...this.#lanes]) lane.link.end('closed', 'the proxy is shutting down');
+  }
+
+  /** The least busy lane that can take the unit; null: none can. */
+  #laneFor(scheduled: Scheduled): Lane | null {
+    let best: Lane | null = null;
+    for (const lane of this.#lanes) {
+      if (lane.canTake(scheduled) && (best === null || lane.load < best.load)) best = lane;
+      if (best?.load === 0) break;
+    }
+    // A new lane is better than a second unit on an old one, while there may be more lanes.
+    if (best !== null && best.load > 0) this.#openAnother();
+    return best;
+  }
+
+  #openAnother(): void {
+    const { lanes } = this.#options;
+    if (this.#closed || this.#lanes.size + this.#connecting >= lanes.perShard) return;
+    if (this.#connecting > 0 || this.#state.at === 'open') return;
+    if (this.#state.at === 'probing' && this.#lanes.size > 0) return;
+    void this.#connect();
+  }
+
+  async #connect(): Promise<void> {
+    this.#connecting++;
+    const login = await logIn(this.#options.target).catch((error: unknown) => messageOf(error));
+    this.#connecting--;
+    if (typeof login === 'string') this.#failed(login);
+    else this.#connected(login);
+  }
+
+  #connected({ socket, connectionId }: LoggedIn): void {
+    if (this.#closed) {
+      socket.destroy();
+      return;
+    }
+    const { lanes, now } = this.#options;
+    const link = new LaneLink(socket, connectionId, now, (end, reason) => this.#ended(lane, end, reason));
+    const lane = new Lane(link, lanes, (scheduled, result) => this.#unitDone(lane, scheduled, result));
+    this.#lanes.add(lane);
+    if (this.#state.at === 'probing') this.#succeeded();
+    this.kick();
+  }
+
+  #unitDone(lane: Lane, scheduled: Scheduled, result: UnitResult): void {
+    if (this.#retry(lane, scheduled, result)) return;
+    this.#running.delete(scheduled);
+    this.#options.scheduler.finish(scheduled);
+    if (result.outcome !== 'lost') this.#succeeded();
+    const timedOut = result.outcome === 'lost' && this.#timedOut.has(lane);
+    this.#options.settled(scheduled.unit, timedOut ? 'timed_out' : result);
+    this.kick();
+  }
+
+  /** A deadlock among the lanes is nobody's fault: the unit is run again, whole. */
+  #retry(lane: Lane, scheduled: Scheduled, result: UnitResult): boolean {
+    if (!RETRYABLE.has(result.errno) || scheduled.attempts >= ATTEMPTS_MAX || this.#closed) return false;
+    if (result.outcome === 'lost') return false;
+    scheduled.attempts++;
+    lane.run(scheduled);
+    return true;
+  }
+
+  #ended(lane: Lane, end: LinkEnd, reason: string): void {
+    this.#lanes.delete(lane);
+    if (end === 'closed') return;
+    this.#failed(reason);
+  }
+
+  #failed(reason: string): void {
+    const { shard, log, breaker, now } = this.#options;
+    this.#lastError = reason;
+    const before = this.#state.at;
+    this.#move(afterFailure(this.#state, breaker, now()));
+    log.warn({ shard, reason, breaker: this.#state.at }, 'a lane to the shadow failed');
+    if (this.#state.at === 'open' && before !== 'open') this.#dropQueued();
+  }
+
+  #succeeded(): void {
+    this.#move(afterSuccess(this.#state, this.#options.breaker, this.#options.now()));
+  }
+
+  #move(state: BreakerState): void {
+    if (state.at !== this.#state.at) {
+      this.#stateSinceMs = this.#options.now();
+      this.#options.log.info(
+        { shard: this.#options.shard, from: this.#state.at, to: state.at },
+        'the breaker of the shadow changed',
+      );
+    }
+    this.#state = state;
+  }
+
+  #dropQueued(): void {
+    this.#options.dropped(this.#options.scheduler.clear((scheduled) => this.#running.has(scheduled)));
+  }
+
+  #tick(): void {
+    const { lanes, now } = this.#options;
+    for (const lane of [...this.#lanes]) {
+      if (lane.link.waitingMs() <= lanes.timeoutMs) continue;
+      this.#timedOut.add(lane);
+      void this.#killer.kill(lane.link.connectionId);
+      lane.link.end('timed_out', `no answer within ${lanes.timeoutMs} ms`);
+    }
+    this.#move(afterWait(this.#state, now()));
+    if (this.#state.at === 'probing' && this.#lanes.size === 0) this.#openAnother();
+    else this.kick();
+  }
+
+  #describe(): 'idle' | 'up' | 'down' | 'recovering' {
+    if (!this.#used) return 'idle';
+    if (this.#state.at === 'closed') return 'up';
+    return this.#state.at === 'open' ? 'down' : 'recovering';
+  }
+}

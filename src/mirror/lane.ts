@@ -1,0 +1,217 @@
+/**
+ * One connection to the shadow and the units that it runs. Single statements that need nothing beforehand
+ * are pipelined; a unit that needs an answer in between (a transaction, another context, a statement still
+ * to be prepared) has the lane to itself.
+ */
+import type { Exchange } from '../wire/exchange.ts';
+import { COM } from '../wire/protocol.ts';
+import type { LaneLink, ReplyCallback } from './lane-link.ts';
+import { PreparedOnLane } from './prepared-on-lane.ts';
+import { contextStatements, EMPTY_CONTEXT, type ReplayContext } from './replay-context.ts';
+import { RowHash } from './row-hash.ts';
+import type { Scheduled } from './scheduler.ts';
+import type { Replay } from './unit.ts';
+
+type Answer = Exchange<ReplyCallback>;
+
+export interface ReplayResult {
+  /** Null: no answer came. */
+  readonly answer: Answer | null;
+  /** The rows' hash, where the replay is compared. */
+  readonly rowHash: RowHash | null;
+}
+
+/** What became of a unit. `results` are in the order of its replays; those not reached are left out. */
+export interface UnitResult {
+  readonly outcome: 'answered' | 'rolled_back' | 'lost';
+  readonly results: readonly ReplayResult[];
+  /** The shadow's error that stopped the unit; 0: none. */
+  readonly errno: number;
+}
+
+export type UnitCallback = (scheduled: Scheduled, result: UnitResult) => void;
+
+const DEFAULT_NAMES = 'SET NAMES utf8mb4';
+const BEGIN = text('BEGIN');
+const COMMIT = text('COMMIT');
+const ROLLBACK = text('ROLLBACK');
+const RESET = Buffer.of(COM.RESET_CONNECTION);
+
+export class Lane {
+  readonly link: LaneLink;
+  readonly #pipeline: number;
+  readonly #prepared: PreparedOnLane;
+  readonly #onUnit: UnitCallback;
+  #context: ReplayContext = EMPTY_CONTEXT;
+  #piped = 0;
+  #exclusive = false;
+
+  constructor(
+    link: LaneLink,
+    options: { pipeline: number; preparedStatements: number },
+    onUnit: UnitCallback,
+  ) {
+    this.link = link;
+    this.#pipeline = options.pipeline;
+    this.#prepared = new PreparedOnLane(link, options.preparedStatements);
+    this.#onUnit = onUnit;
+  }
+
+  /** Units under way. */
+  get load(): number {
+    return this.#piped + (this.#exclusive ? 1 : 0);
+  }
+
+  canTake(scheduled: Scheduled): boolean {
+    if (this.#exclusive) return false;
+    if (this.#piped === 0) return true;
+    return this.#piped < this.#pipeline && this.#isSimple(scheduled);
+  }
+
+  run(scheduled: Scheduled): void {
+    if (this.#isSimple(scheduled)) this.#runPiped(scheduled);
+    else void this.#runExclusive(scheduled);
+  }
+
+  #isSimple({ unit }: Scheduled): boolean {
+    const [replay] = unit.replays;
+    if (unit.replays.length !== 1 || unit.transaction || replay === undefined) return false;
+    if (replay.context.id !== this.#context.id) return false;
+    return replay.prepared === null || this.#prepared.id(replay) !== null;
+  }
+
+  #runPiped(scheduled: Scheduled): void {
+    this.#piped++;
+    const replay = scheduled.unit.replays[0]!;
+    this.#send(replay, (result) => {
+      this.#piped--;
+      const { answer } = result;
+      const outcome = answer === null ? 'lost' : 'answered';
+      this.#onUnit(scheduled, { outcome, results: [result], errno: answer?.errno ?? 0 });
+    });
+  }
+
+  async #runExclusive(scheduled: Scheduled): Promise<void> {
+    this.#exclusive = true;
+    const result = scheduled.unit.transaction
+      ? await this.#runTransaction(scheduled.unit.replays)
+      : await this.#runEach(scheduled.unit.replays);
+    this.#exclusive = false;
+    this.#onUnit(scheduled, result);
+  }
+
+  async #runTransaction(replays: readonly Replay[]): Promise<UnitResult> {
+    // BEGIN goes out alone: it commits implicitly nothing, and a context switch may follow it.
+    const begun = await this.#command(BEGIN);
+    if (begun === null || !begun.ok)
+      return { outcome: endedBy(begun), results: [], errno: begun?.errno ?? 0 };
+    const ran = await this.#runEach(replays);
+    if (ran.outcome === 'lost') return ran;
+    if (ran.errno !== 0) {
+      await this.#command(ROLLBACK);
+      return { ...ran, outcome: 'rolled_back' };
+    }
+    const committed = await this.#command(COMMIT);
+    if (committed?.ok === true) return ran;
+    return { outcome: endedBy(committed), results: ran.results, errno: committed?.errno ?? 0 };
+  }
+
+  /** Runs replays in order, those of one context in one write; stops behind the first group with an error. */
+  async #runEach(replays: readonly Replay[]): Promise<UnitResult> {
+    const results: ReplayResult[] = [];
+    let at = 0;
+    while (at < replays.length) {
+      const refused = await this.#prepareFor(replays[at]!);
+      if (refused !== null) {
+        results.push({ answer: refused.answer, rowHash: null });
+        return { outcome: endedBy(refused.answer), results, errno: refused.answer?.errno ?? 0 };
+      }
+      const group = this.#groupFrom(replays, at);
+      this.link.cork();
+      const sent = group.map((replay) => new Promise<ReplayResult>((resolve) => this.#send(replay, resolve)));
+      this.link.uncork();
+      const answered = await Promise.all(sent);
+      results.push(...answered);
+      if (answered.some(({ answer }) => answer === null)) return { outcome: 'lost', results, errno: 0 };
+      const failed = answered.find(({ answer }) => answer !== null && !answer.ok);
+      if (failed?.answer) return { outcome: 'answered', results, errno: failed.answer.errno };
+      at += group.length;
+    }
+    return { outcome: 'answered', results, errno: 0 };
+  }
+
+  /** The replays from `at` on that can go out in one write. */
+  #groupFrom(replays: readonly Replay[], at: number): readonly Replay[] {
+    let end = at + 1;
+    while (end < replays.length && end - at < this.#pipeline) {
+      const next = replays[end]!;
+      if (next.context.id !== this.#context.id) break;
+      if (next.prepared !== null && this.#prepared.id(next) === null) break;
+      end++;
+    }
+    return replays.slice(at, end);
+  }
+
+  /** Brings the lane into the replay's context and prepares its statement; answers what the shadow refused. */
+  async #prepareFor(replay: Replay): Promise<{ answer: Answer | null } | null> {
+    const refused = await this.#enter(replay.context);
+    if (refused !== null) return refused;
+    if (replay.prepared === null || this.#prepared.id(replay) !== null) return null;
+    const answer = await this.#command(Buffer.concat([Buffer.of(COM.STMT_PREPARE), replay.sql]));
+    if (answer === null || !answer.ok) return { answer };
+    this.#prepared.add(replay, answer.statementId);
+    return null;
+  }
+
+  async #enter(context: ReplayContext): Promise<{ answer: Answer | null } | null> {
+    if (context.id === this.#context.id) return null;
+    const commands = contextStatements(this.#context, context, DEFAULT_NAMES).map(text);
+    if (context.database !== null && context.database !== this.#context.database) {
+      commands.push(Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from(context.database)]));
+    }
+    this.link.cork();
+    const sent = commands.map((command) => this.#command(command));
+    this.link.uncork();
+    const answers = await Promise.all(sent);
+    const refused = answers.find((answer) => answer === null || !answer.ok);
+    if (refused === undefined) {
+      this.#context = context;
+      return null;
+    }
+    // Half-way between two contexts nothing may run: back to the beginning.
+    await this.#command(RESET);
+    this.#prepared.forget();
+    this.#context = EMPTY_CONTEXT;
+    return { answer: refused };
+  }
+
+  #send(replay: Replay, done: (result: ReplayResult) => void): void {
+    const rowHash = replay.primary.rowHash === null ? null : new RowHash();
+    const callback: ReplyCallback = (answer) => done({ answer, rowHash });
+    if (replay.prepared === null) {
+      this.link.send(Buffer.concat([Buffer.of(COM.QUERY), replay.sql]), callback, rowHash);
+      return;
+    }
+    const id = this.#prepared.id(replay)!;
+    for (const [ordinal, value] of replay.prepared.longData) {
+      const head = Buffer.alloc(7);
+      head[0] = COM.STMT_SEND_LONG_DATA;
+      head.writeUInt32LE(id, 1);
+      head.writeUInt16LE(ordinal, 5);
+      this.link.sendOnly(Buffer.concat([head, value]));
+    }
+    this.link.send(replay.prepared.packet.payloadFor(id), callback, rowHash);
+  }
+
+  #command(payload: Buffer): Promise<Answer | null> {
+    return new Promise((resolve) => this.link.send(payload, resolve));
+  }
+}
+
+function text(sql: string): Buffer {
+  return Buffer.concat([Buffer.of(COM.QUERY), Buffer.from(sql)]);
+}
+
+function endedBy(answer: Answer | null): 'answered' | 'lost' {
+  return answer === null ? 'lost' : 'answered';
+}

@@ -1,0 +1,89 @@
+/** The prepared statements of one session, by the server's ids; bounded in number and bytes. */
+import type { Lexed } from '../sql/lexed.ts';
+import type { Plan } from '../sql/plan.ts';
+import type { Exchange } from '../wire/exchange.ts';
+import type { SessionEffect } from './session-state.ts';
+
+export interface PreparedStatement {
+  readonly plan: Plan;
+  /** The text, and where its literals and parameters stand in it. */
+  readonly sql: Buffer;
+  readonly lexed: Lexed;
+  readonly effects: readonly SessionEffect[];
+  parameterCount: number;
+  /** Types that an earlier execution bound. */
+  boundTypes: Buffer | null;
+  /** Values sent ahead for the next execution; `complete` is false once they were more than are kept. */
+  longData: Map<number, Buffer>;
+  longDataComplete: boolean;
+}
+
+/** The server's own limit is 16,382 for all its sessions together; more than these are relayed, not mirrored. */
+const STATEMENTS_MAX = 20_000;
+const TEXT_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Execute with this id, MariaDB: the statement prepared last, whose reply may not have come yet. */
+const LAST_PREPARED = 0xffff_ffff;
+
+export class PreparedStatements {
+  readonly #longDataMax: number;
+  readonly #byId = new Map<number, PreparedStatement>();
+  #textBytes = 0;
+  #last: PreparedStatement | null = null;
+
+  constructor(longDataMax: number) {
+    this.#longDataMax = longDataMax;
+  }
+
+  /** COM_STMT_PREPARE was sent. */
+  sent(statement: PreparedStatement | null): void {
+    this.#last = statement;
+  }
+
+  /** The server has prepared it. False: too many are held; executions will not be known. */
+  answered(statement: PreparedStatement, reply: Exchange<unknown>): boolean {
+    statement.parameterCount = reply.parameterCount;
+    this.close(reply.statementId);
+    if (this.#byId.size >= STATEMENTS_MAX || this.#textBytes + statement.sql.length > TEXT_BYTES_MAX)
+      return false;
+    this.#textBytes += statement.sql.length;
+    this.#byId.set(reply.statementId, statement);
+    return true;
+  }
+
+  find(id: number): PreparedStatement | null {
+    return id === LAST_PREPARED ? this.#last : (this.#byId.get(id) ?? null);
+  }
+
+  close(id: number): void {
+    const statement = this.#byId.get(id);
+    if (statement === undefined) return;
+    this.#textBytes -= statement.sql.length;
+    this.#byId.delete(id);
+  }
+
+  /** COM_STMT_SEND_LONG_DATA: pieces of one parameter's value, put together up to the bound. */
+  longData(id: number, ordinal: number, piece: Buffer): void {
+    const statement = this.find(id);
+    if (statement === null) return;
+    const before = statement.longData.get(ordinal) ?? Buffer.alloc(0);
+    if (before.length + piece.length > this.#longDataMax || statement.longData.size > 1024) {
+      statement.longDataComplete = false;
+      statement.longData = new Map();
+      return;
+    }
+    statement.longData.set(ordinal, Buffer.concat([before, piece]));
+  }
+
+  /** After an execution, or COM_STMT_RESET, the values sent ahead are used up. */
+  static clearLongData(statement: PreparedStatement): void {
+    if (statement.longData.size > 0) statement.longData = new Map();
+    statement.longDataComplete = true;
+  }
+
+  clear(): void {
+    this.#byId.clear();
+    this.#textBytes = 0;
+    this.#last = null;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The session state that a replay needs on its lane: database, character set, and the variables that change
+ * what a statement means. Contexts are compared by identity of their text, so lanes switch only when it differs.
+ */
+
+export interface ReplayContext {
+  readonly id: string;
+  readonly database: string | null;
+  /** The SET NAMES statement; null: the lane's default. */
+  readonly names: string | null;
+  /** Variable to the SQL of its value. */
+  readonly variables: ReadonlyMap<string, string>;
+}
+
+export function makeContext(
+  database: string | null,
+  names: string | null,
+  variables: ReadonlyMap<string, string>,
+): ReplayContext {
+  const sorted = [...variables].sort(([a], [b]) => (a < b ? -1 : 1));
+  return { id: JSON.stringify([database, names, sorted]), database, names, variables: new Map(sorted) };
+}
+
+export const EMPTY_CONTEXT: ReplayContext = makeContext(null, null, new Map());
+
+/** The variables that are followed from session to lane; the manual of replication names the same ones. */
+export const FOLLOWED_VARIABLES: ReadonlySet<string> = new Set([
+  'sql_mode',
+  'time_zone',
+  'foreign_key_checks',
+  'unique_checks',
+  'auto_increment_increment',
+  'auto_increment_offset',
+  'character_set_client',
+  'character_set_connection',
+  'character_set_results',
+  'collation_connection',
+  'lc_time_names',
+  'div_precision_increment',
+  'group_concat_max_len',
+  'explicit_defaults_for_timestamp',
+]);
+
+/** The statements that take a lane from one context to another; the database is switched apart from them. */
+export function contextStatements(from: ReplayContext, to: ReplayContext, defaultNames: string): string[] {
+  const statements: string[] = [];
+  const sets: string[] = [];
+  // SET NAMES sets four variables at once, so it goes first and they are set again behind it.
+  const namesChange = from.names !== to.names;
+  if (namesChange) statements.push(to.names ?? defaultNames);
+  for (const name of from.variables.keys()) {
+    if (!to.variables.has(name)) sets.push(`SESSION ${name} = DEFAULT`);
+  }
+  for (const [name, value] of to.variables) {
+    if (namesChange || from.variables.get(name) !== value) sets.push(`SESSION ${name} = ${value}`);
+  }
+  if (sets.length > 0) statements.push(`SET ${sets.join(', ')}`);
+  return statements;
+}

@@ -1,0 +1,120 @@
+/**
+ * The bounded queue of units. A unit is ready when every earlier unit that shares a tag with it is finished;
+ * ready units leave in the order in which they became so.
+ */
+import type { Unit } from './unit.ts';
+
+export interface SchedulerLimits {
+  readonly statements: number;
+  readonly bytes: number;
+}
+
+/** A unit with its place in the order. */
+export interface Scheduled {
+  readonly unit: Unit;
+  /** How often it has been run. */
+  attempts: number;
+  waitsFor: number;
+  readonly successors: Scheduled[];
+  finished: boolean;
+}
+
+export class Scheduler {
+  readonly #limits: SchedulerLimits;
+  /** The last unit of each tag that is not finished. */
+  readonly #tails = new Map<string, Scheduled>();
+  /** Units not finished, in the order of their offering: the first is the oldest. */
+  readonly #unfinished = new Set<Scheduled>();
+  #ready: Scheduled[] = [];
+  #readyHead = 0;
+  #statements = 0;
+  #bytes = 0;
+
+  constructor(limits: SchedulerLimits) {
+    this.#limits = limits;
+  }
+
+  /** Statements held, those being replayed included. */
+  get statements(): number {
+    return this.#statements;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** When the primary answered the oldest unit that is not finished; null: there is none. */
+  oldestAnsweredAtMs(): number | null {
+    for (const scheduled of this.#unfinished) return scheduled.unit.answeredAtMs;
+    return null;
+  }
+
+  /** False: the queue is full and the unit was not taken. */
+  offer(unit: Unit): boolean {
+    const statements = this.#statements + unit.replays.length;
+    const bytes = this.#bytes + unit.bytes;
+    // A unit larger than the whole queue may pass through an empty one.
+    if (this.#statements > 0 && (statements > this.#limits.statements || bytes > this.#limits.bytes))
+      return false;
+    this.#statements = statements;
+    this.#bytes = bytes;
+    const scheduled: Scheduled = { unit, attempts: 0, waitsFor: 0, successors: [], finished: false };
+    this.#unfinished.add(scheduled);
+    for (const tag of unit.tags) {
+      const before = this.#tails.get(tag);
+      if (before !== undefined) {
+        before.successors.push(scheduled);
+        scheduled.waitsFor++;
+      }
+      this.#tails.set(tag, scheduled);
+    }
+    if (scheduled.waitsFor === 0) this.#ready.push(scheduled);
+    return true;
+  }
+
+  /** The unit that is to run next; it stays until `take`. */
+  peek(): Scheduled | null {
+    return this.#ready[this.#readyHead] ?? null;
+  }
+
+  /** Takes the unit that `peek` shows; the taker must call `finish` for it. */
+  take(): Scheduled | null {
+    const next = this.peek();
+    if (next === null) return null;
+    this.#readyHead++;
+    if (this.#readyHead === this.#ready.length) {
+      this.#ready = [];
+      this.#readyHead = 0;
+    } else if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#readyHead);
+      this.#readyHead = 0;
+    }
+    next.attempts++;
+    return next;
+  }
+
+  /** Lets go of a unit, whatever became of it, and of those that waited for it. */
+  finish(scheduled: Scheduled): void {
+    if (scheduled.finished) return;
+    scheduled.finished = true;
+    this.#unfinished.delete(scheduled);
+    this.#statements -= scheduled.unit.replays.length;
+    this.#bytes -= scheduled.unit.bytes;
+    for (const tag of scheduled.unit.tags) {
+      if (this.#tails.get(tag) === scheduled) this.#tails.delete(tag);
+    }
+    for (const successor of scheduled.successors) {
+      successor.waitsFor--;
+      if (successor.waitsFor === 0 && !successor.finished) this.#ready.push(successor);
+    }
+  }
+
+  /** Takes out every unit that is not running, oldest first. */
+  clear(isRunning: (scheduled: Scheduled) => boolean): Unit[] {
+    const dropped = [...this.#unfinished].filter((scheduled) => !isRunning(scheduled));
+    for (const scheduled of dropped) this.finish(scheduled);
+    this.#ready = this.#ready.slice(this.#readyHead).filter((scheduled) => !scheduled.finished);
+    this.#readyHead = 0;
+    return dropped.map((scheduled) => scheduled.unit);
+  }
+}

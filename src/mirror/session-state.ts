@@ -1,0 +1,181 @@
+/** What one session has set up for itself, as far as its statements' meaning depends on it. */
+import { charsetOfCollation, charsetOfName, type MultiByteCharset } from '../sql/charset.ts';
+import type { SqlMode } from '../sql/sql-mode.ts';
+import { STATUS } from '../wire/protocol.ts';
+import { setNamesFor } from './character-names.ts';
+import { FOLLOWED_VARIABLES, makeContext, type ReplayContext } from './replay-context.ts';
+
+/** An effect on the session, taken from the statement's text when it was sent, applied when it succeeded. */
+export type SessionEffect =
+  | { readonly what: 'use'; readonly database: string }
+  /** `statement`: SET NAMES or SET CHARACTER SET, as it goes to a lane; `charset` in lower case. */
+  | { readonly what: 'names'; readonly statement: string; readonly charset: string }
+  /** `value`: the SQL of a literal or word; null: an expression whose value is not known. */
+  | { readonly what: 'variable'; readonly name: string; readonly value: string | null }
+  | { readonly what: 'autocommit' };
+
+/** SET NAMES sets these; a later SET of one of them alone stands until the next SET NAMES. */
+const NAMES_VARIABLES = [
+  'character_set_client',
+  'character_set_connection',
+  'character_set_results',
+  'collation_connection',
+] as const;
+
+/** Names of temporary tables beyond these are not told apart: the session's statements are not mirrored. */
+const TEMPORARY_TABLES_MAX = 1000;
+
+/** Contexts differ by few values, so sessions share them: lanes compare by identity of the text. */
+const CONTEXTS_MAX = 1000;
+const contexts = new Map<string, ReplayContext>();
+
+function shared(context: ReplayContext): ReplayContext {
+  const known = contexts.get(context.id);
+  if (known !== undefined) return known;
+  if (contexts.size >= CONTEXTS_MAX) contexts.clear();
+  contexts.set(context.id, context);
+  return context;
+}
+
+export class SessionState {
+  /** Affected rows are told to the client as rows matched. */
+  readonly foundRows: boolean;
+  readonly #mapDatabase: (database: string) => string;
+  #database: string | null;
+  #names: string;
+  #charset: MultiByteCharset;
+  readonly #variables = new Map<string, string>();
+  /** Variables that were set to something unknown. */
+  readonly #unknown = new Set<string>();
+  readonly #temporary = new Set<string>();
+  #context: ReplayContext | null = null;
+  #mode: SqlMode;
+  #modeFlags = 0;
+
+  /** `mapDatabase` gives the new name of an old database. */
+  constructor(
+    login: { database: string | null; collation: number; status: number; foundRows: boolean },
+    mapDatabase: (database: string) => string,
+  ) {
+    this.foundRows = login.foundRows;
+    this.#mapDatabase = mapDatabase;
+    this.#database = login.database;
+    this.#names = setNamesFor(login.collation);
+    this.#charset = charsetOfCollation(login.collation);
+    this.#mode = { noBackslashEscapes: false, ansiQuotes: false, charset: this.#charset };
+    this.sawStatus(login.status);
+  }
+
+  get database(): string | null {
+    return this.#database;
+  }
+
+  /** How the next statement's text is to be read. */
+  get sqlMode(): SqlMode {
+    return this.#mode;
+  }
+
+  /** What the next statement's replay needs on its lane. */
+  get context(): ReplayContext {
+    this.#context ??= shared(
+      makeContext(
+        this.#database === null ? null : this.#mapDatabase(this.#database),
+        this.#names,
+        this.#variables,
+      ),
+    );
+    return this.#context;
+  }
+
+  /** False: something that replays depend on was set to a value that is not known. */
+  get contextKnown(): boolean {
+    return this.#unknown.size === 0;
+  }
+
+  get hasTemporaryTables(): boolean {
+    return this.#temporary.size > 0;
+  }
+
+  /** More temporary tables than can be told apart count as every table. */
+  isTemporary(table: string): boolean {
+    return this.#temporary.size >= TEMPORARY_TABLES_MAX || this.#temporary.has(table);
+  }
+
+  temporaryCreated(table: string): void {
+    if (this.#temporary.size < TEMPORARY_TABLES_MAX) this.#temporary.add(table);
+  }
+
+  temporaryDropped(table: string): void {
+    if (this.#temporary.size < TEMPORARY_TABLES_MAX) this.#temporary.delete(table);
+  }
+
+  /** Status flags of a reply: they tell how strings are quoted from here on. */
+  sawStatus(status: number): void {
+    const flags = status & (STATUS.NO_BACKSLASH_ESCAPES | STATUS.ANSI_QUOTES);
+    if (flags === this.#modeFlags && this.#mode.charset === this.#charset) return;
+    this.#modeFlags = flags;
+    this.#mode = {
+      noBackslashEscapes: (flags & STATUS.NO_BACKSLASH_ESCAPES) !== 0,
+      ansiQuotes: (flags & STATUS.ANSI_QUOTES) !== 0,
+      charset: this.#charset,
+    };
+  }
+
+  apply(effect: SessionEffect): void {
+    this.#context = null;
+    switch (effect.what) {
+      case 'use':
+        this.#database = effect.database;
+        return;
+      case 'names':
+        this.#setNames(effect.statement, charsetOfName(effect.charset));
+        return;
+      case 'variable':
+        this.#setVariable(effect.name, effect.value);
+        return;
+      case 'autocommit':
+        return;
+    }
+  }
+
+  /** COM_RESET_CONNECTION: everything but the database goes back to the server's defaults. */
+  reset(): void {
+    this.#context = null;
+    this.#variables.clear();
+    this.#unknown.clear();
+    this.#temporary.clear();
+    this.#setNames('SET NAMES utf8mb4', 'none');
+  }
+
+  /** COM_CHANGE_USER: as after a new login. */
+  changeUser(database: string | null, collation: number | null): void {
+    this.reset();
+    this.#database = database;
+    if (collation !== null) this.#setNames(setNamesFor(collation), charsetOfCollation(collation));
+  }
+
+  #setNames(statement: string, charset: MultiByteCharset): void {
+    this.#names = statement;
+    for (const name of NAMES_VARIABLES) {
+      this.#variables.delete(name);
+      this.#unknown.delete(name);
+    }
+    this.#setCharset(charset);
+  }
+
+  #setCharset(charset: MultiByteCharset): void {
+    this.#charset = charset;
+    this.#mode = { ...this.#mode, charset };
+  }
+
+  #setVariable(name: string, value: string | null): void {
+    if (!FOLLOWED_VARIABLES.has(name)) return;
+    this.#unknown.delete(name);
+    this.#variables.delete(name);
+    if (value === null) this.#unknown.add(name);
+    else if (value.toLowerCase() !== 'default') this.#variables.set(name, value);
+    if (name === 'character_set_client' && value !== null) {
+      this.#setCharset(charsetOfName(value.replace(/^['"`]|['"`]$/g, '')));
+    }
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * Follows one session: reads its commands as they are sent, and as each reply is complete decides what of
+ * them goes to the mirror, now or at the end of the transaction.
+ */
+import type { ShardMetrics } from '../observe/metrics.ts';
+import type { Plan } from '../sql/plan.ts';
+import { CAPABILITY, type Capabilities } from '../wire/capabilities.ts';
+import { readChangeUser } from '../wire/change-user-packet.ts';
+import type { Exchange, ResultSummary } from '../wire/exchange.ts';
+import { readExecute } from '../wire/execute-packet.ts';
+import type { Agreement } from '../wire/login.ts';
+import { COM } from '../wire/protocol.ts';
+import { queryTextAt } from '../wire/query-packet.ts';
+import { PreparedStatements } from './prepared-statements.ts';
+import { SessionState } from './session-state.ts';
+import { plainStatement, type Statement } from './statement.ts';
+import type { StatementReader } from './statement-reader.ts';
+import type { SessionTap } from './tap.ts';
+import type { TransactionRecorder } from './transaction-recorder.ts';
+
+export interface SessionTapOptions {
+  readonly reader: StatementReader;
+  readonly recorder: TransactionRecorder;
+  readonly metrics: ShardMetrics;
+  readonly statementBytes: number;
+  readonly mapDatabase: (database: string) => string;
+  readonly random: () => number;
+  /** A definition was changed. */
+  readonly schemaChanged: () => void;
+  /** Something was done that can't be seen into. */
+  readonly opaque: () => void;
+  /** A statement mixed moved and unmoved tables. */
+  readonly straddled: (plan: Plan) => void;
+}
+
+const CURSOR_FLAGS = 0x07;
+
+export class MirrorTap implements SessionTap {
+  readonly #options: SessionTapOptions;
+  readonly #capabilities: Capabilities;
+  readonly #state: SessionState;
+  readonly #prepared: PreparedStatements;
+  /** Drawn once a transaction, for statements that have no key. */
+  #dice: number;
+
+  constructor(agreement: Agreement, options: SessionTapOptions) {
+    this.#options = options;
+    this.#capabilities = agreement.capabilities;
+    const foundRows = (agreement.capabilities.base & CAPABILITY.FOUND_ROWS) !== 0;
+    this.#state = new SessionState({ ...agreement, foundRows }, options.mapDatabase);
+    this.#prepared = new PreparedStatements(options.statementBytes);
+    this.#dice = options.random();
+  }
+
+  command(exchange: Exchange<Statement>): void {
+    const { payload } = exchange;
+    switch (exchange.type) {
+      case COM.QUERY:
+        this.#query(exchange);
+        return;
+      case COM.STMT_EXECUTE:
+        this.#execute(exchange);
+        return;
+      case COM.STMT_PREPARE:
+        this.#prepare(exchange);
+        return;
+      case COM.STMT_BULK_EXECUTE:
+        this.#bulkExecute(exchange);
+        return;
+      case COM.STMT_SEND_LONG_DATA:
+        if (exchange.truncated || payload.length < 7) this.#longDataLost(payload);
+        else this.#prepared.longData(payload.readUInt32LE(1), payload.readUInt16LE(5), payload.subarray(7));
+        return;
+      case COM.STMT_CLOSE:
+        if (payload.length >= 5) this.#prepared.close(payload.readUInt32LE(1));
+        return;
+      default:
+        return;
+    }
+  }
+
+  reply(exchange: Exchange<Statement>): void {
+    switch (exchange.type) {
+      case COM.QUERY:
+      case COM.STMT_EXECUTE:
+      case COM.STMT_BULK_EXECUTE:
+        this.#answered(exchange);
+        return;
+      case COM.STMT_PREPARE:
+        if (exchange.ok && exchange.note?.prepared) this.#prepared.answered(exchange.note.prepared, exchange);
+        return;
+      case COM.STMT_RESET:
+        this.#statementReset(exchange);
+        return;
+      case COM.INIT_DB:
+        if (exchange.ok) this.#state.apply({ what: 'use', database: exchange.payload.toString('utf8', 1) });
+        return;
+      case COM.RESET_CONNECTION:
+        if (exchange.ok) this.#sessionEnded(() => this.#state.reset());
+        return;
+      case COM.CHANGE_USER:
+        this.#userChanged(exchange);
+        return;
+      default:
+        return;
+    }
+  }
+
+  lostStep(): void {
+    this.#options.opaque();
+  }
+
+  closed(unanswered: readonly Exchange<Statement>[]): void {
+    const statements: Statement[] = [];
+    for (const exchange of unanswered) {
+      for (let statement = exchange.note; statement !== null; statement = statement.next) {
+        if (exchange.type === COM.STMT_PREPARE) break;
+        this.#options.metrics.statement(statement.kind, 'lost', 0);
+        statements.push(statement);
+      }
+    }
+    this.#options.recorder.closed(statements);
+  }
+
+  #query(exchange: Exchange<Statement>): void {
+    const from = queryTextAt(exchange.payload, this.#capabilities);
+    if (from < 0) {
+      exchange.note = plainStatement('other', null);
+      return;
+    }
+    const { reader } = this.#options;
+    const statement = reader.readText(exchange.payload, from, this.#state, this.#dice, !exchange.truncated);
+    exchange.note = statement ?? plainStatement('other', null);
+    // A text of several has one reply for all, so its rows can't be told apart.
+    const only = exchange.note;
+    if (only.next === null && only.selection.at === 'selected')
+      exchange.rowSink = only.selection.draft.rowHash;
+  }
+
+  #prepare(exchange: Exchange<Statement>): void {
+    const prepared = exchange.truncated
+      ? null
+      : this.#options.reader.readPrepare(exchange.payload.subarray(1), this.#state);
+    this.#prepared.sent(prepared);
+    if (prepared !== null) exchange.note = { ...plainStatement(prepared.plan.kind, prepared.plan), prepared };
+  }
+
+  #execute(exchange: Exchange<Statement>): void {
+    const { payload } = exchange;
+    const statement = payload.length >= 10 ? this.#prepared.find(payload.readUInt32LE(1)) : null;
+    if (statement === null) {
+      exchange.note = plainStatement('other', null);
+      return;
+    }
+    const packet = exchange.truncated
+      ? null
+      : readExecute(payload, {
+          parameterCount: statement.parameterCount,
+          boundTypes: statement.boundTypes,
+          longData: statement.longData,
+          queryAttributes: (this.#capabilities.base & CAPABILITY.QUERY_ATTRIBUTES) !== 0,
+        });
+    if (packet !== null) statement.boundTypes = packet.types;
+    const execution = {
+      statement,
+      packet,
+      longData: statement.longData,
+      cursor: (payload[5]! & CURSOR_FLAGS) !== 0,
+    };
+    const note = this.#options.reader.readExecution(execution, this.#state, this.#dice, !exchange.truncated);
+    PreparedStatements.clearLongData(statement);
+    exchange.note = note;
+    if (note.selection.at === 'selected') exchange.rowSink = note.selection.draft.rowHash;
+  }
+
+  /** Many rows of parameters at once: read for its kind and tables; its keys are not known. */
+  #bulkExecute(exchange: Exchange<Statement>): void {
+    const { payload } = exchange;
+    const statement = payload.length >= 7 ? this.#prepared.find(payload.readUInt32LE(1)) : null;
+    exchange.note =
+      statement === null
+        ? plainStatement('other', null)
+        : this.#options.reader.readExecution(
+            { statement, packet: null, longData: statement.longData, cursor: false },
+            this.#state,
+            this.#dice,
+            false,
+          );
+  }
+
+  #answered(exchange: Exchange<Statement>): void {
+    const first = exchange.note;
+    if (first === null) return;
+    const seconds = (exchange.answeredAtMs - exchange.sentAtMs) / 1000;
+    if (first.next === null) {
+      this.#statementAnswered(first, exchange, seconds, exchange.answeredAtMs);
+      return;
+    }
+    this.#severalAnswered(first, exchange, seconds);
+  }
+
+  /** A text of several statements: each has one result, in order, up to the first that failed. */
+  #severalAnswered(first: Statement, exchange: Exchange<Statement>, seconds: number): void {
+    const results: ResultSummary[] = [...(exchange.earlier ?? []), exchange];
+    let statement: Statement | null = first;
+    if (hasAnyResults(first) || exchange.results > results.length) {
+      // A procedure among them answers as it likes: which result is whose can't be told.
+      this.#options.opaque();
+      for (; statement !== null; statement = statement.next)
+        this.#options.metrics.statement(statement.kind, 'ok', 0);
+      return;
+    }
+    for (const result of results) {
+      if (statement === null) return;
+      this.#statementAnswered(statement, result, seconds / results.length, exchange.answeredAtMs);
+      statement = statement.next;
+    }
+  }
+
+  #statementAnswered(
+    statement: Statement,
+    result: ResultSummary,
+    seconds: number,
+    answeredAtMs: number,
+  ): void {
+    const { metrics, recorder, opaque, schemaChanged } = this.#options;
+    const { plan } = statement;
+    metrics.statement(statement.kind, result.ok ? 'ok' : 'error', seconds);
+    if (result.ok) {
+      this.#state.sawStatus(result.status);
+      for (const effect of statement.effects) this.#state.apply(effect);
+      if (plan?.temporary === true) this.#followTemporary(plan);
+    }
+    if (plan === null || plan.opaque || plan.anyResults) opaque();
+    if (plan?.ddl === true) schemaChanged();
+    if (plan !== null && statement.straddles) this.#options.straddled(plan);
+    recorder.answered(statement, result, seconds, answeredAtMs);
+    if (!recorder.inTransaction) this.#dice = this.#options.random();
+  }
+
+  #followTemporary({ digest, tables }: Plan): void {
+    const drops = digest.startsWith('DROP');
+    for (const { name } of tables) {
+      if (drops) this.#state.temporaryDropped(name);
+      else this.#state.temporaryCreated(name);
+    }
+  }
+
+  #statementReset(exchange: Exchange<Statement>): void {
+    if (exchange.payload.length < 5) return;
+    const statement = this.#prepared.find(exchange.payload.readUInt32LE(1));
+    if (statement !== null) PreparedStatements.clearLongData(statement);
+  }
+
+  #longDataLost(payload: Buffer): void {
+    const statement = payload.length >= 5 ? this.#prepared.find(payload.readUInt32LE(1)) : null;
+    if (statement !== null) statement.longDataComplete = false;
+  }
+
+  #userChanged(exchange: Exchange<Statement>): void {
+    const asked = readChangeUser(exchange.payload);
+    if (!exchange.ok) return;
+    this.#sessionEnded(() => this.#state.changeUser(asked?.database ?? null, asked?.collation ?? null));
+    this.#state.sawStatus(exchange.status);
+  }
+
+  /** The server has rolled back, and forgotten what was prepared and set. */
+  #sessionEnded(restart: () => void): void {
+    this.#options.recorder.closed([]);
+    this.#prepared.clear();
+    restart();
+  }
+}
+
+function hasAnyResults(first: Statement): boolean {
+  for (let statement: Statement | null = first; statement !== null; statement = statement.next) {
+    if (statement.plan === null || statement.plan.anyResults) return true;
+  }
+  return false;
+}

@@ -1,0 +1,198 @@
+/** One shard's mirror: its catalog, queue, lanes and record of doubts, put together. */
+import type { Log } from '../base/log.ts';
+import type { Account, Config } from '../config/load.ts';
+import type { Ratios } from '../config/ratios.ts';
+import type { ShardConfig } from '../config/schema.ts';
+import type { DoubtReason, Journal } from '../journal/journal.ts';
+import type { ShardMetrics } from '../observe/metrics.ts';
+import { Mismatches } from '../observe/mismatches.ts';
+import type { SqlReader } from '../sql/plan-cache.ts';
+import type { Agreement } from '../wire/login.ts';
+import { ShardCatalog } from './catalog.ts';
+import { GuardedTap } from './guarded-tap.ts';
+import { LaneSet } from './lane-set.ts';
+import { Sampler } from './sampler.ts';
+import { Scheduler } from './scheduler.ts';
+import { SchemaReader } from './schema-reader.ts';
+import { MirrorTap } from './session-tap.ts';
+import { Settlement } from './settlement.ts';
+import { StatementReader } from './statement-reader.ts';
+import { Straddles } from './straddles.ts';
+import type { SessionTap, TapSource } from './tap.ts';
+import { TransactionRecorder } from './transaction-recorder.ts';
+import type { TableKey, Unit } from './unit.ts';
+
+export interface ShardMirrorOptions {
+  readonly shard: ShardConfig;
+  readonly config: Config;
+  readonly ratios: () => Ratios;
+  readonly sql: SqlReader;
+  readonly journal: Journal;
+  readonly metrics: ShardMetrics;
+  readonly log: Log;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly random: () => number;
+}
+
+/** Stands for any table, in the journal. */
+const ANY_TABLE = '*';
+
+export class ShardMirror implements TapSource {
+  readonly mismatches = new Mismatches();
+  readonly straddles = new Straddles();
+  readonly #options: ShardMirrorOptions;
+  readonly #scheduler: Scheduler;
+  readonly #lanes: LaneSet;
+  readonly #settlement: Settlement;
+  readonly #schema: SchemaReader;
+  readonly #catalog: ShardCatalog;
+  readonly #reader: StatementReader;
+  #sessions = 0;
+  #stopping = false;
+
+  constructor(options: ShardMirrorOptions) {
+    const { shard, config, metrics, log, now, random } = options;
+    this.#options = options;
+    const oldDatabase = shard.old.database ?? null;
+    this.#catalog = new ShardCatalog(config.tables, oldDatabase);
+    this.#schema = new SchemaReader(this.#schemaSource(config.oldUser), this.#catalog, log);
+    this.#scheduler = new Scheduler(config.queue);
+    this.#settlement = new Settlement({
+      metrics,
+      mismatches: this.mismatches,
+      wallClock: options.wallClock,
+      doubt: (replay, reason) => this.#doubt(replay.tables, replay.keys, replay.keysComplete, reason),
+    });
+    this.#lanes = new LaneSet({
+      shard: shard.name,
+      target: { ...shard.new, account: config.newUser, connectTimeoutMs: config.lanes.connectTimeoutMs },
+      lanes: config.lanes,
+      breaker: config.breaker,
+      scheduler: this.#scheduler,
+      log,
+      now,
+      random,
+      settled: (unit, result) => this.#settlement.ran(unit, result),
+      dropped: (units) => {
+        for (const unit of units) this.#settlement.all(unit, this.#dropOutcome(), 'dropped');
+      },
+    });
+    this.#reader = new StatementReader({
+      sql: options.sql,
+      catalog: this.#catalog,
+      sampler: new Sampler({
+        ratios: options.ratios,
+        readsByKey: config.sampling.reads === 'key',
+        comparePercent: config.compare,
+        random,
+      }),
+      databases: databasePair(shard),
+      statementBytes: config.queue.statementBytes,
+    });
+  }
+
+  /** Reads the schema; resolves behind the first attempt, whether it succeeded or not. */
+  start(): Promise<void> {
+    return this.#schema.refresh();
+  }
+
+  /** Units that are not settled yet. */
+  get unsettled(): number {
+    return this.#scheduler.statements;
+  }
+
+  /** Lets go of everything; what was not replayed is dropped, and a doubt. */
+  stop(): void {
+    this.#stopping = true;
+    this.#schema.stop();
+    this.#lanes.close();
+    for (const unit of this.#scheduler.clear(() => false))
+      this.#settlement.all(unit, 'dropped_shutdown', 'dropped');
+  }
+
+  tap(agreement: Agreement): SessionTap {
+    const { config, metrics, log, random, shard } = this.#options;
+    const recorder = new TransactionRecorder({
+      sessionTag: `session ${this.#sessions++}`,
+      initialStatus: agreement.status,
+      unitBytes: config.queue.unitBytes,
+      metrics,
+      offer: (unit) => this.#offer(unit),
+      doubt: (tables, keys, complete, reason) => this.#doubt(tables, keys, complete, reason),
+    });
+    const opaque = (): void => this.#note(ANY_TABLE, null, 'opaque');
+    const tap = new MirrorTap(agreement, {
+      reader: this.#reader,
+      recorder,
+      metrics,
+      statementBytes: config.queue.statementBytes,
+      mapDatabase: (database) =>
+        shard.old.database === database ? (shard.new.database ?? database) : database,
+      random,
+      schemaChanged: () => this.#schemaChanged(),
+      opaque,
+      straddled: (plan) => this.straddles.add(plan),
+    });
+    return new GuardedTap(tap, log, opaque);
+  }
+
+  get lagSeconds(): number {
+    const oldest = this.#scheduler.oldestAnsweredAtMs();
+    return oldest === null ? 0 : Math.max(0, (this.#options.now() - oldest) / 1000);
+  }
+
+  get queue(): { statements: number; bytes: number } {
+    return { statements: this.#scheduler.statements, bytes: this.#scheduler.bytes };
+  }
+
+  get shadow(): LaneSet['status'] & { lanes: number } {
+    return { ...this.#lanes.status, lanes: this.#lanes.size };
+  }
+
+  #offer(unit: Unit): void {
+    if (this.#stopping) {
+      this.#settlement.all(unit, 'dropped_shutdown', 'dropped');
+    } else if (!this.#lanes.admits()) {
+      this.#settlement.all(unit, 'dropped_shadow_down', 'dropped');
+    } else if (!this.#scheduler.offer(unit)) {
+      this.#settlement.all(unit, 'dropped_queue_full', 'dropped');
+    } else {
+      this.#lanes.kick();
+    }
+  }
+
+  #dropOutcome(): 'dropped_shutdown' | 'dropped_shadow_down' {
+    return this.#stopping ? 'dropped_shutdown' : 'dropped_shadow_down';
+  }
+
+  #doubt(tables: readonly string[], keys: readonly TableKey[], complete: boolean, reason: DoubtReason): void {
+    for (const { table, key } of keys) this.#note(table, key, reason);
+    if (complete && keys.length > 0) return;
+    for (const table of tables) this.#note(table, null, reason);
+  }
+
+  #note(table: string, key: string | null, reason: DoubtReason): void {
+    this.#options.journal.note(table, key, reason);
+    this.#options.metrics.doubt(reason);
+  }
+
+  #schemaChanged(): void {
+    this.#catalog.forget();
+    void this.#schema.refresh();
+  }
+
+  #schemaSource(account: Account): ConstructorParameters<typeof SchemaReader>[0] {
+    const { old } = this.#options.shard;
+    const timeoutMs = this.#options.config.connectTimeoutMs;
+    return { host: old.host, port: old.port, database: old.database ?? null, account, timeoutMs };
+  }
+}
+
+function databasePair(shard: ShardConfig): { from: string; to: string } | null {
+  const from = shard.old.database;
+  const to = shard.new.database;
+  return from === undefined || to === undefined || from === to ? null : { from, to };
+}

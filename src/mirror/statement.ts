@@ -1,0 +1,74 @@
+/** What the mirror knows of a statement from the moment it is sent until its unit is settled. */
+import type { MirrorOutcome, StatementKind } from '../observe/metrics.ts';
+import type { Plan } from '../sql/plan.ts';
+import type { PreparedStatement } from './prepared-statements.ts';
+import type { ReplayContext } from './replay-context.ts';
+import type { RowHash } from './row-hash.ts';
+import type { SessionEffect } from './session-state.ts';
+import type { PreparedReplay, TableKey } from './unit.ts';
+
+/** What a statement touches of the tables that move. */
+export interface Target {
+  /** Moved tables that it changes; of a read, those it reads. */
+  readonly tables: readonly string[];
+  readonly keys: readonly TableKey[];
+  /** `keys` are all that it can touch. */
+  readonly keysComplete: boolean;
+  /** Whether a rollback undoes it: tables of both sorts, or unknown ones, are `unknown`. */
+  readonly transactional: 'yes' | 'no' | 'unknown';
+}
+
+/** A selected statement, ready but for the primary's answer. */
+export interface ReplayDraft {
+  readonly sql: Buffer;
+  readonly prepared: PreparedReplay | null;
+  readonly context: ReplayContext;
+  /** The keys that are replayed: of a narrowed statement, only the sampled ones. */
+  readonly keys: readonly TableKey[];
+  readonly rowHash: RowHash | null;
+  readonly compareAffected: boolean;
+  /** The result may differ from the primary's even so: a doubt besides the replay. */
+  readonly doubtful: boolean;
+}
+
+/** What the ratios and the statement's nature say of it. */
+export type Selection =
+  /** Not of the kinds that are mirrored, or of tables that do not move. */
+  | { readonly at: 'none' }
+  | { readonly at: 'not_sampled' }
+  /** Picked by the ratio, yet it can't be replayed. */
+  | { readonly at: 'skipped'; readonly outcome: MirrorOutcome }
+  /** `leftOut`: keys of the same statement that the ratio left out. */
+  | { readonly at: 'selected'; readonly draft: ReplayDraft; readonly leftOut: readonly TableKey[] };
+
+export interface Statement {
+  readonly kind: StatementKind;
+  /** Null: nothing that could be read as SQL. */
+  readonly plan: Plan | null;
+  readonly target: Target | null;
+  /** It mixes tables that move and tables that do not. */
+  readonly straddles: boolean;
+  readonly selection: Selection;
+  readonly effects: readonly SessionEffect[];
+  /** COM_STMT_PREPARE and COM_STMT_EXECUTE. */
+  readonly prepared: PreparedStatement | null;
+  /** The following statement of the same text. */
+  readonly next: Statement | null;
+}
+
+export const NOT_MIRRORED: Selection = { at: 'none' };
+export const NOT_SAMPLED: Selection = { at: 'not_sampled' };
+
+/** A statement that is only counted. */
+export function plainStatement(kind: StatementKind, plan: Plan | null): Statement {
+  return {
+    kind,
+    plan,
+    target: null,
+    straddles: false,
+    selection: NOT_MIRRORED,
+    effects: [],
+    prepared: null,
+    next: null,
+  };
+}

@@ -1,0 +1,20 @@
+/** What a session tells the mirror. Every call returns at once: the client path waits for none of them. */
+import type { Exchange } from '../wire/exchange.ts';
+import type { Agreement } from '../wire/login.ts';
+import type { Statement } from './statement.ts';
+
+export interface SessionTap {
+  /** A command is about to be sent to the primary. */
+  command(exchange: Exchange<Statement>): void;
+  /** Its reply is complete, and has been relayed. */
+  reply(exchange: Exchange<Statement>): void;
+  /** The readers lost step: what the session does from here on is unknown. */
+  lostStep(): void;
+  /** The session is over; these commands were never answered. */
+  closed(unanswered: readonly Exchange<Statement>[]): void;
+}
+
+/** One a shard. */
+export interface TapSource {
+  tap(agreement: Agreement): SessionTap;
+}

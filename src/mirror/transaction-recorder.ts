@@ -1,0 +1,229 @@
+/**
+ * Gathers the answered statements of one session into units: alone, or with their transaction once it is
+ * committed. What is rolled back never leaves here but as a count.
+ */
+
+import type { DoubtReason } from '../journal/journal.ts';
+import type { MirrorOutcome, ShardMetrics } from '../observe/metrics.ts';
+import type { ResultSummary } from '../wire/exchange.ts';
+import { STATUS } from '../wire/protocol.ts';
+import { HeldStatements } from './held-statements.ts';
+import type { Statement } from './statement.ts';
+import {
+  follow,
+  type HeldVerdict,
+  initialTransaction,
+  type OwnVerdict,
+  type TransactionState,
+} from './transaction-follower.ts';
+import { makeUnit, REPLAY_OVERHEAD_BYTES, type Replay, type TableKey, type Unit } from './unit.ts';
+
+export interface RecorderOptions {
+  /** Units of one session keep their order: they carry this tag. */
+  readonly sessionTag: string;
+  readonly initialStatus: number;
+  readonly unitBytes: number;
+  readonly metrics: ShardMetrics;
+  /** Takes a unit for the mirror. */
+  readonly offer: (unit: Unit) => void;
+  readonly doubt: (
+    tables: readonly string[],
+    keys: readonly TableKey[],
+    complete: boolean,
+    reason: DoubtReason,
+  ) => void;
+}
+
+/** A statement that the primary has carried out. */
+interface Recorded {
+  readonly statement: Statement;
+  readonly result: ResultSummary;
+  readonly seconds: number;
+  readonly bytes: number;
+}
+
+/** Statements held of one transaction; with `unitBytes` it bounds what an open transaction can cost. */
+const HELD_STATEMENTS_MAX = 10_000;
+
+export class TransactionRecorder {
+  readonly #options: RecorderOptions;
+  readonly #held: HeldStatements<Recorded>;
+  #state: TransactionState;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#held = new HeldStatements({ bytes: options.unitBytes, statements: HELD_STATEMENTS_MAX });
+    this.#state = initialTransaction(options.initialStatus);
+  }
+
+  get inTransaction(): boolean {
+    return this.#state.inTransaction;
+  }
+
+  /** A statement was answered, with success or without. */
+  answered(statement: Statement, result: ResultSummary, seconds: number, answeredAtMs: number): void {
+    const step = statement.plan?.transaction ?? 'none';
+    const followed = follow(this.#state, {
+      step,
+      setsAutocommit: statement.effects.some(({ what }) => what === 'autocommit'),
+      ok: result.ok,
+      errno: result.errno,
+      status: result.status,
+    });
+    this.#state = followed.state;
+    this.#settleHeld(followed.held, answeredAtMs);
+    if (result.ok) this.#savepoints(statement);
+    if (statement.target !== null)
+      this.#place(followed.own, { statement, result, seconds, bytes: sizeOf(statement) }, answeredAtMs);
+  }
+
+  /** The session is over, these statements without an answer: the server rolls back what is open. */
+  closed(unanswered: readonly Statement[]): void {
+    // Had a commit been sent, it may or may not have been carried out.
+    const commitSent = unanswered.some(
+      ({ plan }) => plan === null || (plan.transaction !== 'none' && plan.transaction !== 'rollback'),
+    );
+    this.#settleHeld(commitSent ? 'uncertain' : 'discard', 0);
+    for (const statement of unanswered) {
+      if (statement.target === null) continue;
+      this.#count(statement, 'skipped_uncertain');
+      this.#doubt(statement, 'uncertain');
+    }
+    this.#state = initialTransaction(STATUS.AUTOCOMMIT);
+  }
+
+  #settleHeld(verdict: HeldVerdict, answeredAtMs: number): void {
+    switch (verdict) {
+      case 'keep':
+        return;
+      case 'commit':
+        this.#emit(this.#held.takeAll(true), answeredAtMs);
+        return;
+      case 'discard':
+        for (const recorded of this.#held.takeAll(true)) this.#undone(recorded.statement);
+        return;
+      case 'uncertain':
+        for (const { statement } of this.#held.takeAll(true)) {
+          this.#count(statement, 'skipped_uncertain');
+          this.#doubt(statement, 'uncertain');
+        }
+    }
+  }
+
+  #savepoints({ plan }: Statement): void {
+    if (plan === null || plan.savepoint === null) return;
+    if (plan.transaction === 'savepoint') this.#held.savepoint(plan.savepoint);
+    else if (plan.transaction === 'release') this.#held.release(plan.savepoint);
+    else if (plan.transaction === 'rollback_to') {
+      for (const { statement } of this.#held.rollbackTo(plan.savepoint)) this.#undone(statement);
+    }
+  }
+
+  #place(verdict: OwnVerdict, recorded: Recorded, answeredAtMs: number): void {
+    const { statement } = recorded;
+    if (verdict === 'failed') {
+      this.#failed(statement);
+    } else if (verdict === 'uncertain') {
+      this.#count(statement, 'skipped_uncertain');
+      this.#doubt(statement, 'uncertain');
+    } else if (statement.kind === 'read' && statement.selection.at === 'not_sampled') {
+      this.#options.metrics.notSampled('read');
+    } else if (verdict === 'hold' && statement.target?.transactional !== 'no') {
+      this.#hold(recorded);
+    } else {
+      // Done for good, whatever becomes of the transaction around it.
+      this.#emit([recorded], answeredAtMs);
+    }
+  }
+
+  #hold(recorded: Recorded): void {
+    if (this.#held.hold(recorded)) return;
+    for (const { statement } of [...this.#held.takeAll(false), recorded]) {
+      this.#count(statement, 'dropped_too_large');
+      this.#doubt(statement, 'dropped');
+    }
+  }
+
+  /** Rolled back: nothing is left of it, unless a table among its tables keeps what was done. */
+  #undone(statement: Statement): void {
+    this.#count(statement, 'skipped_rolled_back');
+    if (statement.target?.transactional === 'unknown') this.#doubt(statement, 'uncertain');
+  }
+
+  #failed(statement: Statement): void {
+    this.#count(statement, 'skipped_failed');
+    if (statement.target?.transactional !== 'yes') this.#doubt(statement, 'partial');
+  }
+
+  /** Committed: what was selected goes to the mirror, what was left out is in doubt. */
+  #emit(recorded: readonly Recorded[], answeredAtMs: number): void {
+    const replays: Replay[] = [];
+    for (const entry of recorded) {
+      const { statement } = entry;
+      const { selection, target } = statement;
+      if (selection.at === 'selected' && target !== null) {
+        if (selection.leftOut.length > 0)
+          this.#options.doubt(target.tables, selection.leftOut, true, 'not_sampled');
+        // The shadow hands out auto-increment values of its own.
+        if (selection.draft.doubtful || entry.result.insertId !== 0) this.#doubt(statement, 'hazard');
+        replays.push(replayOf(entry, selection.draft));
+      } else if (selection.at === 'skipped') {
+        this.#count(statement, selection.outcome);
+        this.#doubt(statement, selection.outcome === 'dropped_too_large' ? 'dropped' : 'hazard');
+      } else if (selection.at === 'not_sampled') {
+        this.#options.metrics.notSampled(statement.kind);
+        this.#doubt(statement, 'not_sampled');
+      }
+    }
+    if (replays.length > 0) this.#options.offer(makeUnit(replays, this.#options.sessionTag, answeredAtMs));
+  }
+
+  /** Only what was picked by the ratio is counted, each under one outcome. */
+  #count(statement: Statement, outcome: MirrorOutcome): void {
+    const { metrics } = this.#options;
+    if (statement.selection.at === 'selected' || statement.selection.at === 'skipped')
+      metrics.mirror(statement.kind, outcome);
+    else if (statement.selection.at === 'not_sampled') metrics.notSampled(statement.kind);
+  }
+
+  #doubt({ kind, target }: Statement, reason: DoubtReason): void {
+    if (kind === 'read' || target === null) return;
+    this.#options.doubt(target.tables, target.keys, target.keysComplete, reason);
+  }
+}
+
+function sizeOf({ selection }: Statement): number {
+  if (selection.at !== 'selected') return REPLAY_OVERHEAD_BYTES;
+  const { sql, prepared } = selection.draft;
+  let bytes = REPLAY_OVERHEAD_BYTES + sql.length;
+  if (prepared !== null) {
+    bytes += prepared.packet.bytes;
+    for (const value of prepared.longData.values()) bytes += value.length;
+  }
+  return bytes;
+}
+
+function replayOf(
+  entry: Recorded,
+  draft: Extract<Statement['selection'], { at: 'selected' }>['draft'],
+): Replay {
+  const { statement, result, seconds, bytes } = entry;
+  return {
+    kind: statement.kind,
+    plan: statement.plan!,
+    sql: draft.sql,
+    prepared: draft.prepared,
+    context: draft.context,
+    tables: statement.target!.tables,
+    keys: draft.keys,
+    keysComplete: statement.target!.keysComplete,
+    primary: {
+      seconds,
+      rows: result.rows,
+      affectedRows: result.affectedRows,
+      compareAffected: draft.compareAffected,
+      rowHash: draft.rowHash,
+    },
+    bytes,
+  };
+}

@@ -1,0 +1,76 @@
+/** What is mirrored as a whole: an autocommitted statement, or a committed transaction. */
+import type { StatementKind } from '../observe/metrics.ts';
+import type { Plan } from '../sql/plan.ts';
+import type { ExecutePacket } from '../wire/execute-packet.ts';
+import type { ReplayContext } from './replay-context.ts';
+import type { RowHash } from './row-hash.ts';
+
+/** A prepared statement's execution, as the shadow will get it. */
+export interface PreparedReplay {
+  /** The statement’s text as a string (bytes as latin1 characters): what lanes know it by. */
+  readonly text: string;
+  readonly packet: ExecutePacket;
+  /** Values sent ahead of the execution, by parameter. */
+  readonly longData: ReadonlyMap<number, Buffer>;
+}
+
+/** A key of a moved table. */
+export interface TableKey {
+  readonly table: string;
+  readonly key: string;
+}
+
+/** What the primary answered; the shadow's answer is held against it. */
+export interface PrimaryAnswer {
+  readonly seconds: number;
+  readonly rows: number;
+  readonly affectedRows: number | bigint;
+  /** Null where affected rows can't be compared. */
+  readonly compareAffected: boolean;
+  /** Null where the rows are not compared. */
+  readonly rowHash: RowHash | null;
+}
+
+/** One statement as it will be replayed. */
+export interface Replay {
+  readonly kind: StatementKind;
+  readonly plan: Plan;
+  /** Text for the shadow: databases mapped, left-out keys cut. */
+  readonly sql: Buffer;
+  /** Null: `sql` is sent as text. */
+  readonly prepared: PreparedReplay | null;
+  readonly context: ReplayContext;
+  /** Moved tables it writes; each a doubt where keys are not known. */
+  readonly tables: readonly string[];
+  readonly keys: readonly TableKey[];
+  readonly keysComplete: boolean;
+  readonly primary: PrimaryAnswer;
+  readonly bytes: number;
+}
+
+export interface Unit {
+  readonly replays: readonly Replay[];
+  /** Runs between BEGIN and COMMIT. */
+  readonly transaction: boolean;
+  readonly bytes: number;
+  /** Units that share a tag run in the order in which they were offered. */
+  readonly tags: readonly string[];
+  /** Monotonic milliseconds: when the primary's answer was complete. */
+  readonly answeredAtMs: number;
+}
+
+/** What a replay's record takes beside its own bytes, roughly. */
+export const REPLAY_OVERHEAD_BYTES = 512;
+
+export function makeUnit(replays: readonly Replay[], sessionTag: string, answeredAtMs: number): Unit {
+  const tags = new Set([sessionTag]);
+  let bytes = 0;
+  for (const replay of replays) {
+    bytes += replay.bytes;
+    // A read that is compared must see what the primary's saw; any other read disturbs nobody.
+    if (replay.kind === 'read' && replay.primary.rowHash === null) continue;
+    for (const { table, key } of replay.keys) tags.add(`${table}/${key}`);
+  }
+  const transaction = replays.length > 1 && replays.some((replay) => replay.kind !== 'read');
+  return { replays, transaction, bytes, tags: [...tags], answeredAtMs };
+}

@@ -1,0 +1,88 @@
+/** The commands of one session: both readers, in step with each other, and the tap that hears of them. */
+import type { Statement } from '../mirror/statement.ts';
+import type { SessionTap } from '../mirror/tap.ts';
+import { CommandReader } from '../wire/command-reader.ts';
+import type { Exchange } from '../wire/exchange.ts';
+import type { Agreement } from '../wire/login.ts';
+import { STATUS } from '../wire/protocol.ts';
+import { replyKind } from '../wire/reply-kind.ts';
+import { ReplyReader } from '../wire/reply-reader.ts';
+
+/** With so many commands sent ahead of their replies no more is read from the client until some are answered. */
+const PIPELINE_MAX = 4096;
+
+/**
+ * `lost`: a reader no longer knows where it stands. `stream`: the client asked for a binlog, and what
+ * follows is no longer commands and replies.
+ */
+export type RelayStep = 'in_step' | 'lost' | 'stream';
+
+export class RelayPhase {
+  readonly #commands: CommandReader<Statement>;
+  readonly #replies: ReplyReader<Statement>;
+  readonly #tap: SessionTap;
+  readonly #now: () => number;
+  #status: number;
+  #streams = false;
+  /** The clock, read once a chunk. */
+  #chunkAtMs = 0;
+
+  constructor(agreement: Agreement, tap: SessionTap, keepBytes: number, now: () => number) {
+    this.#tap = tap;
+    this.#now = now;
+    this.#status = agreement.status;
+    this.#commands = new CommandReader(keepBytes);
+    this.#replies = new ReplyReader(agreement.capabilities, {
+      reply: (exchange) => this.#replied(exchange),
+      clientData: (kind) => {
+        // The file's end comes from the client, which may be later than the server's answer to it.
+        if (kind !== 'none' || this.#commands.clientData === 'authentication')
+          this.#commands.clientData = kind;
+      },
+      unsolicited: () => {},
+    });
+  }
+
+  get busy(): boolean {
+    return this.#replies.pending > 0 || !this.#commands.atRest;
+  }
+
+  get inTransaction(): boolean {
+    return (this.#status & STATUS.IN_TRANS) !== 0;
+  }
+
+  get pipelineFull(): boolean {
+    return this.#replies.pending >= PIPELINE_MAX;
+  }
+
+  /** Before the bytes are sent to the server. */
+  fromClient(chunk: Buffer): RelayStep {
+    this.#chunkAtMs = this.#now();
+    if (!this.#commands.feed(chunk, this.#onCommand)) return 'lost';
+    return this.#streams ? 'stream' : 'in_step';
+  }
+
+  /** After the bytes were sent to the client. */
+  fromServer(chunk: Buffer): RelayStep {
+    this.#chunkAtMs = this.#now();
+    return this.#replies.feed(chunk) ? 'in_step' : 'lost';
+  }
+
+  unanswered(): readonly Exchange<Statement>[] {
+    return this.#replies.waiting();
+  }
+
+  readonly #onCommand = (exchange: Exchange<Statement>): void => {
+    exchange.sentAtMs = this.#chunkAtMs;
+    this.#tap.command(exchange);
+    this.#replies.expect(exchange);
+    if (replyKind(exchange.type) === 'stream') this.#streams = true;
+  };
+
+  #replied(exchange: Exchange<Statement>): void {
+    exchange.answeredAtMs = this.#chunkAtMs;
+    // An ERR packet carries no status flags, and commands without a reply no packet at all.
+    if (exchange.ok && exchange.status !== 0) this.#status = exchange.status;
+    this.#tap.reply(exchange);
+  }
+}

@@ -1,0 +1,139 @@
+/** One shard as the proxy serves it: its listener in front, its mirror aside, and what both report. */
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/load.ts';
+import type { Ratios } from '../config/ratios.ts';
+import type { ShardConfig } from '../config/schema.ts';
+import { MemoryJournal } from '../journal/memory-journal.ts';
+import { ShardMirror } from '../mirror/shard-mirror.ts';
+import type { ShardMetrics } from '../observe/metrics.ts';
+import type { ShardStatus } from '../observe/status.ts';
+import type { SqlReader } from '../sql/plan-cache.ts';
+import { Listener } from './listener.ts';
+
+export interface ServedShardOptions {
+  readonly shard: ShardConfig;
+  readonly config: Config;
+  readonly ratios: () => Ratios;
+  readonly sql: SqlReader;
+  readonly metrics: ShardMetrics;
+  readonly log: Log;
+}
+
+/** Entries of a shard's record of doubts, and the tables and reasons they spread over. */
+const JOURNAL_ENTRIES_MAX = 50_000;
+const JOURNAL_GROUPS_MAX = 400;
+
+const now = (): number => performance.now();
+
+export class ServedShard {
+  readonly #options: ServedShardOptions;
+  readonly #journal = new MemoryJournal({ entriesMax: JOURNAL_ENTRIES_MAX, groupsMax: JOURNAL_GROUPS_MAX });
+  readonly #mirror: ShardMirror;
+  readonly #listener: Listener;
+
+  constructor(options: ServedShardOptions) {
+    const { shard, config, metrics, log } = options;
+    this.#options = options;
+    this.#mirror = new ShardMirror({
+      ...options,
+      journal: this.#journal,
+      now,
+      wallClock: Date.now,
+      random: Math.random,
+    });
+    this.#listener = new Listener({
+      shard: shard.name,
+      listen: { host: config.listen.host, port: shard.port },
+      old: shard.old,
+      maxConnections: config.maxConnections,
+      connectTimeoutMs: config.connectTimeoutMs,
+      loginTimeoutMs: config.loginTimeoutMs,
+      keepBytes: config.queue.statementBytes + 1,
+      taps: this.#mirror,
+      metrics,
+      log,
+      now,
+    });
+    this.#report();
+  }
+
+  /** Reads the schema, then listens. Rejects with UsageError when the port can't be had. */
+  async start(): Promise<void> {
+    await this.#mirror.start();
+    await this.#listener.listen();
+  }
+
+  /** Resolves when every session is over. */
+  drain(): Promise<void> {
+    return this.#listener.drain();
+  }
+
+  /** Statements on their way to the shadow. */
+  get unsettled(): number {
+    return this.#mirror.queue.statements;
+  }
+
+  get sessions(): number {
+    return this.#listener.size;
+  }
+
+  /** Ends every session that is left. */
+  terminate(): void {
+    this.#listener.terminate();
+  }
+
+  /** Ends the mirror; what it still holds is dropped and counted. */
+  stop(): void {
+    this.#mirror.stop();
+  }
+
+  status(): ShardStatus {
+    const { shard, config, metrics, ratios } = this.#options;
+    const shadow = this.#mirror.shadow;
+    return {
+      name: shard.name,
+      listen: `${config.listen.host}:${shard.port}`,
+      old: address(shard.old),
+      new: address(shard.new),
+      ratios: ratios(),
+      connections: this.#listener.size,
+      shadow: {
+        state: shadow.state,
+        since: new Date(Date.now() - (now() - shadow.sinceMs)).toISOString(),
+        lastError: shadow.lastError,
+      },
+      queue: this.#mirror.queue,
+      lagSeconds: this.#mirror.lagSeconds,
+      journal: { keys: this.#journal.size, reset: this.#journal.reset, byReason: this.#doubtsByReason() },
+      outcomes: metrics.outcomes(),
+      mismatches: metrics.mismatches(),
+      latestMismatches: this.#mirror.mismatches.latest(),
+      straddles: this.#mirror.straddles.list(),
+    };
+  }
+
+  #doubtsByReason(): Record<string, number> {
+    const sums: Record<string, number> = {};
+    for (const { reason, count } of this.#journal.counts()) sums[reason] = (sums[reason] ?? 0) + count;
+    return sums;
+  }
+
+  #report(): void {
+    const { metrics, ratios, sql } = this.#options;
+    metrics.gauges = {
+      ratios,
+      queueStatements: () => this.#mirror.queue.statements,
+      queueBytes: () => this.#mirror.queue.bytes,
+      lagSeconds: () => this.#mirror.lagSeconds,
+      connections: () => this.#listener.connections(),
+      shadowUp: () => (this.#mirror.shadow.state === 'down' ? 0 : 1),
+      lanes: () => this.#mirror.shadow.lanes,
+      journalKeys: () => this.#journal.counts(),
+      plans: () => sql.stats,
+    };
+  }
+}
+
+function address(side: { host: string; port: number; database?: string | undefined }): string {
+  return `${side.host}:${side.port}${side.database === undefined ? '' : `/${side.database}`}`;
+}
