@@ -19,6 +19,8 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODE_MIN = [20, 19];
+// Another apt may be at work on a machine that has just booted.
+const APT_PATIENCE = ['-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=3'];
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
 
 const inPath = (name) => ({ name, present: async () => commandInPath(name) });
@@ -130,8 +132,8 @@ function installPackages(packages) {
   say(`installing ${names.join(' ')} (apt-get)`);
   const heldBack = holdServicesBack();
   try {
-    run('apt-get', ['update', '-q']);
-    run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...names]);
+    run('apt-get', [...APT_PATIENCE, 'update', '-q']);
+    run('apt-get', [...APT_PATIENCE, 'install', '-q', '-y', '--no-install-recommends', ...names]);
   } finally {
     if (heldBack) rmSync(POLICY_FILE, { force: true });
   }
