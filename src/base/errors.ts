@@ -49,12 +49,6 @@ export const CLIENT_ERRORS = {
     sqlState: '08S01',
     message: 'Bad handshake (understudy: {reason})',
   },
-  draining: {
-    code: 'DRAINING',
-    errno: 1053,
-    sqlState: '08S01',
-    message: 'Server shutdown in progress (understudy: the proxy is draining)',
-  },
 } as const satisfies Record<string, ClientError>;
 
 /** Fills the `{name}` places of a catalogue message. */

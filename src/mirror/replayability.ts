@@ -1,4 +1,4 @@
-/** What a statement's hazards mean for its replay. `docs/hazards.md` gives the reasons. */
+/** What a statement's hazards mean for its replay. `docs/sql.md` gives the reasons. */
 import type { Hazard, Plan } from '../sql/plan.ts';
 
 /** A replay would do something else than the statement did, or block the lane: it is left alone. */
@@ -11,6 +11,7 @@ const NEVER_REPLAYED: readonly Hazard[] = [
   'sequence',
   'file',
   'load_data',
+  'any_effect',
 ];
 
 /** These read the state of the client's own session, which a lane does not have. */
@@ -24,6 +25,7 @@ const DOUBTFUL: readonly Hazard[] = [
   'limit_without_order',
   'from_select',
   'delayed',
+  'conditional',
 ];
 
 const has = (plan: Plan, hazards: readonly Hazard[]): boolean =>

@@ -44,7 +44,6 @@ export const REFUSAL_REASONS = [
   'old_unreachable',
   'login_timeout',
   'bad_handshake',
-  'draining',
 ] as const;
 
 /** Why a session is only passed on and no longer followed. */

@@ -129,7 +129,7 @@ export class ServedShard {
       shadowUp: () => (this.#mirror.shadow.state === 'down' ? 0 : 1),
       lanes: () => this.#mirror.shadow.lanes,
       journalKeys: () => this.#journal.counts(),
-      plans: () => sql.stats,
+      plans: () => ({ entries: sql.size, hits: sql.stats.hits, misses: sql.stats.misses }),
     };
   }
 }
