@@ -1,6 +1,6 @@
 /**
- * Run by the harness's own test, which kills it: holds a server, a paused server and a proxy of the harness,
- * and prints what must be gone afterwards as one line of JSON.
+ * Run by the harness's own test, which kills it: holds a server, a paused one and etcd, and
+ * prints what must be gone afterwards as one line of JSON.
  */
 import { dirname } from 'node:path';
 import { startEtcd } from './etcd.ts';

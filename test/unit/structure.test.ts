@@ -23,7 +23,8 @@ const ORDER: readonly (readonly string[])[] = [
 /** Bytes in, facts out: these know of no configuration. */
 const PURE = ['sql', 'wire'];
 const IMPURE = /\b(?:Date\.now|new Date|performance\.now|Math\.random|setTimeout|setInterval|setImmediate)\b/;
-const PURE_BUILTINS = ['node:buffer', 'node:crypto'];
+/** node:module is how a CommonJS package is loaded. */
+const PURE_BUILTINS = ['node:buffer', 'node:crypto', 'node:module'];
 
 interface Source {
   /** Path below src, with "/". */
