@@ -1,5 +1,12 @@
 /** What one shard knows of its tables: which of them move, and what the old server's schema says of those. */
+import type { KeyType } from '../sql/key-text.ts';
 import type { Catalog, MovedTable } from '../sql/keys.ts';
+
+export interface TableColumn {
+  readonly name: string;
+  /** information_schema's DATA_TYPE, such as `bigint`. */
+  readonly type: string;
+}
 
 /** A table of the old database, as information_schema tells of it. */
 export interface TableSchema {
@@ -7,7 +14,7 @@ export interface TableSchema {
   /** Null: a view. */
   readonly engine: string | null;
   /** In the table's order. */
-  readonly columns: readonly string[];
+  readonly columns: readonly TableColumn[];
   /** Of the primary key, in its order. */
   readonly primaryKey: readonly string[];
 }
@@ -79,21 +86,42 @@ export class ShardCatalog implements Catalog {
 
   #make(name: string): CatalogTable | null {
     const schema = this.#schema?.get(name);
-    if (this.#moved === '*') {
-      return { name, key: schema?.primaryKey[0] ?? null, ...facts(schema) };
-    }
+    if (this.#moved === '*') return describe(name, schema?.primaryKey[0] ?? null, schema);
     // Own properties only: a table may be called "constructor".
     const configured = Object.hasOwn(this.#moved, name) ? this.#moved[name] : undefined;
-    return configured === undefined ? null : { name, key: configured.key, ...facts(schema) };
+    return configured === undefined ? null : describe(name, configured.key, schema);
   }
 }
 
-function facts(schema: TableSchema | undefined): Pick<CatalogTable, 'columns' | 'transactional'> {
-  if (schema === undefined || schema.engine === null) return { columns: null, transactional: null };
+const INTEGER_TYPES: ReadonlySet<string> = new Set([
+  'tinyint',
+  'smallint',
+  'mediumint',
+  'int',
+  'bigint',
+  'year',
+]);
+const STRING_TYPES = /char|text|binary|blob|enum|set|uuid/;
+
+function describe(name: string, key: string | null, schema: TableSchema | undefined): CatalogTable {
+  // Of a view, or of a table not read yet, nothing more than its name is certain.
+  if (schema === undefined || schema.engine === null)
+    return { name, key, columns: null, transactional: null };
+  const folded = key?.toLowerCase();
+  const keyColumn = schema.columns.find((column) => column.name.toLowerCase() === folded);
+  const keyType = keyColumn === undefined ? undefined : keyTypeOf(keyColumn.type.toLowerCase());
   return {
-    columns: schema.columns,
+    name,
+    key,
+    columns: schema.columns.map((column) => column.name),
+    ...(keyType === undefined ? {} : { keyType }),
     transactional: TRANSACTIONAL_ENGINES.has(schema.engine.toLowerCase()),
   };
+}
+
+function keyTypeOf(type: string): KeyType {
+  if (INTEGER_TYPES.has(type)) return 'integer';
+  return STRING_TYPES.test(type) ? 'string' : undefined;
 }
 
 function sameSchema(a: ReadonlyMap<string, TableSchema>, b: ReadonlyMap<string, TableSchema>): boolean {

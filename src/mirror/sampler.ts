@@ -4,7 +4,7 @@
  */
 import type { Ratios } from '../config/ratios.ts';
 import type { StatementKind } from '../observe/metrics.ts';
-import { hashKey } from '../sql/keys.ts';
+import { hashKey } from '../sql/key-text.ts';
 import type { TableKey } from './unit.ts';
 
 /** `hashKey` spreads keys over so many buckets: a hundredth of a percent each. */

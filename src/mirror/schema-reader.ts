@@ -4,7 +4,7 @@ import { createConnection } from 'mysql2/promise';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../config/load.ts';
-import type { ShardCatalog, TableSchema } from './catalog.ts';
+import type { ShardCatalog, TableColumn, TableSchema } from './catalog.ts';
 
 export interface SchemaSource {
   readonly host: string;
@@ -19,6 +19,7 @@ interface ColumnRow extends RowDataPacket {
   readonly table: string;
   readonly engine: string | null;
   readonly name: string;
+  readonly type: string;
 }
 
 interface KeyRow extends RowDataPacket {
@@ -115,7 +116,7 @@ async function readTables(
     source.database === null ? [`NOT IN ${OWN_DATABASES}`, []] : ['= ?', [source.database]];
   const timeout = source.timeoutMs;
   const [columns] = await connection.query<ColumnRow[]>({
-    sql: `SELECT c.TABLE_NAME AS \`table\`, t.ENGINE AS engine, c.COLUMN_NAME AS name
+    sql: `SELECT c.TABLE_NAME AS \`table\`, t.ENGINE AS engine, c.COLUMN_NAME AS name, c.DATA_TYPE AS type
             FROM information_schema.COLUMNS c
             JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME
            WHERE c.TABLE_SCHEMA ${scope}
@@ -137,12 +138,12 @@ async function readTables(
 function collect(columns: readonly ColumnRow[], keys: readonly KeyRow[]): ReadonlyMap<string, TableSchema> {
   const tables = new Map<
     string,
-    { name: string; engine: string | null; columns: string[]; primaryKey: string[] }
+    { name: string; engine: string | null; columns: TableColumn[]; primaryKey: string[] }
   >();
-  for (const { table, engine, name } of columns) {
+  for (const { table, engine, name, type } of columns) {
     const known = tables.get(table);
-    if (known === undefined) tables.set(table, { name: table, engine, columns: [name], primaryKey: [] });
-    else known.columns.push(name);
+    if (known !== undefined) known.columns.push({ name, type });
+    else tables.set(table, { name: table, engine, columns: [{ name, type }], primaryKey: [] });
   }
   for (const { table, name } of keys) tables.get(table)?.primaryKey.push(name);
   return tables;

@@ -1,8 +1,9 @@
 /** Turns a client's command into a statement: what it touches, and whether and how it would be replayed. */
-import { type Binding, bind, mapDatabase, narrow, readKeys } from '../sql/keys.ts';
+import { type Binding, bind, type KeysFound, type ParamReader, readKeys } from '../sql/keys.ts';
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
+import { canNarrow, type DatabaseMap, rewrite } from '../sql/rewrite.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
 import type { CatalogTable, ShardCatalog } from './catalog.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
@@ -26,7 +27,7 @@ export interface StatementReaderOptions {
   readonly catalog: ShardCatalog;
   readonly sampler: Sampler;
   /** Old database to new one; null: names stay. */
-  readonly databases: { readonly from: string; readonly to: string } | null;
+  readonly databases: DatabaseMap | null;
   /** A larger statement is not replayed. */
   readonly statementBytes: number;
 }
@@ -127,8 +128,9 @@ export class StatementReader {
     if (plan.kind === 'other' || this.#touchesTemporary(plan, session)) return plain;
     const binding = this.#bind(plan, session.database);
     if (binding.scope === 'none' || binding.scope === 'unmoved') return plain;
-    const target = this.#target(binding, source);
-    const selection = this.#select(binding, target, source, session, dice, complete);
+    const found = readKeys(binding, source.sql, source.lexed, parameters(execution));
+    const target = targetOf(binding, found, this.#writtenTables(binding, session.database));
+    const selection = this.#select(binding, found, target, source, session, dice, complete);
     return { ...plain, target, straddles: binding.scope === 'mixed', selection };
   }
 
@@ -147,103 +149,108 @@ export class StatementReader {
     return binding;
   }
 
-  #target(binding: Binding, source: Source): Target {
-    const { plan, lexed, sql, execution } = source;
-    const written = plan.kind === 'read' ? binding.tables : binding.writtenTables;
-    const keys = readKeys(binding, sql, lexed, execution?.packet ?? null);
-    return {
-      tables: written.map(({ name }) => name),
-      keys: keys.keys,
-      keysComplete: keys.complete,
-      transactional: transactional(written as readonly CatalogTable[]),
-    };
+  /** Of a read, the tables it reads; else those it changes. */
+  #writtenTables({ plan, tables }: Binding, database: string | null): readonly CatalogTable[] {
+    if (plan.kind === 'read') return tables as readonly CatalogTable[];
+    const written = new Set<CatalogTable>();
+    for (const table of plan.tables) {
+      const known = table.written
+        ? this.#options.catalog.table(table.database ?? database, table.name)
+        : null;
+      if (known !== null) written.add(known);
+    }
+    return [...written];
   }
 
   #select(
     binding: Binding,
+    found: KeysFound,
     target: Target,
     source: Source,
     session: SessionState,
     dice: number,
     complete: boolean,
   ): Selection {
-    const { sampler, statementBytes } = this.#options;
+    const { sampler, databases } = this.#options;
     const { plan } = source;
     const percent = sampler.percent(plan.kind);
     if (percent === 0) return NOT_SAMPLED;
     const byKey = sampler.byKey(plan.kind) && target.keysComplete && target.keys.length > 0;
-    const kept = byKey ? target.keys.filter((key) => sampler.hasKey(key, percent)) : target.keys;
-    if (byKey ? kept.length === 0 : !sampler.byDice(percent, dice)) return NOT_SAMPLED;
+    const keep = target.keys.map((key) => !byKey || sampler.hasKey(key, percent));
+    if (byKey ? !keep.includes(true) : !sampler.byDice(percent, dice)) return NOT_SAMPLED;
 
-    if (binding.scope === 'mixed') return skipped('skipped_straddle');
-    if (!complete || source.sql.length > statementBytes) return skipped('dropped_too_large');
-    const faith = replayability(plan);
-    if (faith === 'never' || !session.contextKnown) return skipped('skipped_unsupported');
-    if (source.execution !== null && !replayable(source.execution)) return skipped('skipped_unsupported');
-
-    const whole = kept.length === target.keys.length;
-    if (!whole && (plan.kind === 'read' || !this.#canNarrow(binding, source))) return NOT_SAMPLED;
-    const sql = this.#replayText(source, binding, whole ? null : new Set(kept), target.keys, session);
-    if (sql === null) return NOT_SAMPLED;
-    const leftOut = whole ? [] : target.keys.filter((key) => !kept.includes(key));
-    const draft = this.#draft(source, session, sql, kept, faith === 'doubtful');
-    // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.
-    const compareAffected = whole && plan.kind !== 'read' && (plan.kind === 'delete' || !session.foundRows);
-    return { at: 'selected', draft: { ...draft, compareAffected }, leftOut };
+    const obstacle = this.#obstacle(binding, source, session, complete);
+    if (obstacle !== null) return { at: 'skipped', outcome: obstacle };
+    const whole = !keep.includes(false);
+    if (!whole && !narrowable(binding, source, found)) return NOT_SAMPLED;
+    const kept = (index: number): boolean => keep[index]!;
+    const text = rewrite(source.sql, source.lexed, binding, found, whole ? null : kept, databases);
+    if (text === null) return NOT_SAMPLED;
+    const keys = whole ? target.keys : target.keys.filter((_, index) => keep[index]);
+    return {
+      at: 'selected',
+      draft: this.#draft(source, session, text, keys, whole),
+      leftOut: whole ? [] : target.keys.filter((_, index) => !keep[index]),
+    };
   }
 
-  #canNarrow(binding: Binding, source: Source): boolean {
-    return binding.prune !== 'no' && source.execution === null;
+  /** Why a statement that the ratio picked can't be replayed; null: it can. */
+  #obstacle(binding: Binding, source: Source, session: SessionState, complete: boolean): Obstacle | null {
+    if (binding.scope === 'mixed') return 'skipped_straddle';
+    if (!complete || source.sql.length > this.#options.statementBytes) return 'dropped_too_large';
+    if (replayability(source.plan) === 'never' || !session.contextKnown) return 'skipped_unsupported';
+    const { execution } = source;
+    return execution === null || replayable(execution) ? null : 'skipped_unsupported';
   }
 
-  /** The text for the shadow: only the kept keys, and the new cluster's database names. */
-  #replayText(
-    source: Source,
-    binding: Binding,
-    kept: ReadonlySet<TableKey> | null,
-    keys: readonly TableKey[],
-    session: SessionState,
-  ): Buffer | null {
-    const { plan, lexed, sql } = source;
-    if (kept === null) return this.#mapped(sql, lexed, plan);
-    const narrowed = narrow(sql, lexed, binding, (index) => kept.has(keys[index]!));
-    if (narrowed === null || lexed.qualifierCount === 0) return narrowed;
-    // The cut text has its names elsewhere, so it is read again.
-    const again = this.#options.sql.read(narrowed, 0, narrowed.length, session.sqlMode);
-    return this.#mapped(narrowed, this.#options.sql.lexed, again);
-  }
-
-  #mapped(sql: Buffer, lexed: Lexed, plan: Plan): Buffer {
-    const { databases } = this.#options;
-    const mapped = databases === null ? sql : mapDatabase(sql, lexed, plan, databases.from, databases.to);
-    // What stands beside the statement in a text of several belongs to the others.
-    return mapped === sql ? sql.subarray(lexed.start, lexed.end) : mapped;
-  }
-
+  /** `whole`: no key was cut out of it. */
   #draft(
     source: Source,
     session: SessionState,
     sql: Buffer,
     keys: readonly TableKey[],
-    doubtful: boolean,
+    whole: boolean,
   ): ReplayDraft {
     const { plan, execution } = source;
-    const comparable =
-      plan.kind === 'read' && !doubtful && !plan.limitWithoutOrder && execution?.cursor !== true;
+    const isRead = plan.kind === 'read';
+    const faithful = replayability(plan) === 'faithful';
+    const comparable = isRead && faithful && !plan.limitWithoutOrder && execution?.cursor !== true;
     return {
       sql,
       prepared: execution === null ? null : preparedReplay(execution, sql),
       context: session.context,
       keys,
       rowHash: comparable && this.#options.sampler.compares() ? new RowHash() : null,
-      compareAffected: false,
-      doubtful: doubtful && plan.kind !== 'read',
+      // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.
+      compareAffected: !isRead && whole && (plan.kind === 'delete' || !session.foundRows),
+      doubtful: !isRead && !faithful,
     };
   }
 }
 
+type Obstacle = 'skipped_straddle' | 'dropped_too_large' | 'skipped_unsupported';
+
 /** As many as the plan cache may hold: both forget together. */
 const BINDINGS_MAX = 20_000;
+
+function targetOf(binding: Binding, found: KeysFound, tables: readonly CatalogTable[]): Target {
+  return {
+    tables: tables.map(({ name }) => name),
+    keys: found.keys.map((key, index) => ({ table: binding.tables[found.tables[index]!]!.name, key })),
+    keysComplete: found.complete,
+    transactional: transactional(tables),
+  };
+}
+
+function parameters(execution: Execution | null): ParamReader | undefined {
+  const packet = execution?.packet ?? null;
+  return packet === null ? undefined : { key: (ordinal) => packet.keyText(ordinal) };
+}
+
+/** Only a text can be cut: a prepared statement is what the client prepared. */
+function narrowable(binding: Binding, { plan, lexed, execution }: Source, found: KeysFound): boolean {
+  return plan.kind !== 'read' && execution === null && canNarrow(binding, lexed, found);
+}
 
 function replayable(execution: Execution): boolean {
   return execution.packet !== null && execution.statement.longDataComplete;
@@ -252,10 +259,6 @@ function replayable(execution: Execution): boolean {
 function preparedReplay(execution: Execution, sql: Buffer): PreparedReplay | null {
   if (execution.packet === null) return null;
   return { text: sql.toString('latin1'), packet: execution.packet, longData: execution.longData };
-}
-
-function skipped(outcome: 'skipped_straddle' | 'dropped_too_large' | 'skipped_unsupported'): Selection {
-  return { at: 'skipped', outcome };
 }
 
 function transactional(tables: readonly CatalogTable[]): Target['transactional'] {

@@ -129,7 +129,11 @@ export class ServedShard {
       shadowUp: () => (this.#mirror.shadow.state === 'down' ? 0 : 1),
       lanes: () => this.#mirror.shadow.lanes,
       journalKeys: () => this.#journal.counts(),
-      plans: () => ({ entries: sql.size, hits: sql.stats.hits, misses: sql.stats.misses }),
+      plans: () => ({
+        entries: sql.stats.misses - sql.stats.evicted,
+        hits: sql.stats.hits,
+        misses: sql.stats.misses,
+      }),
     };
   }
 }

@@ -2,6 +2,7 @@
  * COM_STMT_EXECUTE: where its parameters stand, and the same execution for another statement id.
  * MySQL manual: "COM_STMT_EXECUTE", "Binary Protocol Value"; MariaDB knowledge base: "COM_STMT_EXECUTE".
  */
+import { isUtf8 } from 'node:buffer';
 import { bitSet, FIELD_TYPE, isStringType, skipValue, UNSIGNED } from './binary-value.ts';
 import { PayloadCursor } from './lenenc.ts';
 import { COM } from './protocol.ts';
@@ -45,8 +46,8 @@ export class ExecutePacket {
   }
 
   /**
-   * The parameter as the text its literal would have: integers in decimal digits, strings as they are
-   * (bytes as latin1 characters). Null for NULL and for types that are no key.
+   * The parameter as the text its literal would have: integers in decimal digits, strings as they are. Null
+   * for NULL, for types that are no key, and for bytes that are no UTF-8, whose character set would be a guess.
    */
   keyText(ordinal: number): string | null {
     if (ordinal * 2 >= this.#spans.length || this.isNull(ordinal)) return null;
@@ -95,9 +96,10 @@ function integerText(value: number): string | null {
   return Number.isSafeInteger(value) ? String(value) : null;
 }
 
-function stringText(payload: Buffer, from: number, to: number): string {
+function stringText(payload: Buffer, from: number, to: number): string | null {
   const cursor = new PayloadCursor(payload, from, to);
-  return cursor.lenencBytes().toString('latin1');
+  const bytes = cursor.lenencBytes();
+  return isUtf8(bytes) ? bytes.toString('utf8') : null;
 }
 
 /** Reads an execution's payload (from the command byte on). Null: it is malformed, or its types are unknown. */
