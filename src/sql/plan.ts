@@ -18,7 +18,7 @@ export type TransactionStep =
   /** DDL and the other statements that commit before they run. */
   | 'implicit_commit';
 
-/** Why a replay of the statement may not give what the primary has. `docs/hazards.md` lists them. */
+/** Why a replay of the statement may not give what the primary has. `docs/sql.md` lists them. */
 export type Hazard =
   | 'clock' // NOW(), CURDATE(), UNIX_TIMESTAMP() without argument, …
   | 'random' // RAND(), UUID(), UUID_SHORT(), RANDOM_BYTES()
@@ -37,7 +37,9 @@ export type Hazard =
   | 'delayed' // INSERT DELAYED
   | 'upsert' // ON DUPLICATE KEY UPDATE, REPLACE: rows touched may be others than the key's
   | 'sequence' // NEXT VALUE FOR, NEXTVAL(), LASTVAL(), SETVAL()
-  | 'file'; // LOAD_FILE()
+  | 'file' // LOAD_FILE()
+  | 'any_effect' // CALL, EXECUTE, compound blocks, BINLOG: may run any statement
+  | 'conditional'; // a comment that some servers execute and others skip: /*!80000 … */, /*M! … */
 
 export interface TableName {
   /** As written, unquoted; null where the statement leaves it to the session. */
@@ -51,14 +53,31 @@ export interface TableName {
 
 /**
  * `column = literal` or `column IN (literals)`, standing in the top-level AND of the WHERE clause (or ON
- * clause of an inner join). `slots` are digest slots; IN's list is one slot that repeats.
+ * clause of an inner join) of any query block. `slots` are digest slots; IN's list is one slot that repeats.
  */
 export interface Predicate {
-  /** Index in `Plan.tables`; -1 where an unqualified column could belong to several. */
-  readonly table: number;
+  /**
+   * Indexes in `Plan.tables`: one where the column is qualified or its block has one table; all of the block's
+   * where it is not. Any of them that has such a column is bound: servers refuse an ambiguous name.
+   */
+  readonly tables: readonly number[];
   readonly column: string;
   readonly slots: readonly number[];
+  /** IN with any number of elements. */
   readonly list: boolean;
+  /** One column of `(a, b) = (…)` or `(a, b) IN ((…), …)`: its elements can't be dropped one by one. */
+  readonly tuple: boolean;
+  /** Stands in the statement's own WHERE clause, not in a query inside it. */
+  readonly outer: boolean;
+}
+
+/** One assignment of UPDATE … SET or ON DUPLICATE KEY UPDATE. */
+export interface Assignment {
+  /** Indexes in `Plan.tables`, as in `Predicate`. */
+  readonly tables: readonly number[];
+  readonly column: string;
+  /** The slot of the literal that is assigned; -1 for an expression. */
+  readonly slot: number;
 }
 
 /** The rows of an INSERT or REPLACE … VALUES (or SET form, then one row). */
@@ -72,9 +91,10 @@ export interface RowSource {
 /** One assignment of a SET statement, or the effect of USE / SET NAMES / SET CHARACTER SET. */
 export interface SessionChange {
   readonly what: 'variable' | 'user_variable' | 'names' | 'character_set' | 'use' | 'transaction' | 'role';
-  /** Lower case, unquoted: the variable's name, the character set, or USE's database (case kept). */
+  /** Lower case, unquoted: the variable's name, the character set ('' for a literal), or USE's database (case kept). */
   readonly name: string;
-  readonly scope: 'session' | 'global';
+  /** 'transaction': the next transaction only (SET TRANSACTION without SESSION or GLOBAL). */
+  readonly scope: 'session' | 'global' | 'transaction';
   /** Where the new value stands; 'expression' when it is none of the others. */
   readonly value: { readonly slot: number } | { readonly word: string } | 'expression' | null;
   /** SET NAMES … COLLATE x. */
@@ -93,9 +113,12 @@ export interface Plan {
   readonly tables: readonly TableName[];
   readonly predicates: readonly Predicate[];
   readonly rows: RowSource | null;
+  readonly assignments: readonly Assignment[];
   readonly hazards: ReadonlySet<Hazard>;
   /** Has a top-level ORDER BY: compared reads mind the order of rows. */
   readonly ordered: boolean;
+  /** Has a LIMIT, of its own or in a query inside it. */
+  readonly limited: boolean;
   /** Has a LIMIT that no ORDER BY stands before: which rows come back is the server's choice. */
   readonly limitWithoutOrder: boolean;
   /** Creates, drops or alters tables (the schema must be read again). */
@@ -107,6 +130,6 @@ export interface Plan {
   readonly session: readonly SessionChange[];
   /** SQL-level PREPARE/EXECUTE/DEALLOCATE, HANDLER, XA: session state that is not followed. */
   readonly opaque: boolean;
-  /** The parser read the digest; false: only the lexer's own reading stands, and keys are unknown. */
+  /** The parser read the digest and agrees; false: it refused, and only our own reading of the words stands. */
   readonly parsed: boolean;
 }

@@ -1,0 +1,73 @@
+/**
+ * Notices compound statements and stored programs, whose semicolons don't end them: the whole rest of the text
+ * is taken as one statement then, because only a full parser could find its end.
+ */
+import { keyword } from './keywords.ts';
+
+const CREATE = keyword('CREATE');
+const ALTER = keyword('ALTER');
+const BEGIN = keyword('BEGIN');
+const WORK = keyword('WORK');
+const COLON = 0x3a;
+
+/** Verbs that only compound statements begin with. */
+const BLOCK_VERBS = ['IF', 'CASE', 'LOOP', 'WHILE', 'REPEAT', 'FOR', 'DECLARE'].map(keyword);
+const PROGRAMS = ['PROCEDURE', 'FUNCTION', 'TRIGGER', 'EVENT', 'PACKAGE'].map(keyword);
+const OTHER_OBJECTS = [
+  'TABLE',
+  'VIEW',
+  'INDEX',
+  'DATABASE',
+  'SCHEMA',
+  'USER',
+  'ROLE',
+  'SERVER',
+  'TABLESPACE',
+  'SEQUENCE',
+  'LOGFILE',
+].map(keyword);
+
+type Phase = 'verb' | 'object' | 'begin' | 'label' | 'decided';
+
+export class CompoundDetector {
+  private phase: Phase = 'verb';
+  private compound = false;
+
+  reset(): void {
+    this.phase = 'verb';
+    this.compound = false;
+  }
+
+  isCompound(): boolean {
+    return this.compound;
+  }
+
+  /** Any word outside a chain, with its keyword id, before it is counted as token number `index`. */
+  word(id: number, index: number): void {
+    if (this.phase === 'decided') return;
+    if (this.phase === 'verb') this.verb(id);
+    else if (this.phase === 'object') this.object(id);
+    else if (index === 1) this.decide(this.phase === 'begin' && id !== WORK);
+  }
+
+  operator(value: number, index: number): void {
+    if (this.phase === 'label') this.decide(index === 1 && value === COLON);
+  }
+
+  private verb(id: number): void {
+    if (id === CREATE || id === ALTER) this.phase = 'object';
+    else if (id === BEGIN) this.phase = 'begin';
+    else if (id === 0) this.phase = 'label';
+    else this.decide(BLOCK_VERBS.includes(id));
+  }
+
+  private object(id: number): void {
+    if (PROGRAMS.includes(id)) this.decide(true);
+    else if (OTHER_OBJECTS.includes(id)) this.decide(false);
+  }
+
+  private decide(compound: boolean): void {
+    this.phase = 'decided';
+    this.compound = compound;
+  }
+}

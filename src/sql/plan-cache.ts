@@ -1,0 +1,142 @@
+/** Reads statements and keeps the plans of their digests: a bounded cache that allocates nothing on a hit. */
+import { randomInt } from 'node:crypto';
+import type { Lexed } from './lexed.ts';
+import { Lexer } from './lexer.ts';
+import type { Plan } from './plan.ts';
+import { makePlan } from './planner.ts';
+import type { SqlMode } from './sql-mode.ts';
+
+export interface SqlReaderOptions {
+  /** Digests whose plans are kept. */
+  readonly maxPlans: number;
+  /** Seed of the digest hashes; left out: a random one, so that nobody can craft digests that collide. */
+  readonly seed?: number;
+}
+
+export interface SqlReaderStats {
+  hits: number;
+  misses: number;
+  /** Plans for which the parser refused the digest, or disagreed, and our own reading stands alone. */
+  refused: number;
+  evicted: number;
+}
+
+/** Fields of an entry in `keys`: the two hashes, and the two counts that cross-check them. */
+const KEY_FIELDS = 4;
+/** Entries are looked for in this many neighbouring places. */
+const WAYS = 8;
+
+export class SqlReader {
+  readonly stats: SqlReaderStats = { hits: 0, misses: 0, refused: 0, evicted: 0 };
+  private readonly lexer: Lexer;
+  private readonly keys: Int32Array;
+  private readonly plans: (Plan | undefined)[];
+  /** 1: used since the clock's hand passed. */
+  private readonly used: Uint8Array;
+  private readonly sets: number;
+  private readonly maxPlans: number;
+  private kept = 0;
+  private hand = 0;
+
+  constructor(options: SqlReaderOptions) {
+    this.lexer = new Lexer(options.seed ?? randomInt(2 ** 31));
+    this.maxPlans = Math.max(1, options.maxPlans);
+    // Twice the room, so that sets of neighbouring places seldom fill up before the cache does.
+    this.sets = Math.ceil((this.maxPlans * 2) / WAYS);
+    const places = this.sets * WAYS;
+    this.keys = new Int32Array(places * KEY_FIELDS);
+    this.plans = new Array<Plan | undefined>(places).fill(undefined);
+    this.used = new Uint8Array(places);
+  }
+
+  /** The facts of the statement read last; valid until the next `read`. */
+  get lexed(): Lexed {
+    return this.lexer.lexed;
+  }
+
+  /**
+   * Reads the statement that begins at `from`, up to its semicolon or `to`; `lexed.next` says where another
+   * one follows. Never throws.
+   */
+  read(sql: Buffer, from: number, to: number, mode: SqlMode): Plan {
+    const lexed = this.lexer.lex(sql, from, to, mode);
+    const first = this.firstPlace(lexed.hashA);
+    for (let place = first; place < first + WAYS; place++) {
+      const plan = this.plans[place];
+      if (plan !== undefined && this.matches(place, lexed)) {
+        this.used[place] = 1;
+        this.stats.hits++;
+        return plan;
+      }
+    }
+    return this.miss(sql, from, to, mode, first);
+  }
+
+  private miss(sql: Buffer, from: number, to: number, mode: SqlMode, first: number): Plan {
+    const lexed = this.lexer.lex(sql, from, to, mode, true);
+    const plan = makePlan(sql, lexed, mode);
+    this.stats.misses++;
+    if (!plan.parsed && plan.kind !== 'other') this.stats.refused++;
+    this.keep(lexed, plan, first);
+    return plan;
+  }
+
+  private matches(place: number, lexed: Lexed): boolean {
+    const at = place * KEY_FIELDS;
+    const { keys } = this;
+    return (
+      keys[at] === lexed.hashA &&
+      keys[at + 1] === lexed.hashB &&
+      keys[at + 2] === lexed.tokenCount &&
+      keys[at + 3] === lexed.slotCount
+    );
+  }
+
+  private firstPlace(hash: number): number {
+    return ((hash >>> 0) % this.sets) * WAYS;
+  }
+
+  private keep(lexed: Lexed, plan: Plan, first: number): void {
+    if (this.kept >= this.maxPlans) this.evictAny();
+    const place = this.freePlace(first);
+    if (this.plans[place] !== undefined) this.evict(place);
+    const at = place * KEY_FIELDS;
+    this.keys[at] = lexed.hashA;
+    this.keys[at + 1] = lexed.hashB;
+    this.keys[at + 2] = lexed.tokenCount;
+    this.keys[at + 3] = lexed.slotCount;
+    this.plans[place] = plan;
+    this.used[place] = 1;
+    this.kept++;
+  }
+
+  /** An empty place of the set, else one that was not used lately. */
+  private freePlace(first: number): number {
+    let unused = first;
+    for (let place = first; place < first + WAYS; place++) {
+      if (this.plans[place] === undefined) return place;
+      if (this.used[place] === 0) unused = place;
+    }
+    return unused;
+  }
+
+  /** The clock: passes over what was used since its last round, and takes the first that was not. */
+  private evictAny(): void {
+    for (let steps = 0; steps < this.plans.length * 2; steps++) {
+      const place = this.hand;
+      this.hand = (this.hand + 1) % this.plans.length;
+      if (this.plans[place] === undefined) continue;
+      if (this.used[place] === 0) {
+        this.evict(place);
+        return;
+      }
+      this.used[place] = 0;
+    }
+  }
+
+  private evict(place: number): void {
+    this.plans[place] = undefined;
+    this.kept--;
+    this.stats.evicted++;
+  }
+}

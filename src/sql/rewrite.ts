@@ -1,0 +1,159 @@
+/**
+ * Rewrites a statement's text for the shadow: drops what belongs to keys that are left out, and maps database
+ * names. Everything else stays byte for byte; comments before the statement and its semicolon are not part of it.
+ */
+import { decodeText } from './charset.ts';
+import type { Binding, KeysFound } from './keys.ts';
+import { CHAIN, type Lexed, QUALIFIER_FIELDS } from './lexed.ts';
+
+/** The database whose qualifiers are replaced, and what by. */
+export interface DatabaseMap {
+  readonly from: string;
+  readonly to: string;
+}
+
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/**
+ * True where `rewrite` can drop single keys of this very statement: its binding allows it, all its keys are read,
+ * and no executable comment stands in its text.
+ */
+export function canNarrow(binding: Binding, lexed: Lexed, found: KeysFound): boolean {
+  return binding.prune !== 'no' && !lexed.executableComment && found.complete;
+}
+
+/**
+ * The statement with only the keys for which `keep` is true (by index in `found`), its databases mapped; null
+ * when no key is left. Needs `canNarrow` when `keep` is given; without edits it is a view of `sql`.
+ */
+export function rewrite(
+  sql: Buffer,
+  lexed: Lexed,
+  binding: Binding,
+  found: KeysFound,
+  keep: ((keyIndex: number) => boolean) | null,
+  databases: DatabaseMap | null,
+): Buffer | null {
+  const cuts = keep === null ? [] : cutsOf(lexed, binding, found, keep);
+  if (cuts === null) return null;
+  const names = databases === null ? [] : renames(sql, lexed, databases);
+  const edits = names.filter((name) => !cuts.some((cut) => name.start >= cut.start && name.end <= cut.end));
+  return apply(
+    sql,
+    lexed,
+    [...cuts, ...edits].sort((left, right) => left.start - right.start),
+  );
+}
+
+/** `rewrite` that only drops keys. */
+export function narrow(
+  sql: Buffer,
+  lexed: Lexed,
+  binding: Binding,
+  found: KeysFound,
+  keep: (keyIndex: number) => boolean,
+): Buffer | null {
+  return rewrite(sql, lexed, binding, found, keep, null);
+}
+
+/**
+ * The statement with every qualifier that names the database `from` (case counts, as on a Linux server) naming
+ * `to` instead: tables, three-part columns and routines; an alias or a table of that name is left alone.
+ */
+export function mapDatabase(sql: Buffer, lexed: Lexed, from: string, to: string): Buffer {
+  return apply(sql, lexed, renames(sql, lexed, { from, to }));
+}
+
+function apply(sql: Buffer, lexed: Lexed, edits: readonly Edit[]): Buffer {
+  const { start, end } = lexed;
+  if (edits.length === 0) return start === 0 && end === sql.length ? sql : sql.subarray(start, end);
+  const parts: Buffer[] = [];
+  let at = start;
+  for (const edit of edits) {
+    parts.push(sql.subarray(at, edit.start));
+    if (edit.text !== '') parts.push(Buffer.from(edit.text));
+    at = edit.end;
+  }
+  parts.push(sql.subarray(at, end));
+  return Buffer.concat(parts);
+}
+
+function renames(sql: Buffer, lexed: Lexed, databases: DatabaseMap): Edit[] {
+  const edits: Edit[] = [];
+  for (let index = 0; index < lexed.qualifierCount; index++) {
+    const at = index * QUALIFIER_FIELDS;
+    const [start, end, length, position] = lexed.qualifiers.subarray(at, at + QUALIFIER_FIELDS);
+    if (position === CHAIN.column && length! < 3) continue;
+    if (nameOf(sql, start!, end!, lexed) !== databases.from) continue;
+    edits.push({ start: start!, end: end!, text: `\`${databases.to.replaceAll('`', '``')}\`` });
+  }
+  return edits;
+}
+
+function nameOf(sql: Buffer, start: number, end: number, lexed: Lexed): string {
+  const text = decodeText(sql, start, end, lexed.mode.charset);
+  const quote = text[0];
+  if (quote !== '`' && quote !== '"') return text;
+  return text.slice(1, -1).replaceAll(quote + quote, quote);
+}
+
+/** What to cut, or null when nothing would be left. */
+function cutsOf(
+  lexed: Lexed,
+  binding: Binding,
+  found: KeysFound,
+  keep: (keyIndex: number) => boolean,
+): Edit[] | null {
+  if (!canNarrow(binding, lexed, found)) throw new RangeError('a statement that can’t be narrowed');
+  return binding.prune === 'rows' ? rowCuts(lexed, found, keep) : listCuts(lexed, found, keep);
+}
+
+function rowCuts(lexed: Lexed, found: KeysFound, keep: (keyIndex: number) => boolean): Edit[] | null {
+  const kept = new Uint8Array(lexed.rowCount).fill(1);
+  for (let index = 0; index < found.literals.length; index++) {
+    const row = lexed.literalRow(found.literals[index]!);
+    if (row !== -1 && !keep(index)) kept[row] = 0;
+  }
+  return elementCuts(
+    lexed.rowCount,
+    (row) => kept[row] === 1,
+    (row) => lexed.rowStart(row),
+    (row) => lexed.rowEnd(row),
+  );
+}
+
+function listCuts(lexed: Lexed, found: KeysFound, keep: (keyIndex: number) => boolean): Edit[] | null {
+  const { literals } = found;
+  return elementCuts(
+    literals.length,
+    keep,
+    (index) => lexed.literalStart(literals[index]!),
+    (index) => lexed.literalEnd(literals[index]!),
+  );
+}
+
+/** Cuts elements out of a comma-separated list, each with the comma that joined it to what stays. */
+function elementCuts(
+  count: number,
+  isKept: (index: number) => boolean,
+  startOf: (index: number) => number,
+  endOf: (index: number) => number,
+): Edit[] | null {
+  const cuts: Edit[] = [];
+  let lastKept = -1;
+  for (let index = 0; index < count; index++) {
+    if (!isKept(index)) continue;
+    if (lastKept === -1 && index > 0) cuts.push({ start: startOf(0), end: startOf(index), text: '' });
+    else if (lastKept !== -1 && index > lastKept + 1) {
+      cuts.push({ start: endOf(lastKept), end: endOf(index - 1), text: '' });
+    }
+    lastKept = index;
+  }
+  if (lastKept === -1 && count > 0) return null;
+  if (lastKept < count - 1) cuts.push({ start: endOf(lastKept), end: endOf(count - 1), text: '' });
+  return cuts;
+}

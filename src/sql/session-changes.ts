@@ -1,0 +1,147 @@
+/** What a statement changes of its session: USE and the forms of SET. */
+import { keyword } from './keywords.ts';
+import { TOKEN } from './lexed.ts';
+import type { SessionChange } from './plan.ts';
+import type { TokenList } from './token-list.ts';
+
+const USE = keyword('USE');
+const SET = keyword('SET');
+const STATEMENT = keyword('STATEMENT');
+const NAMES = keyword('NAMES');
+const CHARACTER = keyword('CHARACTER');
+const CHAR = keyword('CHAR');
+const CHARSET = keyword('CHARSET');
+const COLLATE = keyword('COLLATE');
+const TRANSACTION = keyword('TRANSACTION');
+const ROLE = keyword('ROLE');
+const DEFAULT = keyword('DEFAULT');
+const PASSWORD = keyword('PASSWORD');
+const EQUALS = 0x3d;
+const ASSIGN = 0x3a3d;
+
+type Scope = SessionChange['scope'];
+const SCOPES = new Map<number, Scope>([
+  [keyword('GLOBAL'), 'global'],
+  [keyword('PERSIST'), 'global'],
+  [keyword('PERSIST_ONLY'), 'global'],
+  [keyword('SESSION'), 'session'],
+  [keyword('LOCAL'), 'session'],
+]);
+
+export function readSessionChanges(list: TokenList): SessionChange[] {
+  if (list.keyword(0) === USE) {
+    return [change('use', list.isIdentifier(1) ? list.name(1) : '', null)];
+  }
+  if (list.keyword(0) !== SET || list.keyword(1) === STATEMENT || list.keyword(1) === PASSWORD) return [];
+  const changes: SessionChange[] = [];
+  let scope: Scope = 'session';
+  let start = 1;
+  for (let index = 1; index <= list.length; index++) {
+    const isEnd = index === list.length;
+    if (!isEnd && !(list.is(index, TOKEN.comma) && list.depth(index) === 0)) continue;
+    // The latest GLOBAL or SESSION holds for the assignments behind it.
+    const own = isAssignmentName(list, start) ? undefined : SCOPES.get(list.keyword(start));
+    scope = own ?? scope;
+    const found = readChange(list, own === undefined ? start : start + 1, index, scope, own !== undefined);
+    if (found !== null) changes.push(found);
+    // SET TRANSACTION has commas of its own.
+    if (found?.what === 'transaction') break;
+    start = index + 1;
+  }
+  return changes;
+}
+
+function isAssignmentName(list: TokenList, index: number): boolean {
+  const operator = list.operator(index + 1);
+  return operator === EQUALS || operator === ASSIGN;
+}
+
+function readChange(
+  list: TokenList,
+  from: number,
+  to: number,
+  scope: Scope,
+  isScoped: boolean,
+): SessionChange | null {
+  const word = list.keyword(from);
+  if (!isAssignmentName(list, from)) {
+    if (word === NAMES) return readNames(list, from, to);
+    if (word === CHARSET) return characterSet(list, from + 1, to);
+    if (word === CHARACTER || word === CHAR) return characterSet(list, from + 2, to);
+    if (word === TRANSACTION) {
+      const words = Array.from({ length: Math.max(0, list.length - from - 1) }, (_, offset) =>
+        list.text(from + 1 + offset),
+      );
+      return change('transaction', words.join(' ').toLowerCase(), null, isScoped ? scope : 'transaction');
+    }
+    if (word === ROLE) return change('role', to > from + 1 ? list.name(from + 1) : '', null);
+    if (word === DEFAULT && list.keyword(from + 1) === ROLE) return null;
+  }
+  return readAssignment(list, from, to, scope);
+}
+
+function readNames(list: TokenList, from: number, to: number): SessionChange {
+  const collate = list.keyword(from + 2) === COLLATE;
+  const isKnown = collate ? to === from + 4 && list.slot(from + 3) === -1 : to === from + 2;
+  const base = characterSetValue(list, from + 1, 'names');
+  const collation = collate && isKnown ? list.name(from + 3).toLowerCase() : null;
+  return isKnown ? { ...base, collation } : { ...base, value: 'expression' };
+}
+
+function characterSet(list: TokenList, at: number, to: number): SessionChange {
+  const base = characterSetValue(list, at, 'character_set');
+  return to === at + 1 ? base : { ...base, value: 'expression' };
+}
+
+function characterSetValue(list: TokenList, at: number, what: 'names' | 'character_set'): SessionChange {
+  const slot = list.slot(at);
+  if (slot !== -1) return change(what, '', { slot });
+  const name = list.name(at).toLowerCase();
+  return change(what, name, { word: name });
+}
+
+function readAssignment(list: TokenList, from: number, to: number, scope: Scope): SessionChange | null {
+  const isVariable = list.is(from, TOKEN.userVariable) || list.is(from, TOKEN.systemVariable);
+  const end = isVariable ? from + 1 : list.chainEnd(from);
+  const operator = list.operator(end);
+  if (operator !== EQUALS && operator !== ASSIGN) return null;
+  const value = readValue(list, end + 1, to);
+  if (list.is(from, TOKEN.userVariable))
+    return change('user_variable', variableName(list.text(from).slice(1)), value);
+  if (list.is(from, TOKEN.systemVariable)) return systemVariable(list.text(from).slice(2), value, scope);
+  const name = list.sql.toString('utf8', list.start(from), list.end(end - 1));
+  return change('variable', variableName(name), value, scope);
+}
+
+/** `@@name` is the session's unless a scope stands before the dot. */
+function systemVariable(text: string, value: SessionChange['value'], scope: Scope): SessionChange {
+  const match = /^(global|session|local|persist|persist_only)\.(.+)$/is.exec(text);
+  if (match === null)
+    return change('variable', variableName(text), value, scope === 'global' ? 'session' : scope);
+  const isSession = /^(session|local)$/i.test(match[1]!);
+  return change('variable', variableName(match[2]!), value, isSession ? 'session' : 'global');
+}
+
+function variableName(text: string): string {
+  const quoted = /^(['"`])(.*)\1$/s.exec(text);
+  return (quoted === null ? text : quoted[2]!).toLowerCase();
+}
+
+function readValue(list: TokenList, from: number, to: number): SessionChange['value'] {
+  if (to !== from + 1) return 'expression';
+  const slot = list.slot(from);
+  if (slot !== -1) return { slot };
+  const kind = list.kind(from);
+  return kind === TOKEN.word || kind === TOKEN.quoted
+    ? { word: list.name(from).toLowerCase() }
+    : 'expression';
+}
+
+function change(
+  what: SessionChange['what'],
+  name: string,
+  value: SessionChange['value'],
+  scope: Scope = 'session',
+): SessionChange {
+  return { what, name, scope, value, collation: null };
+}

@@ -1,0 +1,129 @@
+/** What a statement does to the transaction it runs in. Source: "Statements That Cause an Implicit Commit". */
+import { keyword } from './keywords.ts';
+import type { TransactionStep } from './plan.ts';
+import type { TokenList } from './token-list.ts';
+
+const TO = keyword('TO');
+const SAVEPOINT = keyword('SAVEPOINT');
+const TRANSACTION = keyword('TRANSACTION');
+const TEMPORARY = keyword('TEMPORARY');
+const PREPARE = keyword('PREPARE');
+const TABLE = keyword('TABLE');
+const TABLES = keyword('TABLES');
+const LOCAL = keyword('LOCAL');
+const NO_BINLOG = keyword('NO_WRITE_TO_BINLOG');
+const INDEX = keyword('INDEX');
+const PASSWORD = keyword('PASSWORD');
+const DEFAULT = keyword('DEFAULT');
+const ROLE = keyword('ROLE');
+
+const BEGIN = keyword('BEGIN');
+const START = keyword('START');
+const COMMIT = keyword('COMMIT');
+const ROLLBACK = keyword('ROLLBACK');
+const RELEASE = keyword('RELEASE');
+const CREATE = keyword('CREATE');
+const DROP = keyword('DROP');
+const LOCK = keyword('LOCK');
+const UNLOCK = keyword('UNLOCK');
+const ANALYZE = keyword('ANALYZE');
+const LOAD = keyword('LOAD');
+const SET = keyword('SET');
+
+/** Verbs that always commit first. */
+const COMMITTING = new Set(
+  [
+    'ALTER',
+    'RENAME',
+    'TRUNCATE',
+    'GRANT',
+    'REVOKE',
+    'CACHE',
+    'CHECK',
+    'FLUSH',
+    'OPTIMIZE',
+    'REPAIR',
+    'RESET',
+    'INSTALL',
+    'UNINSTALL',
+    'IMPORT',
+    'CHANGE',
+    'STOP',
+    'BACKUP',
+  ].map(keyword),
+);
+
+export interface StepFound {
+  readonly step: TransactionStep;
+  readonly savepoint: string | null;
+}
+
+export function readTransactionStep(list: TokenList, compound: boolean): StepFound {
+  if (compound && list.keyword(0) !== CREATE && list.keyword(0) !== keyword('ALTER')) return step('none');
+  switch (list.keyword(0)) {
+    case BEGIN:
+      return step('begin');
+    case START:
+      return step(list.keyword(1) === TRANSACTION ? 'begin' : 'implicit_commit');
+    case COMMIT:
+      return step('commit');
+    case ROLLBACK:
+      return readRollback(list);
+    case SAVEPOINT:
+      return { step: 'savepoint', savepoint: savepointName(list, 1) };
+    case RELEASE:
+      return list.keyword(1) === SAVEPOINT
+        ? { step: 'release', savepoint: savepointName(list, 2) }
+        : step('none');
+    default:
+      return step(commitsFirst(list) ? 'implicit_commit' : 'none');
+  }
+}
+
+/** True for CREATE and DROP of temporary tables, which don't commit. */
+export function isTemporaryTable(list: TokenList): boolean {
+  const verb = list.keyword(0);
+  if (verb !== CREATE && verb !== DROP) return false;
+  // CREATE OR REPLACE TEMPORARY TABLE has it in fourth place.
+  return [1, 3].some((index) => list.keyword(index) === TEMPORARY);
+}
+
+function readRollback(list: TokenList): StepFound {
+  for (let index = 1; index < Math.min(list.length, 3); index++) {
+    if (list.keyword(index) !== TO) continue;
+    const at = list.keyword(index + 1) === SAVEPOINT && index + 2 < list.length ? index + 2 : index + 1;
+    return { step: 'rollback_to', savepoint: savepointName(list, at) };
+  }
+  return step('rollback');
+}
+
+function savepointName(list: TokenList, index: number): string | null {
+  return index < list.length ? list.name(index).toLowerCase() : null;
+}
+
+function commitsFirst(list: TokenList): boolean {
+  const verb = list.keyword(0);
+  const next = list.keyword(1);
+  if (COMMITTING.has(verb)) return true;
+  switch (verb) {
+    case CREATE:
+      return !isTemporaryTable(list);
+    case DROP:
+      return !isTemporaryTable(list) && next !== PREPARE;
+    case LOCK:
+    case UNLOCK:
+      return next === TABLE || next === TABLES;
+    case ANALYZE:
+      return next === TABLE || next === LOCAL || next === NO_BINLOG;
+    case LOAD:
+      return next === INDEX;
+    case SET:
+      return next === PASSWORD || (next === DEFAULT && list.keyword(2) === ROLE);
+    default:
+      return false;
+  }
+}
+
+function step(found: TransactionStep): StepFound {
+  return { step: found, savepoint: null };
+}
