@@ -17,6 +17,8 @@ async function serve(file: string, version: string): Promise<number> {
   const config = loadConfig(file);
   const log = createLog({ level: config.logLevel });
   const proxy = new ProxyServer({ config, log, version });
+  process.on('uncaughtException', (error) => proxy.faulted(error));
+  process.on('unhandledRejection', (reason) => proxy.faulted(reason));
   const asked = untilAsked(() => proxy.hurry());
   await proxy.start();
   await asked;

@@ -1,8 +1,8 @@
 /** The SET NAMES statement that stands for a collation id, as a client's login or COM_CHANGE_USER names it. */
-import { Charsets } from 'mysql2';
+import mysql2 from 'mysql2';
 
 const NAMES = new Map<number, string>();
-for (const [name, id] of Object.entries(Charsets)) {
+for (const [name, id] of Object.entries(mysql2.Charsets)) {
   // mysql2's table also has bare character sets, which stand for their default collation.
   if (typeof id === 'number' && (name.includes('_') || name === 'BINARY')) NAMES.set(id, name.toLowerCase());
 }

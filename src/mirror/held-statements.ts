@@ -9,7 +9,7 @@ interface Savepoint {
   readonly length: number;
 }
 
-/** Savepoints beyond these are forgotten, the oldest first; rolling back to one then takes everything. */
+/** Savepoints beyond these are forgotten, the oldest first. */
 const SAVEPOINTS_MAX = 1000;
 
 export class HeldStatements<Item extends Sized> {
@@ -53,10 +53,11 @@ export class HeldStatements<Item extends Sized> {
     if (at >= 0) this.#savepoints.splice(at, 1);
   }
 
-  /** Takes out what was held since the savepoint, which itself stays. */
-  rollbackTo(name: string): Item[] {
+  /** Takes out what was held since the savepoint, which itself stays. Null: it is not known, nothing is taken. */
+  rollbackTo(name: string): Item[] | null {
     const at = this.#savepoints.findIndex((savepoint) => savepoint.name === name);
-    const length = at < 0 ? 0 : this.#savepoints[at]!.length;
+    if (at < 0) return null;
+    const { length } = this.#savepoints[at]!;
     this.#savepoints.length = at + 1;
     const undone = this.#items.splice(length);
     for (const item of undone) this.#bytes -= item.bytes;

@@ -115,6 +115,10 @@ export class Scheduler {
     for (const scheduled of dropped) this.finish(scheduled);
     this.#ready = this.#ready.slice(this.#readyHead).filter((scheduled) => !scheduled.finished);
     this.#readyHead = 0;
+    // What is still running may have stood behind a tail that went: later units must wait for it all the same.
+    for (const scheduled of this.#unfinished) {
+      for (const tag of scheduled.unit.tags) this.#tails.set(tag, scheduled);
+    }
     return dropped.map((scheduled) => scheduled.unit);
   }
 }

@@ -25,8 +25,8 @@ export interface SessionTapOptions {
   readonly statementBytes: number;
   readonly mapDatabase: (database: string) => string;
   readonly random: () => number;
-  /** A definition was changed. */
-  readonly schemaChanged: () => void;
+  /** A definition was changed, or may have been: `database` is the session's. */
+  readonly schemaChanged: (plan: Plan, database: string | null) => void;
   /** Something was done that can't be seen into. */
   readonly opaque: () => void;
   /** A statement mixed moved and unmoved tables. */
@@ -184,7 +184,7 @@ export class MirrorTap implements SessionTap {
             { statement, packet: null, longData: statement.longData, cursor: false },
             this.#state,
             this.#dice,
-            false,
+            true,
           );
   }
 
@@ -192,29 +192,31 @@ export class MirrorTap implements SessionTap {
     const first = exchange.note;
     if (first === null) return;
     const seconds = (exchange.answeredAtMs - exchange.sentAtMs) / 1000;
-    if (first.next === null) {
-      this.#statementAnswered(first, exchange, seconds, exchange.answeredAtMs);
+    if (first.next !== null) {
+      this.#severalAnswered(first, exchange, seconds);
       return;
     }
-    this.#severalAnswered(first, exchange, seconds);
+    // More results than statements: the text held more than was read in it.
+    if (exchange.results > 1 && first.plan?.anyResults !== true) this.#options.opaque();
+    this.#statementAnswered(first, exchange, seconds, exchange.answeredAtMs);
   }
 
   /** A text of several statements: each has one result, in order, up to the first that failed. */
   #severalAnswered(first: Statement, exchange: Exchange<Statement>, seconds: number): void {
     const results: ResultSummary[] = [...(exchange.earlier ?? []), exchange];
-    let statement: Statement | null = first;
-    if (hasAnyResults(first) || exchange.results > results.length) {
+    const statements = inOrder(first);
+    const inStep = exchange.ok ? results.length === statements.length : results.length <= statements.length;
+    if (!inStep || statements.some(({ plan }) => plan === null || plan.anyResults)) {
       // A procedure among them answers as it likes: which result is whose can't be told.
       this.#options.opaque();
-      for (; statement !== null; statement = statement.next)
-        this.#options.metrics.statement(statement.kind, 'ok', 0);
+      this.#options.recorder.lostTrack(statements, exchange.status);
+      for (const { kind } of statements)
+        this.#options.metrics.statement(kind, exchange.ok ? 'ok' : 'error', seconds);
       return;
     }
-    for (const result of results) {
-      if (statement === null) return;
-      this.#statementAnswered(statement, result, seconds / results.length, exchange.answeredAtMs);
-      statement = statement.next;
-    }
+    results.forEach((result, index) => {
+      this.#statementAnswered(statements[index]!, result, seconds / results.length, exchange.answeredAtMs);
+    });
   }
 
   #statementAnswered(
@@ -231,8 +233,8 @@ export class MirrorTap implements SessionTap {
       for (const effect of statement.effects) this.#state.apply(effect);
       if (plan?.temporary === true) this.#followTemporary(plan);
     }
-    if (plan === null || plan.opaque || plan.anyResults) opaque();
-    if (plan?.ddl === true) schemaChanged();
+    if (plan === null || hidesEffects(plan)) opaque();
+    if (plan?.ddl === true && !plan.temporary) schemaChanged(plan, this.#state.database);
     if (plan !== null && statement.straddles) this.#options.straddled(plan);
     recorder.answered(statement, result, seconds, answeredAtMs);
     if (!recorder.inTransaction) this.#dice = this.#options.random();
@@ -272,9 +274,14 @@ export class MirrorTap implements SessionTap {
   }
 }
 
-function hasAnyResults(first: Statement): boolean {
-  for (let statement: Statement | null = first; statement !== null; statement = statement.next) {
-    if (statement.plan === null || statement.plan.anyResults) return true;
-  }
-  return false;
+/** A procedure, a stored function or a prepared text may have changed any table. */
+function hidesEffects(plan: Plan): boolean {
+  return plan.anyResults || plan.hazards.has('any_effect') || plan.hazards.has('unknown_function');
+}
+
+function inOrder(first: Statement): Statement[] {
+  const statements: Statement[] = [];
+  for (let statement: Statement | null = first; statement !== null; statement = statement.next)
+    statements.push(statement);
+  return statements;
 }

@@ -6,6 +6,7 @@ import type { ShardConfig } from '../config/schema.ts';
 import type { DoubtReason, Journal } from '../journal/journal.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
 import { Mismatches } from '../observe/mismatches.ts';
+import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import type { Agreement } from '../wire/login.ts';
 import { ShardCatalog } from './catalog.ts';
@@ -99,9 +100,9 @@ export class ShardMirror implements TapSource {
     return this.#schema.refresh();
   }
 
-  /** Units that are not settled yet. */
-  get unsettled(): number {
-    return this.#scheduler.statements;
+  /** Something went wrong that may have swallowed any statement. */
+  faulted(): void {
+    this.#note(ANY_TABLE, null, 'opaque');
   }
 
   /** Lets go of everything; what was not replayed is dropped, and a doubt. */
@@ -132,7 +133,7 @@ export class ShardMirror implements TapSource {
       mapDatabase: (database) =>
         shard.old.database === database ? (shard.new.database ?? database) : database,
       random,
-      schemaChanged: () => this.#schemaChanged(),
+      schemaChanged: (plan, database) => this.#schemaChanged(plan, database),
       opaque,
       straddled: (plan) => this.straddles.add(plan),
     });
@@ -179,7 +180,11 @@ export class ShardMirror implements TapSource {
     this.#options.metrics.doubt(reason);
   }
 
-  #schemaChanged(): void {
+  #schemaChanged(plan: Plan, database: string | null): void {
+    for (const { database: named, name } of plan.tables) {
+      const moved = this.#catalog.table(named ?? database, name);
+      if (moved !== null) this.#note(moved.name, null, 'table');
+    }
     this.#catalog.forget();
     void this.#schema.refresh();
   }

@@ -129,7 +129,7 @@ export class StatementReader {
     const binding = this.#bind(plan, session.database);
     if (binding.scope === 'none' || binding.scope === 'unmoved') return plain;
     const found = readKeys(binding, source.sql, source.lexed, parameters(execution));
-    const target = targetOf(binding, found, this.#writtenTables(binding, session.database));
+    const target = targetOf(binding, found, this.#writtenTables(binding, session.database), complete);
     const selection = this.#select(binding, found, target, source, session, dice, complete);
     return { ...plain, target, straddles: binding.scope === 'mixed', selection };
   }
@@ -177,7 +177,8 @@ export class StatementReader {
     if (percent === 0) return NOT_SAMPLED;
     const byKey = sampler.byKey(plan.kind) && target.keysComplete && target.keys.length > 0;
     const keep = target.keys.map((key) => !byKey || sampler.hasKey(key, percent));
-    if (byKey ? !keep.includes(true) : !sampler.byDice(percent, dice)) return NOT_SAMPLED;
+    const drawn = plan.kind === 'read' ? sampler.draw() : dice;
+    if (byKey ? !keep.includes(true) : !sampler.byDice(percent, drawn)) return NOT_SAMPLED;
 
     const obstacle = this.#obstacle(binding, source, session, complete);
     if (obstacle !== null) return { at: 'skipped', outcome: obstacle };
@@ -233,11 +234,17 @@ type Obstacle = 'skipped_straddle' | 'dropped_too_large' | 'skipped_unsupported'
 /** As many as the plan cache may hold: both forget together. */
 const BINDINGS_MAX = 20_000;
 
-function targetOf(binding: Binding, found: KeysFound, tables: readonly CatalogTable[]): Target {
+/** Of a text of which only the beginning is at hand (not `complete`) there may be more keys. */
+function targetOf(
+  binding: Binding,
+  found: KeysFound,
+  tables: readonly CatalogTable[],
+  complete: boolean,
+): Target {
   return {
     tables: tables.map(({ name }) => name),
     keys: found.keys.map((key, index) => ({ table: binding.tables[found.tables[index]!]!.name, key })),
-    keysComplete: found.complete,
+    keysComplete: found.complete && complete,
     transactional: transactional(tables),
   };
 }

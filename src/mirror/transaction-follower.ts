@@ -5,15 +5,21 @@
 import type { TransactionStep } from '../sql/plan.ts';
 import { STATUS } from '../wire/protocol.ts';
 
+/** `opaque`: it can't be seen into (CALL, EXECUTE, XA …), and may have ended and begun any transaction. */
+export type FollowedStep = TransactionStep | 'opaque';
+
+/** A failure left open whether the transaction still stands, and how it ended if not; the next reply may tell. */
+export type Unclear = 'no' | 'maybe_rolled_back' | 'maybe_committed' | 'maybe_either';
+
 export interface TransactionState {
+  /** Where it is false, nothing is held. */
   readonly inTransaction: boolean;
   readonly autocommit: boolean;
-  /** Something happened that leaves open whether the transaction still stands; the next reply may tell. */
-  readonly unclear: 'no' | 'lock_timeout' | 'failed_implicit_commit';
+  readonly unclear: Unclear;
 }
 
 export interface AnsweredStep {
-  readonly step: TransactionStep;
+  readonly step: FollowedStep;
   /** Sets autocommit, which commits when it turns it on. */
   readonly setsAutocommit: boolean;
   readonly ok: boolean;
@@ -36,8 +42,12 @@ export interface Followed {
 
 /** Errors after which the server has rolled the whole transaction back: deadlock, XA rollback-only, … */
 const ROLLED_BACK: ReadonlySet<number> = new Set([1213, 1402, 1613, 1614]);
-/** Rolls back the statement, or with innodb_rollback_on_timeout the transaction. */
-const LOCK_WAIT_TIMEOUT = 1205;
+/**
+ * Errors that on some servers roll back the statement and on others the transaction: a changed record (the
+ * transaction under innodb_snapshot_isolation), a lock wait's time-out (innodb_rollback_on_timeout), a full
+ * lock table.
+ */
+const MAY_ROLL_BACK: ReadonlySet<number> = new Set([1020, 1205, 1206]);
 
 export function initialTransaction(status: number): TransactionState {
   return {
@@ -62,7 +72,7 @@ function afterOk(before: TransactionState, { step, setsAutocommit, status }: Ans
 function heldAfterOk(
   before: TransactionState,
   after: TransactionState,
-  step: TransactionStep,
+  step: FollowedStep,
   setsAutocommit: boolean,
 ): HeldVerdict {
   const unclear = before.unclear;
@@ -70,9 +80,11 @@ function heldAfterOk(
     case 'commit':
     case 'begin':
     case 'implicit_commit':
-      return unclear === 'lock_timeout' ? 'uncertain' : 'commit';
+      return unclear === 'maybe_rolled_back' || unclear === 'maybe_either' ? 'uncertain' : 'commit';
     case 'rollback':
-      return unclear === 'failed_implicit_commit' ? 'uncertain' : 'discard';
+      return unclear === 'maybe_committed' || unclear === 'maybe_either' ? 'uncertain' : 'discard';
+    case 'opaque':
+      return before.inTransaction ? 'uncertain' : 'keep';
     case 'savepoint':
     case 'rollback_to':
     case 'release':
@@ -82,29 +94,45 @@ function heldAfterOk(
   if (unclear !== 'no') {
     // With autocommit off a new transaction may have begun by itself, which looks the same.
     if (after.inTransaction) return after.autocommit ? 'keep' : 'uncertain';
-    return unclear === 'lock_timeout' ? 'discard' : 'commit';
+    if (unclear === 'maybe_committed') return 'commit';
+    // Turning autocommit on commits what stands, so that the end it is seen at may be its own.
+    return unclear === 'maybe_rolled_back' && !setsAutocommit ? 'discard' : 'uncertain';
   }
   if (!before.inTransaction || after.inTransaction) return 'keep';
   return setsAutocommit ? 'commit' : 'uncertain';
 }
 
 function afterError(state: TransactionState, { step, errno }: AnsweredStep): Followed {
+  const ended: TransactionState = { ...state, inTransaction: false, unclear: 'no' };
+  if (step === 'opaque') {
+    const held = state.inTransaction ? 'uncertain' : 'keep';
+    return { state: { ...state, unclear: 'no' }, held, own: 'failed' };
+  }
   if (ROLLED_BACK.has(errno)) {
-    return { state: { ...state, inTransaction: false, unclear: 'no' }, held: 'discard', own: 'failed' };
+    if (!commitsFirst(step) && state.unclear !== 'maybe_committed' && state.unclear !== 'maybe_either')
+      return { state: ended, held: 'discard', own: 'failed' };
+    return { state: ended, held: 'uncertain', own: 'failed' };
   }
-  if (step === 'commit') {
-    return { state: { ...state, inTransaction: false, unclear: 'no' }, held: 'uncertain', own: 'failed' };
-  }
-  const unclear = whatIsUnclear(state, step, errno);
-  return { state: { ...state, unclear }, held: 'keep', own: 'failed' };
+  if (step === 'commit') return { state: ended, held: 'uncertain', own: 'failed' };
+  return { state: { ...state, unclear: whatIsUnclear(state, step, errno) }, held: 'keep', own: 'failed' };
 }
 
 function whatIsUnclear(
-  state: TransactionState,
-  step: TransactionStep,
+  { inTransaction, unclear }: TransactionState,
+  step: FollowedStep,
   errno: number,
-): TransactionState['unclear'] {
-  if (!state.inTransaction || state.unclear !== 'no') return state.unclear;
-  if (errno === LOCK_WAIT_TIMEOUT) return 'lock_timeout';
-  return step === 'implicit_commit' || step === 'begin' ? 'failed_implicit_commit' : 'no';
+): Unclear {
+  if (!inTransaction) return unclear;
+  // What committed first had done so when it failed, if it came to that, whatever it failed of.
+  if (commitsFirst(step)) return either(unclear, 'maybe_committed');
+  return MAY_ROLL_BACK.has(errno) ? either(unclear, 'maybe_rolled_back') : unclear;
+}
+
+function either(before: Unclear, now: 'maybe_rolled_back' | 'maybe_committed'): Unclear {
+  return before === 'no' || before === now ? now : 'maybe_either';
+}
+
+/** Such a statement commits what was open before it does anything else. */
+function commitsFirst(step: FollowedStep): boolean {
+  return step === 'begin' || step === 'implicit_commit';
 }

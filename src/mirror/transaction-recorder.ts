@@ -77,6 +77,15 @@ export class TransactionRecorder {
       this.#place(followed.own, { statement, result, seconds, bytes: sizeOf(statement) }, answeredAtMs);
   }
 
+  /** These were carried out, or some of them, and which is not known; `status` is what the server said last. */
+  lostTrack(statements: readonly Statement[], status: number): void {
+    this.#settleHeld('uncertain', 0);
+    for (const statement of statements) {
+      if (statement.target !== null) this.#uncertain(statement);
+    }
+    this.#state = initialTransaction(status === 0 ? STATUS.AUTOCOMMIT : status);
+  }
+
   /** The session is over, these statements without an answer: the server rolls back what is open. */
   closed(unanswered: readonly Statement[]): void {
     // Had a commit been sent, it may or may not have been carried out.
@@ -85,9 +94,7 @@ export class TransactionRecorder {
     );
     this.#settleHeld(commitSent ? 'uncertain' : 'discard', 0);
     for (const statement of unanswered) {
-      if (statement.target === null) continue;
-      this.#count(statement, 'skipped_uncertain');
-      this.#doubt(statement, 'uncertain');
+      if (statement.target !== null) this.#uncertain(statement);
     }
     this.#state = initialTransaction(STATUS.AUTOCOMMIT);
   }
@@ -103,10 +110,7 @@ export class TransactionRecorder {
         for (const recorded of this.#held.takeAll(true)) this.#undone(recorded.statement);
         return;
       case 'uncertain':
-        for (const { statement } of this.#held.takeAll(true)) {
-          this.#count(statement, 'skipped_uncertain');
-          this.#doubt(statement, 'uncertain');
-        }
+        for (const { statement } of this.#held.takeAll(true)) this.#uncertain(statement);
     }
   }
 
@@ -124,8 +128,7 @@ export class TransactionRecorder {
     if (verdict === 'failed') {
       this.#failed(statement);
     } else if (verdict === 'uncertain') {
-      this.#count(statement, 'skipped_uncertain');
-      this.#doubt(statement, 'uncertain');
+      this.#uncertain(statement);
     } else if (statement.kind === 'read' && statement.selection.at === 'not_sampled') {
       this.#options.metrics.notSampled('read');
     } else if (verdict === 'hold' && statement.target?.transactional !== 'no') {
@@ -148,6 +151,11 @@ export class TransactionRecorder {
   #undone(statement: Statement): void {
     this.#count(statement, 'skipped_rolled_back');
     if (statement.target?.transactional === 'unknown') this.#doubt(statement, 'uncertain');
+  }
+
+  #uncertain(statement: Statement): void {
+    this.#count(statement, 'skipped_uncertain');
+    this.#doubt(statement, 'uncertain');
   }
 
   #failed(statement: Statement): void {

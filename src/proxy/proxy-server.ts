@@ -105,6 +105,15 @@ export class ProxyServer {
     for (const shard of this.#shards) shard.terminate();
   }
 
+  /**
+   * An exception that nobody caught. The relay of a session does not depend on what the mirror does, so the
+   * sessions go on; but nothing that was mirrored until now can be vouched for.
+   */
+  faulted(error: unknown): void {
+    this.#options.log.error({ err: error }, 'an exception went uncaught: please report this');
+    for (const shard of this.#shards) shard.faulted();
+  }
+
   status(): StatusReport {
     const snapshot = this.#control.current();
     return {

@@ -55,17 +55,25 @@ export class RelayPhase {
     return this.#replies.pending >= PIPELINE_MAX;
   }
 
-  /** Before the bytes are sent to the server. */
+  /** Before the bytes are sent to the server. Never throws: a reader that fails has lost its step. */
   fromClient(chunk: Buffer): RelayStep {
     this.#chunkAtMs = this.#now();
-    if (!this.#commands.feed(chunk, this.#onCommand)) return 'lost';
-    return this.#streams ? 'stream' : 'in_step';
+    try {
+      if (!this.#commands.feed(chunk, this.#onCommand)) return 'lost';
+      return this.#streams ? 'stream' : 'in_step';
+    } catch {
+      return 'lost';
+    }
   }
 
-  /** After the bytes were sent to the client. */
+  /** After the bytes were sent to the client. Never throws. */
   fromServer(chunk: Buffer): RelayStep {
     this.#chunkAtMs = this.#now();
-    return this.#replies.feed(chunk) ? 'in_step' : 'lost';
+    try {
+      return this.#replies.feed(chunk) ? 'in_step' : 'lost';
+    } catch {
+      return 'lost';
+    }
   }
 
   unanswered(): readonly Exchange<Statement>[] {

@@ -77,6 +77,11 @@ export class ServedShard {
     return this.#listener.size;
   }
 
+  /** Something went wrong in the house: the mirror may have missed any statement. */
+  faulted(): void {
+    this.#mirror.faulted();
+  }
+
   /** Ends every session that is left. */
   terminate(): void {
     this.#listener.terminate();
