@@ -2,6 +2,7 @@
 import type { DoubtReason } from '../journal/journal.ts';
 import type { MirrorOutcome, MismatchReason, ShardMetrics } from '../observe/metrics.ts';
 import type { Mismatches } from '../observe/mismatches.ts';
+import type { FailureLog } from './failure-log.ts';
 import type { ReplayResult, UnitResult } from './lane.ts';
 import { rowDifference } from './row-hash.ts';
 import type { Replay, Unit } from './unit.ts';
@@ -9,6 +10,7 @@ import type { Replay, Unit } from './unit.ts';
 export interface SettlementOptions {
   readonly metrics: ShardMetrics;
   readonly mismatches: Mismatches;
+  readonly failures: FailureLog;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly doubt: (replay: Replay, reason: DoubtReason) => void;
@@ -78,6 +80,7 @@ export class Settlement {
 
   #mismatch(replay: Replay, reason: MismatchReason, detail: string): void {
     this.#options.metrics.mismatch(replay.kind, reason);
+    this.#options.failures.add(replay, reason, detail);
     this.#options.mismatches.add({
       at: new Date(this.#options.wallClock()).toISOString(),
       kind: replay.kind,

@@ -10,6 +10,7 @@ import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import type { Agreement } from '../wire/login.ts';
 import { ShardCatalog } from './catalog.ts';
+import { FailureLog } from './failure-log.ts';
 import { GuardedTap } from './guarded-tap.ts';
 import { LaneSet } from './lane-set.ts';
 import { Sampler } from './sampler.ts';
@@ -64,6 +65,7 @@ export class ShardMirror implements TapSource {
     this.#settlement = new Settlement({
       metrics,
       mismatches: this.mismatches,
+      failures: new FailureLog(log, { literals: config.logLiterals, now }),
       wallClock: options.wallClock,
       doubt: (replay, reason) => this.#doubt(replay.tables, replay.keys, replay.keysComplete, reason),
     });
