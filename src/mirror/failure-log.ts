@@ -30,7 +30,8 @@ export class FailureLog {
   /** `what` is one of a short list of reasons; `detail` holds no literals. */
   add(replay: Replay, what: string, detail: string): void {
     const { plan, sql, kind } = replay;
-    const name = `${what} ${plan.id} ${detail}`;
+    // Numbers of rows differ every time; an error's number is what tells errors apart.
+    const name = what === 'error' ? `${what} ${plan.id} ${detail}` : `${what} ${plan.id}`;
     const seen = this.#seen.get(name);
     const nowMs = this.#now();
     if (seen !== undefined && nowMs - seen.loggedAtMs < QUIET_MS) {
