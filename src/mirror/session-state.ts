@@ -48,6 +48,8 @@ export class SessionState {
   /** Variables that were set to something unknown. */
   readonly #unknown = new Set<string>();
   readonly #temporary = new Set<string>();
+  /** Of the login; the server falls back to it when the connection is reset. */
+  #collation: number | null;
   #context: ReplayContext | null = null;
   #mode: SqlMode;
   #modeFlags = 0;
@@ -60,6 +62,7 @@ export class SessionState {
     this.foundRows = login.foundRows;
     this.#mapDatabase = mapDatabase;
     this.#database = login.database;
+    this.#collation = login.collation;
     this.#names = setNamesFor(login.collation);
     this.#charset = charsetOfCollation(login.collation);
     this.#mode = { noBackslashEscapes: false, ansiQuotes: false, charset: this.#charset };
@@ -138,20 +141,21 @@ export class SessionState {
     }
   }
 
-  /** COM_RESET_CONNECTION: everything but the database goes back to the server's defaults. */
+  /** COM_RESET_CONNECTION: all but the database is as after the login (on MariaDB, the character set too). */
   reset(): void {
     this.#context = null;
     this.#variables.clear();
     this.#unknown.clear();
     this.#temporary.clear();
-    this.#setNames('SET NAMES utf8mb4', 'none');
+    if (this.#collation === null) this.#setNames('SET NAMES utf8mb4', 'none');
+    else this.#setNames(setNamesFor(this.#collation), charsetOfCollation(this.#collation));
   }
 
-  /** COM_CHANGE_USER: as after a new login. */
+  /** COM_CHANGE_USER: as after a new login; a collation of null is the server's default. */
   changeUser(database: string | null, collation: number | null): void {
+    this.#collation = collation;
     this.reset();
     this.#database = database;
-    if (collation !== null) this.#setNames(setNamesFor(collation), charsetOfCollation(collation));
   }
 
   #setNames(statement: string, charset: MultiByteCharset): void {

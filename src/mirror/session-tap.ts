@@ -96,7 +96,7 @@ export class MirrorTap implements SessionTap {
         if (exchange.ok) this.#state.apply({ what: 'use', database: exchange.payload.toString('utf8', 1) });
         return;
       case COM.RESET_CONNECTION:
-        if (exchange.ok) this.#sessionEnded(() => this.#state.reset());
+        if (exchange.ok) this.#sessionEnded(exchange.status, () => this.#state.reset());
         return;
       case COM.CHANGE_USER:
         this.#userChanged(exchange);
@@ -108,6 +108,7 @@ export class MirrorTap implements SessionTap {
 
   lostStep(): void {
     this.#options.opaque();
+    this.#options.recorder.lostTrack([], 0);
   }
 
   closed(unanswered: readonly Exchange<Statement>[]): void {
@@ -116,6 +117,7 @@ export class MirrorTap implements SessionTap {
       for (let statement = exchange.note; statement !== null; statement = statement.next) {
         if (exchange.type === COM.STMT_PREPARE) break;
         this.#options.metrics.statement(statement.kind, 'lost', 0);
+        this.#reportUnseen(statement);
         statements.push(statement);
       }
     }
@@ -160,7 +162,8 @@ export class MirrorTap implements SessionTap {
           longData: statement.longData,
           queryAttributes: (this.#capabilities.base & CAPABILITY.QUERY_ATTRIBUTES) !== 0,
         });
-    if (packet !== null) statement.boundTypes = packet.types;
+    // Types that could not be read must not be mistaken for those of an earlier execution.
+    statement.boundTypes = packet?.types ?? null;
     const execution = {
       statement,
       packet,
@@ -210,8 +213,12 @@ export class MirrorTap implements SessionTap {
       // A procedure among them answers as it likes: which result is whose can't be told.
       this.#options.opaque();
       this.#options.recorder.lostTrack(statements, exchange.status);
-      for (const { kind } of statements)
-        this.#options.metrics.statement(kind, exchange.ok ? 'ok' : 'error', seconds);
+      for (const statement of statements) {
+        this.#options.metrics.statement(statement.kind, exchange.ok ? 'ok' : 'error', seconds);
+        if (exchange.ok) this.#succeeded(statement);
+        this.#reportUnseen(statement);
+      }
+      for (const result of results) if (result.ok) this.#state.sawStatus(result.status);
       return;
     }
     results.forEach((result, index) => {
@@ -225,26 +232,36 @@ export class MirrorTap implements SessionTap {
     seconds: number,
     answeredAtMs: number,
   ): void {
-    const { metrics, recorder, opaque, schemaChanged } = this.#options;
+    const { metrics, recorder } = this.#options;
     const { plan } = statement;
     metrics.statement(statement.kind, result.ok ? 'ok' : 'error', seconds);
     if (result.ok) {
       this.#state.sawStatus(result.status);
-      for (const effect of statement.effects) this.#state.apply(effect);
-      if (plan?.temporary === true) this.#followTemporary(plan);
+      this.#succeeded(statement);
     }
-    if (plan === null || hidesEffects(plan)) opaque();
-    if (plan?.ddl === true && !plan.temporary) schemaChanged(plan, this.#state.database);
+    this.#reportUnseen(statement);
     if (plan !== null && statement.straddles) this.#options.straddled(plan);
     recorder.answered(statement, result, seconds, answeredAtMs);
     if (!recorder.inTransaction) this.#dice = this.#options.random();
   }
 
-  #followTemporary({ digest, tables }: Plan): void {
-    const drops = digest.startsWith('DROP');
+  #succeeded({ plan, effects }: Statement): void {
+    for (const effect of effects) this.#state.apply(effect);
+    if (plan !== null) this.#followTemporary(plan);
+  }
+
+  /** What a statement, carried out or not, may have changed beside the keys that it names. */
+  #reportUnseen({ plan }: Statement): void {
+    if (plan === null || hidesEffects(plan)) this.#options.opaque();
+    if (plan?.ddl === true && !plan.temporary) this.#options.schemaChanged(plan, this.#state.database);
+  }
+
+  #followTemporary({ digest, tables, temporary }: Plan): void {
+    // Without the word TEMPORARY as well, the temporary table of a name is dropped first.
+    const drops = digest.startsWith(temporary ? 'DROP' : 'DROP TABLE');
     for (const { name } of tables) {
       if (drops) this.#state.temporaryDropped(name);
-      else this.#state.temporaryCreated(name);
+      else if (temporary) this.#state.temporaryCreated(name);
     }
   }
 
@@ -262,15 +279,17 @@ export class MirrorTap implements SessionTap {
   #userChanged(exchange: Exchange<Statement>): void {
     const asked = readChangeUser(exchange.payload);
     if (!exchange.ok) return;
-    this.#sessionEnded(() => this.#state.changeUser(asked?.database ?? null, asked?.collation ?? null));
-    this.#state.sawStatus(exchange.status);
+    this.#sessionEnded(exchange.status, () =>
+      this.#state.changeUser(asked?.database ?? null, asked?.collation ?? null),
+    );
   }
 
   /** The server has rolled back, and forgotten what was prepared and set. */
-  #sessionEnded(restart: () => void): void {
+  #sessionEnded(status: number, restart: () => void): void {
     this.#options.recorder.closed([]);
     this.#prepared.clear();
     restart();
+    this.#state.sawStatus(status);
   }
 }
 

@@ -61,6 +61,14 @@ export function follow(state: TransactionState, answered: AnsweredStep): Followe
   return answered.ok ? afterOk(state, answered) : afterError(state, answered);
 }
 
+/**
+ * What becomes of the held statements when the session ends, and the server rolls back what is open.
+ * `maybeEnded`: something was under way that may have ended the transaction otherwise.
+ */
+export function afterSession({ unclear }: TransactionState, maybeEnded: boolean): HeldVerdict {
+  return maybeEnded || unclear === 'maybe_committed' || unclear === 'maybe_either' ? 'uncertain' : 'discard';
+}
+
 function afterOk(before: TransactionState, { step, setsAutocommit, status }: AnsweredStep): Followed {
   const after = initialTransaction(status);
   const held = heldAfterOk(before, after, step, setsAutocommit);

@@ -10,6 +10,8 @@ import { STATUS } from '../wire/protocol.ts';
 import { HeldStatements } from './held-statements.ts';
 import type { Statement } from './statement.ts';
 import {
+  afterSession,
+  type FollowedStep,
   follow,
   type HeldVerdict,
   initialTransaction,
@@ -62,17 +64,16 @@ export class TransactionRecorder {
 
   /** A statement was answered, with success or without. */
   answered(statement: Statement, result: ResultSummary, seconds: number, answeredAtMs: number): void {
-    const step = statement.plan?.transaction ?? 'none';
     const followed = follow(this.#state, {
-      step,
-      setsAutocommit: statement.effects.some(({ what }) => what === 'autocommit'),
+      step: stepOf(statement),
+      setsAutocommit: setsAutocommit(statement),
       ok: result.ok,
       errno: result.errno,
       status: result.status,
     });
     this.#state = followed.state;
     this.#settleHeld(followed.held, answeredAtMs);
-    if (result.ok) this.#savepoints(statement);
+    if (result.ok) this.#savepoint(statement);
     if (statement.target !== null)
       this.#place(followed.own, { statement, result, seconds, bytes: sizeOf(statement) }, answeredAtMs);
   }
@@ -88,11 +89,7 @@ export class TransactionRecorder {
 
   /** The session is over, these statements without an answer: the server rolls back what is open. */
   closed(unanswered: readonly Statement[]): void {
-    // Had a commit been sent, it may or may not have been carried out.
-    const commitSent = unanswered.some(
-      ({ plan }) => plan === null || (plan.transaction !== 'none' && plan.transaction !== 'rollback'),
-    );
-    this.#settleHeld(commitSent ? 'uncertain' : 'discard', 0);
+    this.#settleHeld(afterSession(this.#state, unanswered.some(mayCommit)), 0);
     for (const statement of unanswered) {
       if (statement.target !== null) this.#uncertain(statement);
     }
@@ -114,13 +111,21 @@ export class TransactionRecorder {
     }
   }
 
-  #savepoints({ plan }: Statement): void {
+  #savepoint({ plan }: Statement): void {
     if (plan === null || plan.savepoint === null) return;
     if (plan.transaction === 'savepoint') this.#held.savepoint(plan.savepoint);
     else if (plan.transaction === 'release') this.#held.release(plan.savepoint);
-    else if (plan.transaction === 'rollback_to') {
-      for (const { statement } of this.#held.rollbackTo(plan.savepoint)) this.#undone(statement);
+    else if (plan.transaction === 'rollback_to') this.#rollbackTo(plan.savepoint);
+  }
+
+  #rollbackTo(savepoint: string): void {
+    const undone = this.#held.rollbackTo(savepoint);
+    if (undone !== null) {
+      for (const { statement } of undone) this.#undone(statement);
+      return;
     }
+    // Set where it could not be seen, or too long ago: which statements stood before it is not known.
+    for (const { statement } of this.#held.takeAll(false)) this.#uncertain(statement);
   }
 
   #place(verdict: OwnVerdict, recorded: Recorded, answeredAtMs: number): void {
@@ -198,6 +203,21 @@ export class TransactionRecorder {
     if (kind === 'read' || target === null) return;
     this.#options.doubt(target.tables, target.keys, target.keysComplete, reason);
   }
+}
+
+/** What can't be seen into, or not even be read, may do anything to the transaction. */
+function stepOf({ plan }: Statement): FollowedStep {
+  return plan === null || plan.opaque || plan.anyResults ? 'opaque' : plan.transaction;
+}
+
+function setsAutocommit({ effects }: Statement): boolean {
+  return effects.some(({ what }) => what === 'autocommit');
+}
+
+/** Under way when the session ended, it may have committed, or may not have come to it. */
+function mayCommit(statement: Statement): boolean {
+  const step = stepOf(statement);
+  return (step !== 'none' && step !== 'rollback') || setsAutocommit(statement);
 }
 
 function sizeOf({ selection }: Statement): number {
