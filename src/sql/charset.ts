@@ -27,7 +27,7 @@ export function charsetOfCollation(id: number): MultiByteCharset {
 /** The lexing rules for a character set's name as SET NAMES takes it, in any case. */
 export function charsetOfName(name: string): MultiByteCharset {
   const folded = name.toLowerCase();
-  return folded in COLLATIONS ? (folded as MultiByteCharset) : 'none';
+  return Object.hasOwn(COLLATIONS, folded) ? (folded as MultiByteCharset) : 'none';
 }
 
 /**

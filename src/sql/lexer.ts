@@ -15,8 +15,8 @@ import {
   numberEnd,
   operatorLength,
   quotedNameEnd,
-  StringScanner,
   skipBlanks,
+  stringEnd,
   wordEnd,
 } from './scan.ts';
 import type { SqlMode } from './sql-mode.ts';
@@ -39,7 +39,6 @@ const VARIABLE_TAG = 0x1b873593;
 export class Lexer {
   readonly lexed: Lexed;
   private readonly writer: TokenWriter;
-  private readonly strings = new StringScanner();
   private readonly wordSeedA: number;
   private readonly wordSeedB: number;
 
@@ -85,7 +84,6 @@ export class Lexer {
     this.inExecutableComment = this.conditionIsOpen = false;
     this.lexed.reset(from, mode);
     this.writer.begin(sql, from, to, record, CHARSET_TAGS[mode.charset]);
-    this.strings.reset();
   }
 
   /** False at the statement's end. */
@@ -285,7 +283,7 @@ export class Lexer {
   }
 
   private stringEnd(open: number): number {
-    return this.closed(this.strings.end(this.sql, open, this.to, this.backslashes, this.charset));
+    return this.closed(stringEnd(this.sql, open, this.to, this.backslashes, this.charset));
   }
 
   /** What never closes goes to the end of the text. */

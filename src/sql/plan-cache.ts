@@ -106,7 +106,8 @@ export class SqlReader {
     this.keys[at + 2] = lexed.tokenCount;
     this.keys[at + 3] = lexed.slotCount;
     this.plans[place] = plan;
-    this.used[place] = 1;
+    // Not used until it is hit: digests that come only once go first.
+    this.used[place] = 0;
     this.kept++;
   }
 

@@ -8,52 +8,44 @@ const NEWLINE = 0x0a;
 /** A string longer than this is searched by the runtime's own routine, which pays only from here on. */
 const SHORT_STRING = 64;
 
-/**
- * Finds the ends of strings. It remembers where the next backslash of the text is, so that many long strings
- * in a text without one are still read in linear time.
- */
-export class StringScanner {
-  private nextBackslash = -1;
-
-  reset(): void {
-    this.nextBackslash = -1;
-  }
-
-  /** Offset behind the closing quote of the string that opens at `open`; -1 if it never closes. */
-  end(sql: Buffer, open: number, to: number, backslashes: boolean, charset: MultiByteCharset): number {
-    if (charset !== 'none') return multiByteEnd(sql, open, to, backslashes, charset);
-    const quote = sql[open]!;
-    let at = open + 1;
-    let shortUntil = Math.min(at + SHORT_STRING, to);
-    while (at < to) {
-      while (at < shortUntil && sql[at] !== quote && sql[at] !== BACKSLASH) at++;
-      if (at === shortUntil) {
-        if (at === to) return -1;
-        at = this.jump(sql, at, to, quote, backslashes);
-      }
-      if (at >= to) return -1;
-      if (sql[at] === quote) {
-        if (at + 1 >= to || sql[at + 1] !== quote) return at + 1;
-        at += 2;
-      } else {
-        at += backslashes ? 2 : 1;
-      }
-      shortUntil = Math.min(at + SHORT_STRING, to);
-      if (at > to) return -1;
+/** Offset behind the closing quote of the string that opens at `open`; -1 if it never closes. */
+export function stringEnd(
+  sql: Buffer,
+  open: number,
+  to: number,
+  backslashes: boolean,
+  charset: MultiByteCharset,
+): number {
+  if (charset !== 'none') return multiByteEnd(sql, open, to, backslashes, charset);
+  const quote = sql[open]!;
+  let nextQuote = -1;
+  let nextBackslash = -1;
+  let at = open + 1;
+  while (at < to) {
+    const shortUntil = Math.min(at + SHORT_STRING, to);
+    while (at < shortUntil && sql[at] !== quote && sql[at] !== BACKSLASH) at++;
+    if (at === shortUntil) {
+      // Each search begins where the last one of its kind ended, so that all of them together are linear.
+      if (nextQuote < at) nextQuote = indexOf(sql, quote, at, to);
+      if (nextBackslash < at && backslashes) nextBackslash = indexOf(sql, BACKSLASH, at, nextQuote);
+      at = backslashes && nextBackslash < nextQuote ? nextBackslash : nextQuote;
     }
-    return -1;
-  }
-
-  private jump(sql: Buffer, at: number, to: number, quote: number, backslashes: boolean): number {
-    const found = sql.indexOf(quote, at);
-    const closing = found === -1 || found > to ? to : found;
-    if (!backslashes) return closing;
-    if (this.nextBackslash < at) {
-      const next = sql.indexOf(BACKSLASH, at);
-      this.nextBackslash = next === -1 ? sql.length : next;
+    if (at >= to) return -1;
+    if (sql[at] !== quote) {
+      at += backslashes ? 2 : 1;
+    } else if (at + 1 < to && sql[at + 1] === quote) {
+      at += 2;
+    } else {
+      return at + 1;
     }
-    return Math.min(closing, this.nextBackslash);
   }
+  return -1;
+}
+
+/** Offset of the byte in [from, to); `to` where there is none. */
+function indexOf(sql: Buffer, byte: number, from: number, to: number): number {
+  const found = sql.subarray(from, to).indexOf(byte);
+  return found === -1 ? to : from + found;
 }
 
 function multiByteEnd(
