@@ -6,6 +6,7 @@ import type { SqlReader } from '../sql/plan-cache.ts';
 import { canNarrow, type DatabaseMap, rewrite } from '../sql/rewrite.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
 import type { CatalogTable, ShardCatalog } from './catalog.ts';
+import { LongData } from './long-data.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import { replayability } from './replayability.ts';
 import { RowHash } from './row-hash.ts';
@@ -44,7 +45,6 @@ interface Source {
 export interface Execution {
   readonly statement: PreparedStatement;
   readonly packet: ExecutePacket | null;
-  readonly longData: ReadonlyMap<number, Buffer>;
   /** Rows come later, by COM_STMT_FETCH. */
   readonly cursor: boolean;
 }
@@ -95,8 +95,7 @@ export class StatementReader {
       effects: readEffects(plan, text, lexed),
       parameterCount: lexed.parameterCount,
       boundTypes: null,
-      longData: new Map(),
-      longDataComplete: true,
+      longData: new LongData(),
     };
   }
 
@@ -190,7 +189,13 @@ export class StatementReader {
     const keys = whole ? target.keys : target.keys.filter((_, index) => keep[index]);
     return {
       at: 'selected',
-      draft: this.#draft(source, session, text, keys, whole),
+      draft: this.#draft(
+        source,
+        session,
+        text,
+        keys,
+        whole ? null : parametersLeft(source.lexed, binding, found, keep),
+      ),
       leftOut: whole ? [] : target.keys.filter((_, index) => !keep[index]),
     };
   }
@@ -204,13 +209,13 @@ export class StatementReader {
     return execution === null || replayable(execution) ? null : 'skipped_unsupported';
   }
 
-  /** `whole`: no key was cut out of it. */
+  /** `parametersLeft`: of a prepared statement that was cut; null: no key was cut out of it. */
   #draft(
     source: Source,
     session: SessionState,
     sql: Buffer,
     keys: readonly TableKey[],
-    whole: boolean,
+    left: readonly number[] | null,
   ): ReplayDraft {
     const { plan, execution } = source;
     const isRead = plan.kind === 'read';
@@ -218,16 +223,19 @@ export class StatementReader {
     const comparable = isRead && faithful && !plan.limitWithoutOrder && execution?.cursor !== true;
     return {
       sql,
-      prepared: execution === null ? null : preparedReplay(execution, sql),
+      prepared: execution === null ? null : preparedReplay(execution, sql, left),
       context: session.context,
       keys,
       rowHash: comparable && this.#options.sampler.compares() ? new RowHash() : null,
       // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.
-      compareAffected: !isRead && whole && (plan.kind === 'delete' || !session.foundRows),
+      compareAffected: !isRead && left === null && (plan.kind === 'delete' || !session.foundRows),
       doubtful: !isRead && !faithful,
     };
   }
 }
+
+/** What `Lexed` says of a literal outside of VALUES. */
+const NO_ROW = -1;
 
 type Obstacle = 'skipped_straddle' | 'dropped_too_large' | 'skipped_unsupported';
 
@@ -254,18 +262,48 @@ function parameters(execution: Execution | null): ParamReader | undefined {
   return packet === null ? undefined : { key: (ordinal) => packet.keyText(ordinal) };
 }
 
-/** Only a text can be cut: a prepared statement is what the client prepared. */
-function narrowable(binding: Binding, { plan, lexed, execution }: Source, found: KeysFound): boolean {
-  return plan.kind !== 'read' && execution === null && canNarrow(binding, lexed, found);
+function narrowable(binding: Binding, { plan, lexed }: Source, found: KeysFound): boolean {
+  return plan.kind !== 'read' && canNarrow(binding, lexed, found);
 }
 
 function replayable(execution: Execution): boolean {
-  return execution.packet !== null && execution.statement.longDataComplete;
+  return execution.packet !== null && execution.statement.longData.complete;
 }
 
-function preparedReplay(execution: Execution, sql: Buffer): PreparedReplay | null {
-  if (execution.packet === null) return null;
-  return { text: sql.toString('latin1'), packet: execution.packet, longData: execution.longData };
+function preparedReplay(
+  { packet, statement }: Execution,
+  sql: Buffer,
+  left: readonly number[] | null,
+): PreparedReplay | null {
+  if (packet === null) return null;
+  const text = sql.toString('latin1');
+  const longData = statement.longData.values();
+  if (left === null) return { text, packet, longData };
+  const moved = new Map<number, Buffer>();
+  left.forEach((from, to) => {
+    const value = longData.get(from);
+    if (value !== undefined) moved.set(to, value);
+  });
+  return { text, packet: packet.pick(left), longData: moved };
+}
+
+/** The parameters that stand in what is left of a statement when the keys that are not kept are cut out. */
+function parametersLeft(
+  lexed: Lexed,
+  binding: Binding,
+  found: KeysFound,
+  keep: readonly boolean[],
+): number[] {
+  const cutLiterals = new Set(found.literals.filter((_, index) => !keep[index]));
+  const cutRows = new Set([...cutLiterals].map((literal) => lexed.literalRow(literal)));
+  cutRows.delete(NO_ROW);
+  const left: number[] = [];
+  for (let literal = 0; literal < lexed.literalCount; literal++) {
+    const ordinal = lexed.literalOrdinal(literal);
+    const cut = binding.prune === 'rows' ? cutRows.has(lexed.literalRow(literal)) : cutLiterals.has(literal);
+    if (ordinal >= 0 && !cut) left.push(ordinal);
+  }
+  return left;
 }
 
 function transactional(tables: readonly CatalogTable[]): Target['transactional'] {

@@ -74,6 +74,20 @@ export class ExecutePacket {
     }
   }
 
+  /** The execution with only these of its parameters, in this order. */
+  pick(ordinals: readonly number[]): ExecutePacket {
+    const types = Buffer.alloc(ordinals.length * 2);
+    const nullBitmap = Buffer.alloc((ordinals.length + 7) >> 3);
+    const spans = new Int32Array(ordinals.length * 2);
+    ordinals.forEach((from, to) => {
+      this.types.copy(types, to * 2, from * 2, from * 2 + 2);
+      if (this.isNull(from)) nullBitmap[to >> 3]! |= 1 << (to & 7);
+      spans[to * 2] = this.#spans[from * 2]!;
+      spans[to * 2 + 1] = this.#spans[from * 2 + 1]!;
+    });
+    return new ExecutePacket(this.#payload, types, nullBitmap, spans);
+  }
+
   /** The payload of the same execution for statement `id`: types always sent, no cursor, no attributes. */
   payloadFor(id: number): Buffer {
     const count = this.#spans.length / 2;

@@ -14,7 +14,11 @@ const HTTP_TIMEOUT_MS = 5000;
 
 /** A configuration as a test writes it: any field of the file, with at least its shards. */
 export interface ProxyConfig {
-  readonly shards: readonly { readonly name: string; readonly port: number }[];
+  readonly shards: readonly {
+    readonly name: string;
+    readonly port: number;
+    readonly [field: string]: unknown;
+  }[];
   readonly admin?: { readonly host?: string; readonly port?: number };
   readonly [field: string]: unknown;
 }
