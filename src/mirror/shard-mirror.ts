@@ -102,8 +102,8 @@ export class ShardMirror implements TapSource {
     return this.#schema.refresh();
   }
 
-  /** Something went wrong that may have swallowed any statement. */
-  faulted(): void {
+  /** Something was done, or went wrong, that may have changed any table unseen. */
+  unseen(): void {
     this.#note(ANY_TABLE, null, 'opaque');
   }
 
@@ -126,7 +126,7 @@ export class ShardMirror implements TapSource {
       offer: (unit) => this.#offer(unit),
       doubt: (tables, keys, complete, reason) => this.#doubt(tables, keys, complete, reason),
     });
-    const opaque = (): void => this.#note(ANY_TABLE, null, 'opaque');
+    const opaque = (): void => this.unseen();
     const tap = new MirrorTap(agreement, {
       reader: this.#reader,
       recorder,

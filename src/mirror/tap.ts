@@ -8,7 +8,7 @@ export interface SessionTap {
   command(exchange: Exchange<Statement>): void;
   /** Its reply is complete, and has been relayed. */
   reply(exchange: Exchange<Statement>): void;
-  /** The readers lost step: what the session does from here on is unknown. */
+  /** The readers lost step: what became of the statements so far is not known, nor what comes. */
   lostStep(): void;
   /** The session is over; these commands were never answered. */
   closed(unanswered: readonly Exchange<Statement>[]): void;
@@ -17,4 +17,6 @@ export interface SessionTap {
 /** One a shard. */
 export interface TapSource {
   tap(agreement: Agreement): SessionTap;
+  /** A session goes on that can't be followed: what it does from here on is unknown. */
+  unseen(): void;
 }

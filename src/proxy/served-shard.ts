@@ -79,7 +79,7 @@ export class ServedShard {
 
   /** Something went wrong in the house: the mirror may have missed any statement. */
   faulted(): void {
-    this.#mirror.faulted();
+    this.#mirror.unseen();
   }
 
   /** Ends every session that is left. */

@@ -59,7 +59,10 @@ export class Session {
     this.#phase = { at: 'login', login: new LoginPhase() };
     this.#loginTimer = setTimeout(() => this.#loginTimedOut(), options.loginTimeoutMs);
     this.#client = new ByteStream(socket, {
-      data: (chunk) => this.#fromClient(chunk),
+      data: (chunk) => {
+        options.metrics.relayed('to_old', chunk.length);
+        this.#fromClient(chunk);
+      },
       drained: () => this.#server.resume(),
       ended: () => this.#server.end(),
       closed: () => this.#clientClosed(),
@@ -68,7 +71,10 @@ export class Session {
       options.old,
       options.connectTimeoutMs,
       {
-        data: (chunk) => this.#fromServer(chunk),
+        data: (chunk) => {
+          options.metrics.relayed('to_client', chunk.length);
+          this.#fromServer(chunk);
+        },
         drained: () => this.#releaseClient(),
         ended: () => this.#serverEnded(),
         closed: (error) => this.#serverClosed(error),
@@ -100,7 +106,6 @@ export class Session {
   }
 
   #fromClient(chunk: Buffer): void {
-    this.#options.metrics.relayed('to_old', chunk.length);
     const phase = this.#phase;
     if (phase.at === 'login') {
       this.#login(phase.login, 'client', chunk);
@@ -117,7 +122,6 @@ export class Session {
   }
 
   #fromServer(chunk: Buffer): void {
-    this.#options.metrics.relayed('to_client', chunk.length);
     const phase = this.#phase;
     if (phase.at === 'login') {
       this.#login(phase.login, 'server', chunk);
@@ -199,23 +203,26 @@ export class Session {
   }
 
   #becomeBlind(reason: BlindReason): void {
-    const { shard, metrics, log } = this.#options;
+    const { shard, metrics, log, taps } = this.#options;
     this.#phase = { at: 'blind' };
     metrics.blind(reason);
+    // What a replica reads off a binlog changes nothing.
+    if (reason === 'stream') return;
+    taps.unseen();
     log.warn({ shard, reason }, 'a session goes on as a blind relay: it is not mirrored');
   }
 
   /** The readers can't go on; the client must not notice. */
   #leaveStep(relay: RelayPhase, reason: BlindReason): void {
     this.#becomeBlind(reason);
-    this.#endTap(relay, reason !== 'stream');
+    this.#tap?.lostStep();
+    this.#endTap(relay);
     if (this.#clientHeld === 'pipeline') this.#releaseClient();
   }
 
-  #endTap(relay: RelayPhase, lostStep: boolean): void {
+  #endTap(relay: RelayPhase): void {
     const tap = this.#tap;
     this.#tap = null;
-    if (lostStep) tap?.lostStep();
     tap?.closed(relay.unanswered());
   }
 
@@ -223,7 +230,7 @@ export class Session {
     const phase = this.#phase;
     if (phase.at !== 'relay' || phase.relay.busy || phase.relay.inTransaction) return;
     this.#phase = { at: 'closing' };
-    this.#endTap(phase.relay, false);
+    this.#endTap(phase.relay);
     this.#server.write(commandPacket(COM.QUIT, ''));
     this.#server.end();
     this.#client.endAndDestroy();
@@ -291,7 +298,7 @@ export class Session {
 
   #leaveRelay(): void {
     const phase = this.#phase;
-    if (phase.at === 'relay') this.#endTap(phase.relay, false);
+    if (phase.at === 'relay') this.#endTap(phase.relay);
     if (phase.at !== 'closed') this.#phase = { at: 'closing' };
   }
 
