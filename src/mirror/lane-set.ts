@@ -153,7 +153,9 @@ export class LaneSet {
   }
 
   #unitDone(lane: Lane, scheduled: Scheduled, result: UnitResult): void {
-    if (this.#retry(lane, scheduled, result)) return;
+    // Taken back while it ran, and accounted for by whoever took it.
+    if (scheduled.finished) this.#running.delete(scheduled);
+    if (scheduled.finished || this.#retry(lane, scheduled, result)) return;
     this.#running.delete(scheduled);
     this.#options.scheduler.finish(scheduled);
     if (result.outcome !== 'lost') this.#succeeded();
@@ -213,9 +215,17 @@ export class LaneSet {
       void this.#killer.kill(lane.link.connectionId);
       lane.link.end('timed_out', `no answer within ${lanes.timeoutMs} ms`);
     }
+    if (this.#state.at === 'open') this.#closeIdle();
     this.#move(afterWait(this.#state, now()));
     if (this.#state.at === 'probing' && this.#lanes.size === 0) this.#openAnother();
     else this.kick();
+  }
+
+  /** While the breaker is open: the probe that follows is a new connection, for which there must be room. */
+  #closeIdle(): void {
+    for (const lane of [...this.#lanes]) {
+      if (lane.load === 0) lane.link.end('closed', 'the breaker is open');
+    }
   }
 
   #describe(): 'idle' | 'up' | 'down' | 'recovering' {

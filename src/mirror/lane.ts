@@ -32,7 +32,12 @@ export interface UnitResult {
 export type UnitCallback = (scheduled: Scheduled, result: UnitResult) => void;
 
 const DEFAULT_NAMES = 'SET NAMES utf8mb4';
-const BEGIN = text('BEGIN');
+/**
+ * BEGIN would not do: a deadlock ends the transaction, and what was sent behind the statement that met it would
+ * then stay for good, each statement by itself. With autocommit off all of it is one ROLLBACK away.
+ */
+const BEGIN = text('SET autocommit = 0');
+const END = text('SET autocommit = 1');
 const COMMIT = text('COMMIT');
 const ROLLBACK = text('ROLLBACK');
 const RESET = Buffer.of(COM.RESET_CONNECTION);
@@ -101,19 +106,26 @@ export class Lane {
   }
 
   async #runTransaction(replays: readonly Replay[]): Promise<UnitResult> {
-    // BEGIN goes out alone: it commits implicitly nothing, and a context switch may follow it.
     const begun = await this.#command(BEGIN);
     if (begun === null || !begun.ok)
       return { outcome: endedBy(begun), results: [], errno: begun?.errno ?? 0 };
     const ran = await this.#runEach(replays);
     if (ran.outcome === 'lost') return ran;
     if (ran.errno !== 0) {
-      await this.#command(ROLLBACK);
+      await this.#endBy(ROLLBACK);
       return { ...ran, outcome: 'rolled_back' };
     }
-    const committed = await this.#command(COMMIT);
+    const committed = await this.#endBy(COMMIT);
     if (committed?.ok === true) return ran;
     return { outcome: endedBy(committed), results: ran.results, errno: committed?.errno ?? 0 };
+  }
+
+  async #endBy(command: Buffer): Promise<Answer | null> {
+    this.link.cork();
+    const sent = [this.#command(command), this.#command(END)] as const;
+    this.link.uncork();
+    const [answer] = await Promise.all(sent);
+    return answer;
   }
 
   /** Runs replays in order, those of one context in one write; stops behind the first group with an error. */
@@ -166,8 +178,9 @@ export class Lane {
   async #enter(context: ReplayContext): Promise<{ answer: Answer | null } | null> {
     if (context.id === this.#context.id) return null;
     const commands = contextStatements(this.#context, context, DEFAULT_NAMES).map(text);
+    // The database first: SET CHARACTER SET takes its connection's character set from it.
     if (context.database !== null && context.database !== this.#context.database) {
-      commands.push(Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from(context.database)]));
+      commands.unshift(Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from(context.database)]));
     }
     this.link.cork();
     const sent = commands.map((command) => this.#command(command));

@@ -2,6 +2,7 @@
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { Exchange } from '../wire/exchange.ts';
+import type { LongData } from './long-data.ts';
 import type { SessionEffect } from './session-state.ts';
 
 export interface PreparedStatement {
@@ -13,9 +14,8 @@ export interface PreparedStatement {
   parameterCount: number;
   /** Types that an earlier execution bound. */
   boundTypes: Buffer | null;
-  /** Values sent ahead for the next execution; `complete` is false once they were more than are kept. */
-  longData: Map<number, Buffer>;
-  longDataComplete: boolean;
+  /** Values sent ahead for the next execution. */
+  readonly longData: LongData;
 }
 
 /** The server's own limit is 16,382 for all its sessions together; more than these are relayed, not mirrored. */
@@ -29,8 +29,10 @@ export class PreparedStatements {
   readonly #longDataMax: number;
   readonly #byId = new Map<number, PreparedStatement>();
   #textBytes = 0;
+  #longDataBytes = 0;
   #last: PreparedStatement | null = null;
 
+  /** `longDataMax`: bytes that values sent ahead may take, of all the session's statements together. */
   constructor(longDataMax: number) {
     this.#longDataMax = longDataMax;
   }
@@ -60,30 +62,29 @@ export class PreparedStatements {
     if (statement === undefined) return;
     this.#textBytes -= statement.sql.length;
     this.#byId.delete(id);
+    this.clearLongData(statement);
   }
 
-  /** COM_STMT_SEND_LONG_DATA: pieces of one parameter's value, put together up to the bound. */
-  longData(id: number, ordinal: number, piece: Buffer): void {
-    const statement = this.find(id);
-    if (statement === null) return;
-    const before = statement.longData.get(ordinal) ?? Buffer.alloc(0);
-    if (before.length + piece.length > this.#longDataMax || statement.longData.size > 1024) {
-      statement.longDataComplete = false;
-      statement.longData = new Map();
-      return;
-    }
-    statement.longData.set(ordinal, Buffer.concat([before, piece]));
+  /** COM_STMT_SEND_LONG_DATA: a piece of one parameter's value. `whole`: all of the piece is at hand. */
+  longData(id: number, ordinal: number, piece: Buffer, whole: boolean): void {
+    const data = this.find(id)?.longData;
+    if (data === undefined) return;
+    const before = data.bytes;
+    if (!whole || this.#longDataBytes + piece.length > this.#longDataMax) data.drop();
+    data.add(ordinal, piece);
+    this.#longDataBytes += data.bytes - before;
   }
 
   /** After an execution, or COM_STMT_RESET, the values sent ahead are used up. */
-  static clearLongData(statement: PreparedStatement): void {
-    if (statement.longData.size > 0) statement.longData = new Map();
-    statement.longDataComplete = true;
+  clearLongData({ longData }: PreparedStatement): void {
+    this.#longDataBytes -= longData.bytes;
+    longData.clear();
   }
 
   clear(): void {
     this.#byId.clear();
     this.#textBytes = 0;
+    this.#longDataBytes = 0;
     this.#last = null;
   }
 }

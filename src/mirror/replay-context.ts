@@ -41,18 +41,28 @@ export const FOLLOWED_VARIABLES: ReadonlySet<string> = new Set([
   'explicit_defaults_for_timestamp',
 ]);
 
-/** The statements that take a lane from one context to another; the database is switched apart from them. */
+/** SET NAMES sets these; a later SET of one of them alone stands until the next SET NAMES. */
+export const NAMES_VARIABLES: readonly string[] = [
+  'character_set_client',
+  'character_set_connection',
+  'character_set_results',
+  'collation_connection',
+];
+
+/** The statements that take a lane from one context to another, once it is in the database of the other. */
 export function contextStatements(from: ReplayContext, to: ReplayContext, defaultNames: string): string[] {
   const statements: string[] = [];
   const sets: string[] = [];
-  // SET NAMES sets four variables at once, so it goes first and they are set again behind it.
-  const namesChange = from.names !== to.names;
+  const differs = (name: string): boolean => from.variables.get(name) !== to.variables.get(name);
+  // One of the four can't be set back alone: the others may follow it, and its DEFAULT is another value.
+  const namesChange = from.names !== to.names || NAMES_VARIABLES.some(differs);
   if (namesChange) statements.push(to.names ?? defaultNames);
   for (const name of from.variables.keys()) {
-    if (!to.variables.has(name)) sets.push(`SESSION ${name} = DEFAULT`);
+    if (!to.variables.has(name) && !NAMES_VARIABLES.includes(name)) sets.push(`SESSION ${name} = DEFAULT`);
   }
   for (const [name, value] of to.variables) {
-    if (namesChange || from.variables.get(name) !== value) sets.push(`SESSION ${name} = ${value}`);
+    if (differs(name) || (namesChange && NAMES_VARIABLES.includes(name)))
+      sets.push(`SESSION ${name} = ${value}`);
   }
   if (sets.length > 0) statements.push(`SET ${sets.join(', ')}`);
   return statements;

@@ -3,7 +3,7 @@ import { charsetOfCollation, charsetOfName, type MultiByteCharset } from '../sql
 import type { SqlMode } from '../sql/sql-mode.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { setNamesFor } from './character-names.ts';
-import { FOLLOWED_VARIABLES, makeContext, type ReplayContext } from './replay-context.ts';
+import { FOLLOWED_VARIABLES, makeContext, NAMES_VARIABLES, type ReplayContext } from './replay-context.ts';
 
 /** An effect on the session, taken from the statement's text when it was sent, applied when it succeeded. */
 export type SessionEffect =
@@ -13,14 +13,6 @@ export type SessionEffect =
   /** `value`: the SQL of a literal or word; null: an expression whose value is not known. */
   | { readonly what: 'variable'; readonly name: string; readonly value: string | null }
   | { readonly what: 'autocommit' };
-
-/** SET NAMES sets these; a later SET of one of them alone stands until the next SET NAMES. */
-const NAMES_VARIABLES = [
-  'character_set_client',
-  'character_set_connection',
-  'character_set_results',
-  'collation_connection',
-] as const;
 
 /** Names of temporary tables beyond these are not told apart: the session's statements are not mirrored. */
 const TEMPORARY_TABLES_MAX = 1000;
@@ -160,11 +152,13 @@ export class SessionState {
 
   #setNames(statement: string, charset: MultiByteCharset): void {
     this.#names = statement;
-    for (const name of NAMES_VARIABLES) {
-      this.#variables.delete(name);
-      this.#unknown.delete(name);
-    }
+    for (const name of NAMES_VARIABLES) this.#forget(name);
     this.#setCharset(charset);
+  }
+
+  #forget(name: string): void {
+    this.#variables.delete(name);
+    this.#unknown.delete(name);
   }
 
   #setCharset(charset: MultiByteCharset): void {
@@ -174,10 +168,14 @@ export class SessionState {
 
   #setVariable(name: string, value: string | null): void {
     if (!FOLLOWED_VARIABLES.has(name)) return;
-    this.#unknown.delete(name);
-    this.#variables.delete(name);
+    this.#forget(name);
+    // Each of these two sets the other as well.
+    if (name === 'character_set_connection') this.#forget('collation_connection');
+    if (name === 'collation_connection') this.#forget('character_set_connection');
     if (value === null) this.#unknown.add(name);
-    else if (value.toLowerCase() !== 'default') this.#variables.set(name, value);
+    // A lane's default is what it has, but for those four, which SET NAMES has set there.
+    else if (value.toLowerCase() !== 'default' || NAMES_VARIABLES.includes(name))
+      this.#variables.set(name, value);
     if (name === 'character_set_client' && value !== null) {
       this.#setCharset(charsetOfName(value.replace(/^['"`]|['"`]$/g, '')));
     }

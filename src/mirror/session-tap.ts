@@ -68,8 +68,7 @@ export class MirrorTap implements SessionTap {
         this.#bulkExecute(exchange);
         return;
       case COM.STMT_SEND_LONG_DATA:
-        if (exchange.truncated || payload.length < 7) this.#longDataLost(payload);
-        else this.#prepared.longData(payload.readUInt32LE(1), payload.readUInt16LE(5), payload.subarray(7));
+        if (payload.length >= 7) this.#longData(payload, !exchange.truncated);
         return;
       case COM.STMT_CLOSE:
         if (payload.length >= 5) this.#prepared.close(payload.readUInt32LE(1));
@@ -107,7 +106,6 @@ export class MirrorTap implements SessionTap {
   }
 
   lostStep(): void {
-    this.#options.opaque();
     this.#options.recorder.lostTrack([], 0);
   }
 
@@ -164,14 +162,9 @@ export class MirrorTap implements SessionTap {
         });
     // Types that could not be read must not be mistaken for those of an earlier execution.
     statement.boundTypes = packet?.types ?? null;
-    const execution = {
-      statement,
-      packet,
-      longData: statement.longData,
-      cursor: (payload[5]! & CURSOR_FLAGS) !== 0,
-    };
+    const execution = { statement, packet, cursor: (payload[5]! & CURSOR_FLAGS) !== 0 };
     const note = this.#options.reader.readExecution(execution, this.#state, this.#dice, !exchange.truncated);
-    PreparedStatements.clearLongData(statement);
+    this.#prepared.clearLongData(statement);
     exchange.note = note;
     if (note.selection.at === 'selected') exchange.rowSink = note.selection.draft.rowHash;
   }
@@ -184,7 +177,7 @@ export class MirrorTap implements SessionTap {
       statement === null
         ? plainStatement('other', null)
         : this.#options.reader.readExecution(
-            { statement, packet: null, longData: statement.longData, cursor: false },
+            { statement, packet: null, cursor: false },
             this.#state,
             this.#dice,
             true,
@@ -268,12 +261,11 @@ export class MirrorTap implements SessionTap {
   #statementReset(exchange: Exchange<Statement>): void {
     if (exchange.payload.length < 5) return;
     const statement = this.#prepared.find(exchange.payload.readUInt32LE(1));
-    if (statement !== null) PreparedStatements.clearLongData(statement);
+    if (statement !== null) this.#prepared.clearLongData(statement);
   }
 
-  #longDataLost(payload: Buffer): void {
-    const statement = payload.length >= 5 ? this.#prepared.find(payload.readUInt32LE(1)) : null;
-    if (statement !== null) statement.longDataComplete = false;
+  #longData(payload: Buffer, whole: boolean): void {
+    this.#prepared.longData(payload.readUInt32LE(1), payload.readUInt16LE(5), payload.subarray(7), whole);
   }
 
   #userChanged(exchange: Exchange<Statement>): void {

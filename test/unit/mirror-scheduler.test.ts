@@ -1,0 +1,203 @@
+/** The queue against a model that knows nothing but the order in which units were offered. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Scheduled, Scheduler, type SchedulerLimits } from '../../src/mirror/scheduler.ts';
+import type { Unit } from '../../src/mirror/unit.ts';
+import { replayOf } from '../harness/mirror-kit.ts';
+
+const REPLAY = replayOf('DELETE FROM messages WHERE folderid = 1');
+
+function unit(tags: readonly string[], statements = 1, bytes = 10, answeredAtMs = 0): Unit {
+  return {
+    replays: Array.from({ length: statements }, () => REPLAY),
+    transaction: statements > 1,
+    bytes,
+    tags: [...new Set(tags)],
+    answeredAtMs,
+  };
+}
+
+const ROOMY: SchedulerLimits = { statements: 1000, bytes: 100_000 };
+
+/** What the scheduler should hold, in the order of the offers. */
+class Model {
+  readonly limits: SchedulerLimits;
+  unfinished: { unit: Unit; running: Scheduled | null }[] = [];
+
+  constructor(limits: SchedulerLimits) {
+    this.limits = limits;
+  }
+
+  get statements(): number {
+    return this.unfinished.reduce((sum, { unit }) => sum + unit.replays.length, 0);
+  }
+
+  get bytes(): number {
+    return this.unfinished.reduce((sum, { unit }) => sum + unit.bytes, 0);
+  }
+
+  admits(offered: Unit): boolean {
+    if (this.unfinished.length === 0) return true;
+    return (
+      this.statements + offered.replays.length <= this.limits.statements &&
+      this.bytes + offered.bytes <= this.limits.bytes
+    );
+  }
+
+  /** Units that may start: none before them shares a tag. */
+  ready(): Unit[] {
+    return this.unfinished
+      .filter(
+        ({ unit, running }, index) =>
+          running === null &&
+          !this.unfinished
+            .slice(0, index)
+            .some((before) => before.unit.tags.some((tag) => unit.tags.includes(tag))),
+      )
+      .map(({ unit }) => unit);
+  }
+}
+
+type Command =
+  | { readonly do: 'offer'; readonly tags: string[]; readonly statements: number; readonly bytes: number }
+  | { readonly do: 'take' }
+  | { readonly do: 'finish'; readonly which: number }
+  | { readonly do: 'clear' };
+
+const commands: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('offer' as const),
+      tags: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1, maxLength: 3 }),
+      statements: fc.integer({ min: 1, max: 4 }),
+      bytes: fc.integer({ min: 1, max: 60 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.constant({ do: 'take' as const }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('finish' as const), which: fc.nat(100) }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'clear' as const }) },
+);
+
+function play(limits: SchedulerLimits, script: readonly Command[]): void {
+  const scheduler = new Scheduler(limits);
+  const model = new Model(limits);
+  let clock = 0;
+  for (const command of script) {
+    if (command.do === 'offer')
+      offer(scheduler, model, unit(command.tags, command.statements, command.bytes, clock++));
+    else if (command.do === 'take') take(scheduler, model);
+    else if (command.do === 'finish') finish(scheduler, model, command.which);
+    else clear(scheduler, model);
+    expect(scheduler.statements).toBe(model.statements);
+    expect(scheduler.bytes).toBe(model.bytes);
+    expect(scheduler.oldestAnsweredAtMs()).toBe(model.unfinished[0]?.unit.answeredAtMs ?? null);
+    if (model.unfinished.length > 1) {
+      expect(scheduler.statements).toBeLessThanOrEqual(limits.statements);
+      expect(scheduler.bytes).toBeLessThanOrEqual(limits.bytes);
+    }
+  }
+  drain(scheduler, model);
+}
+
+function offer(scheduler: Scheduler, model: Model, offered: Unit): void {
+  const admitted = model.admits(offered);
+  expect(scheduler.offer(offered)).toBe(admitted);
+  if (admitted) model.unfinished.push({ unit: offered, running: null });
+}
+
+function take(scheduler: Scheduler, model: Model): void {
+  const ready = model.ready();
+  const shown = scheduler.peek();
+  const taken = scheduler.take();
+  expect(taken).toBe(shown);
+  if (taken === null) {
+    expect(ready).toEqual([]);
+    return;
+  }
+  expect(ready).toContain(taken.unit);
+  model.unfinished.find(({ unit }) => unit === taken.unit)!.running = taken;
+}
+
+function finish(scheduler: Scheduler, model: Model, which: number): void {
+  const running = model.unfinished.filter((entry) => entry.running !== null);
+  if (running.length === 0) return;
+  const entry = running[which % running.length]!;
+  scheduler.finish(entry.running!);
+  scheduler.finish(entry.running!);
+  model.unfinished = model.unfinished.filter((other) => other !== entry);
+}
+
+function clear(scheduler: Scheduler, model: Model): void {
+  const running = new Set(model.unfinished.map((entry) => entry.running));
+  const waiting = model.unfinished.filter((entry) => entry.running === null).map((entry) => entry.unit);
+  expect(scheduler.clear((scheduled) => running.has(scheduled))).toEqual(waiting);
+  model.unfinished = model.unfinished.filter((entry) => entry.running !== null);
+}
+
+/** Nothing may be left behind: what is held comes out to the last unit. */
+function drain(scheduler: Scheduler, model: Model): void {
+  while (model.unfinished.length > 0) {
+    while (model.ready().length > 0) take(scheduler, model);
+    expect(scheduler.take()).toBeNull();
+    finish(scheduler, model, 0);
+  }
+  expect([scheduler.statements, scheduler.bytes, scheduler.oldestAnsweredAtMs()]).toEqual([0, 0, null]);
+}
+
+describe('the scheduler', () => {
+  it('starts a unit only behind all earlier ones that share a tag, and takes each once', () => {
+    fc.assert(
+      fc.property(fc.array(commands, { maxLength: 80 }), (script) =>
+        play({ statements: 12, bytes: 200 }, script),
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('keeps its promise where the queue is long', () => {
+    fc.assert(
+      fc.property(fc.array(commands, { minLength: 100, maxLength: 150 }), (script) => play(ROOMY, script)),
+      { numRuns: 8 },
+    );
+  });
+
+  it('gives ready units in the order in which they became so', () => {
+    const scheduler = new Scheduler({ statements: 10_000, bytes: 100_000 });
+    for (let count = 0; count < 3000; count++) scheduler.offer(unit([`k${count}`], 1, 1, count));
+    scheduler.offer(unit(['k0'], 1, 1, 3000));
+    scheduler.finish(scheduler.take()!);
+    const order = Array.from({ length: 3000 }, () => scheduler.take()!.unit.answeredAtMs);
+    expect(order).toEqual(Array.from({ length: 3000 }, (_, index) => index + 1));
+    expect(scheduler.take()).toBeNull();
+  });
+
+  it('lets one unit larger than the whole queue through when it is empty, and none beside it', () => {
+    const scheduler = new Scheduler({ statements: 2, bytes: 100 });
+    expect(scheduler.offer(unit(['a'], 5, 500))).toBe(true);
+    expect(scheduler.offer(unit(['b'], 1, 1))).toBe(false);
+    scheduler.finish(scheduler.take()!);
+    expect(scheduler.offer(unit(['b'], 1, 1))).toBe(true);
+    expect(scheduler.offer(unit(['a'], 5, 500))).toBe(false);
+  });
+
+  it('makes later units wait for what still runs when the queue is cleared', () => {
+    const scheduler = new Scheduler(ROOMY);
+    scheduler.offer(unit(['k']));
+    const running = scheduler.take()!;
+    const waiting = unit(['k']);
+    scheduler.offer(waiting);
+    expect(scheduler.clear((scheduled) => scheduled === running)).toEqual([waiting]);
+    scheduler.offer(unit(['k']));
+    expect(scheduler.take()).toBeNull();
+    scheduler.finish(running);
+    expect(scheduler.take()).not.toBeNull();
+  });
+
+  it('counts the attempts of what was taken', () => {
+    const scheduler = new Scheduler(ROOMY);
+    scheduler.offer(unit(['k']));
+    expect(scheduler.peek()!.attempts).toBe(0);
+    expect(scheduler.take()!.attempts).toBe(1);
+  });
+});

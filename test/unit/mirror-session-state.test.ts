@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { setNamesFor } from '../../src/mirror/character-names.ts';
+import { readEffects } from '../../src/mirror/session-effects.ts';
+import { type SessionEffect, SessionState } from '../../src/mirror/session-state.ts';
+import { SqlReader } from '../../src/sql/plan-cache.ts';
+import { DEFAULT_SQL_MODE } from '../../src/sql/sql-mode.ts';
+import { STATUS } from '../../src/wire/protocol.ts';
+
+const GBK_COLLATION = 28;
+const reader = new SqlReader({ maxPlans: 100, seed: 1 });
+
+function effectsOf(text: string): SessionEffect[] {
+  const sql = Buffer.from(text);
+  return readEffects(reader.read(sql, 0, sql.length, DEFAULT_SQL_MODE), sql, reader.lexed);
+}
+
+function login(more: Partial<ConstructorParameters<typeof SessionState>[0]> = {}): SessionState {
+  return new SessionState(
+    { database: 'old_db', collation: 45, status: STATUS.AUTOCOMMIT, foundRows: false, ...more },
+    (name) => (name === 'old_db' ? 'new_db' : name),
+  );
+}
+
+function run(session: SessionState, text: string): void {
+  for (const effect of effectsOf(text)) session.apply(effect);
+}
+
+const variablesOf = (session: SessionState) => Object.fromEntries(session.context.variables);
+
+describe('the effects of a statement', () => {
+  const variable = (name: string, value: string | null): SessionEffect => ({ what: 'variable', name, value });
+
+  it.each<[string, SessionEffect[]]>([
+    ['USE other', [{ what: 'use', database: 'other' }]],
+    ['SET NAMES gbk', [{ what: 'names', statement: 'SET NAMES gbk', charset: 'gbk' }]],
+    ["SET NAMES 'GBK'", [{ what: 'names', statement: "SET NAMES 'GBK'", charset: 'gbk' }]],
+    [
+      'SET NAMES utf8mb4 COLLATE utf8mb4_bin',
+      [{ what: 'names', statement: 'SET NAMES utf8mb4 COLLATE utf8mb4_bin', charset: 'utf8mb4' }],
+    ],
+    [
+      'SET CHARACTER SET latin1',
+      [{ what: 'names', statement: 'SET CHARACTER SET latin1', charset: 'latin1' }],
+    ],
+    ["SET sql_mode = 'ANSI'", [variable('sql_mode', "'ANSI'")]],
+    ["SET @@session.time_zone = '+00:00'", [variable('time_zone', "'+00:00'")]],
+    ['SET SESSION foreign_key_checks = 0', [variable('foreign_key_checks', '0')]],
+    ['SET unique_checks = OFF', [variable('unique_checks', 'off')]],
+    ['SET sql_mode = CONCAT(@@sql_mode, 1)', [variable('sql_mode', null)]],
+    ["SET sql_mode = '', time_zone = SYSTEM", [variable('sql_mode', "''"), variable('time_zone', 'system')]],
+    ['SET autocommit = 0', [{ what: 'autocommit' }]],
+    ['SET GLOBAL sql_mode = 0', []],
+    ['SET @a = 1', []],
+    ['SET TRANSACTION ISOLATION LEVEL READ COMMITTED', []],
+    ['SELECT 1', []],
+  ])('%s', (text, effects) => {
+    expect(effectsOf(text)).toEqual(effects);
+  });
+
+  it('do not know a parameter’s value, nor one of absurd length', () => {
+    expect(effectsOf('SET sql_mode = ?')).toEqual([variable('sql_mode', null)]);
+    expect(effectsOf(`SET sql_mode = '${'x'.repeat(5000)}'`)).toEqual([variable('sql_mode', null)]);
+  });
+});
+
+describe('the state of a session', () => {
+  it('begins with its login', () => {
+    const session = login({ collation: GBK_COLLATION });
+    expect(session.database).toBe('old_db');
+    expect(session.context).toMatchObject({
+      database: 'new_db',
+      names: 'SET NAMES gbk COLLATE gbk_chinese_ci',
+    });
+    expect(session.sqlMode).toEqual({ ...DEFAULT_SQL_MODE, charset: 'gbk' });
+    expect(login({ database: null }).context.database).toBeNull();
+  });
+
+  it('follows USE, and maps the database for the shadow', () => {
+    const session = login();
+    run(session, 'USE elsewhere');
+    expect([session.database, session.context.database]).toEqual(['elsewhere', 'elsewhere']);
+    run(session, 'USE old_db');
+    expect([session.database, session.context.database]).toEqual(['old_db', 'new_db']);
+  });
+
+  it('follows variables, and forgets those set to their default', () => {
+    const session = login();
+    run(session, "SET sql_mode = 'ANSI', time_zone = 'UTC', wait_timeout = 5");
+    expect(variablesOf(session)).toEqual({ sql_mode: "'ANSI'", time_zone: "'UTC'" });
+    run(session, 'SET sql_mode = DEFAULT');
+    expect(variablesOf(session)).toEqual({ time_zone: "'UTC'" });
+  });
+
+  it('does not know its context while a variable is set to an expression', () => {
+    const session = login();
+    run(session, 'SET sql_mode = @a');
+    expect(session.contextKnown).toBe(false);
+    run(session, 'SET wait_timeout = @a');
+    run(session, "SET sql_mode = ''");
+    expect(session.contextKnown).toBe(true);
+    run(session, 'SET character_set_client = @a');
+    expect(session.contextKnown).toBe(false);
+    run(session, 'SET NAMES latin1');
+    expect(session.contextKnown).toBe(true);
+  });
+
+  it('reads the text that follows by its character set', () => {
+    const session = login();
+    run(session, 'SET NAMES gbk');
+    expect(session.sqlMode.charset).toBe('gbk');
+    run(session, "SET character_set_client = 'big5'");
+    expect(session.sqlMode.charset).toBe('big5');
+    run(session, 'SET NAMES utf8');
+    expect(session.sqlMode.charset).toBe('none');
+  });
+
+  it('reads the text that follows by the flags of the last reply', () => {
+    const session = login();
+    session.sawStatus(STATUS.AUTOCOMMIT | STATUS.NO_BACKSLASH_ESCAPES);
+    expect(session.sqlMode).toEqual({ ...DEFAULT_SQL_MODE, noBackslashEscapes: true });
+    session.sawStatus(STATUS.ANSI_QUOTES);
+    expect(session.sqlMode).toEqual({ ...DEFAULT_SQL_MODE, ansiQuotes: true });
+    run(session, 'SET NAMES gbk');
+    expect(session.sqlMode).toEqual({ noBackslashEscapes: false, ansiQuotes: true, charset: 'gbk' });
+    session.sawStatus(STATUS.AUTOCOMMIT);
+    expect(session.sqlMode).toEqual({ ...DEFAULT_SQL_MODE, charset: 'gbk' });
+  });
+
+  it('is as after the login when the connection is reset, but for the database', () => {
+    const session = login({ collation: GBK_COLLATION });
+    const before = session.context;
+    run(session, "SET sql_mode = 'ANSI', time_zone = @a");
+    run(session, 'SET NAMES latin1');
+    session.temporaryCreated('t');
+    run(session, 'USE elsewhere');
+    session.reset();
+    expect(session.context).toMatchObject({ database: 'elsewhere', names: before.names });
+    expect(variablesOf(session)).toEqual({});
+    expect([session.contextKnown, session.hasTemporaryTables]).toEqual([true, false]);
+    expect(session.sqlMode.charset).toBe('gbk');
+  });
+
+  it('is as after a new login when the user changes', () => {
+    const session = login();
+    run(session, "SET sql_mode = 'ANSI'");
+    session.changeUser('old_db', GBK_COLLATION);
+    expect(session.context).toMatchObject({
+      database: 'new_db',
+      names: 'SET NAMES gbk COLLATE gbk_chinese_ci',
+    });
+    expect(variablesOf(session)).toEqual({});
+    run(session, 'SET NAMES latin1');
+    session.reset();
+    expect(session.sqlMode.charset).toBe('gbk');
+    session.changeUser(null, null);
+    expect(session.context).toMatchObject({ database: null, names: 'SET NAMES utf8mb4' });
+    expect(session.sqlMode.charset).toBe('none');
+  });
+
+  it('shares one context with the sessions that are alike', () => {
+    const [one, other] = [login(), login()];
+    run(one, "SET sql_mode = 'ANSI'");
+    expect(one.context).not.toBe(other.context);
+    run(other, "SET sql_mode = 'ANSI'");
+    expect(one.context).toBe(other.context);
+  });
+
+  it('tells temporary tables apart, up to a bound', () => {
+    const session = login();
+    session.temporaryCreated('a');
+    expect([session.isTemporary('a'), session.isTemporary('b')]).toEqual([true, false]);
+    session.temporaryDropped('a');
+    expect(session.hasTemporaryTables).toBe(false);
+    for (let count = 0; count < 1000; count++) session.temporaryCreated(`t${count}`);
+    session.temporaryDropped('t1');
+    expect(session.isTemporary('b')).toBe(true);
+  });
+});
+
+describe('the SET NAMES of a collation id', () => {
+  it.each([
+    [GBK_COLLATION, 'SET NAMES gbk COLLATE gbk_chinese_ci'],
+    [63, 'SET NAMES binary'],
+    [255, 'SET NAMES utf8mb4'],
+    [33, 'SET NAMES utf8 COLLATE utf8_general_ci'],
+    [60_000, 'SET NAMES utf8mb4'],
+  ])('%i is %s', (id, statement) => {
+    expect(setNamesFor(id)).toBe(statement);
+  });
+});
