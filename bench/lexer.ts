@@ -16,9 +16,9 @@ const rows = Array.from(
 );
 const ids = Array.from({ length: 100 }, (_, id) => String(123_456_789 + id * 31));
 const STATEMENTS: readonly (readonly [string, string])[] = [
-  ['point select, 41 bytes', 'SELECT c FROM sbtest1 WHERE id=5024311234'],
+  ['point select', 'SELECT c FROM sbtest1 WHERE id=5024311234'],
   [
-    'folder page, 103 bytes',
+    'folder page',
     'SELECT itemid, senderid, ts FROM messages WHERE folderid = 123456789 AND type = 3 ORDER BY ts DESC LIMIT 25',
   ],
   [
@@ -54,7 +54,7 @@ function measure(run: () => void): number {
 
 const cell = (value: number, digits = 0): string => value.toFixed(digits).padStart(10);
 
-console.log(`${''.padEnd(40)}     lex ns      MB/s   read ns   keys ns`);
+console.log(`${''.padEnd(56)}     lex ns      MB/s   read ns   keys ns`);
 for (const [label, text] of STATEMENTS) {
   const sql = Buffer.from(text);
   const lexer = new Lexer(1);
@@ -63,7 +63,9 @@ for (const [label, text] of STATEMENTS) {
   const read = measure(() => reader.read(sql, 0, sql.length, DEFAULT_SQL_MODE));
   const binding = bind(reader.read(sql, 0, sql.length, DEFAULT_SQL_MODE), 'mc', catalog);
   const keys = measure(() => readKeys(binding, sql, reader.lexed));
-  console.log(`${label.padEnd(40)} ${cell(lex)}${cell((sql.length / lex) * 1000)}${cell(read)}${cell(keys)}`);
+  console.log(
+    `${`${label} (${sql.length} bytes)`.padEnd(56)} ${cell(lex)}${cell((sql.length / lex) * 1000)}${cell(read)}${cell(keys)}`,
+  );
 }
 
 const digests = Array.from({ length: 5000 }, (_, index) =>

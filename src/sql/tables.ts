@@ -82,9 +82,9 @@ function closing(list: TokenList, open: number): number {
 
 // ---- common table expressions ------------------------------------------------------------------------------
 
+/** A name that means a common table expression in the tokens [from, to), and a table elsewhere. */
 interface CommonTable {
   readonly name: string;
-  /** Tokens of its own body, in which the name means a table unless it is recursive. */
   readonly from: number;
   readonly to: number;
 }
@@ -92,28 +92,38 @@ interface CommonTable {
 function commonTables(list: TokenList): CommonTable[] {
   const found: CommonTable[] = [];
   for (let index = 0; index < list.length; index++) {
-    if (list.keyword(index) === WITH) readWithList(list, index + 1, found);
+    if (list.keyword(index) === WITH) readWithList(list, index, found);
   }
   return found;
 }
 
-function readWithList(list: TokenList, from: number, found: CommonTable[]): void {
-  const recursive = list.keyword(from) === RECURSIVE;
-  let at = recursive ? from + 1 : from;
+function readWithList(list: TokenList, start: number, found: CommonTable[]): void {
+  const recursive = list.keyword(start + 1) === RECURSIVE;
+  const scopeEnd = levelEnd(list, start);
+  let at = recursive ? start + 2 : start + 1;
   while (isName(list, at)) {
     const name = list.name(at);
     let next = at + 1;
     if (list.is(next, TOKEN.open)) next = closing(list, next);
     if (list.keyword(next) !== AS || !list.is(next + 1, TOKEN.open)) return;
-    const to = closing(list, next + 1);
-    found.push({ name, from: recursive ? to : next + 1, to });
-    if (!list.is(to, TOKEN.comma)) return;
-    at = to + 1;
+    const bodyEnd = closing(list, next + 1);
+    // In its own body the name means a table, unless it is recursive.
+    found.push({ name, from: recursive ? next + 1 : bodyEnd, to: scopeEnd });
+    if (!list.is(bodyEnd, TOKEN.comma)) return;
+    at = bodyEnd + 1;
   }
 }
 
+/** Index at which the parentheses around a token close, or behind the last token. */
+function levelEnd(list: TokenList, index: number): number {
+  const depth = list.depth(index);
+  let end = index + 1;
+  while (end < list.length && list.depth(end) >= depth) end++;
+  return end;
+}
+
 function isCommon(common: readonly CommonTable[], name: string, at: number): boolean {
-  return common.some((table) => table.name === name && !(at >= table.from && at < table.to));
+  return common.some((table) => table.name === name && at >= table.from && at < table.to);
 }
 
 // ---- which of them are written ---------------------------------------------------------------------------------

@@ -92,6 +92,10 @@ describe('tables', () => {
     ['SELECT 1', ''],
     ['WITH x AS (SELECT * FROM a) SELECT * FROM x, b', 'a, b'],
     ['WITH x AS (SELECT * FROM x) SELECT * FROM x', 'x'],
+    ['WITH y AS (SELECT * FROM x), x AS (SELECT 1) SELECT * FROM x, y', 'x'],
+    ['SELECT * FROM (WITH x AS (SELECT 1) SELECT * FROM x) d, x', 'x'],
+    ['DELETE FROM x WHERE a IN (WITH x AS (SELECT 1) SELECT * FROM x)', 'x!'],
+    ['INSERT INTO x WITH x AS (SELECT 1) SELECT * FROM x', 'x!'],
     [
       'WITH RECURSIVE x AS (SELECT 1 UNION SELECT n FROM x), y (q) AS (SELECT * FROM a) SELECT * FROM x, y',
       'a',
