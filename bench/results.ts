@@ -1,0 +1,82 @@
+/** The kept results: every run as it was measured, and the machine. Medians and ratios are derived, never stored. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+export const WORKLOADS = ['oltp_point_select', 'oltp_read_write'] as const;
+export const PROTOCOLS = ['text', 'prepared'] as const;
+export const TARGETS = ['direct', 'haproxy', 'mirror-0', 'mirror-100'] as const;
+export type Workload = (typeof WORKLOADS)[number];
+export type Protocol = (typeof PROTOCOLS)[number];
+export type Target = (typeof TARGETS)[number];
+
+const settingsSchema = z.strictObject({
+  threads: z.number(),
+  seconds: z.number(),
+  rounds: z.number(),
+  tables: z.number(),
+  rowsPerTable: z.number(),
+});
+
+const machineSchema = z.strictObject({
+  cpu: z.string(),
+  cores: z.number(),
+  memoryGiB: z.number(),
+  kernel: z.string(),
+  /** Over the minute before the first run: what else the machine was doing. */
+  loadAverage: z.number(),
+  node: z.string(),
+  mariadb: z.string(),
+  haproxy: z.string(),
+  sysbench: z.string(),
+});
+
+const mirrorSchema = z.strictObject({
+  /** Selected statements of this run, by outcome; zeros left out. */
+  outcomes: z.record(z.string(), z.number()),
+  /** At the moment the load ended. */
+  queueStatements: z.number(),
+  lagSeconds: z.number(),
+  /** From the end of the load until nothing waited; null: it did not empty in time. */
+  drainSeconds: z.number().nullable(),
+});
+
+const runSchema = z.strictObject({
+  workload: z.enum(WORKLOADS),
+  protocol: z.enum(PROTOCOLS),
+  target: z.enum(TARGETS),
+  round: z.number(),
+  statements: z.number(),
+  statementsPerSecond: z.number(),
+  /** Of a sysbench event: one statement in oltp_point_select, one transaction in oltp_read_write. */
+  p99Ms: z.number(),
+  /** Deadlocks and the like, after which sysbench repeats the transaction. */
+  ignoredErrors: z.number(),
+  /** Of the process in between, per statement; null where there is none. */
+  cpuMicros: z.strictObject({ user: z.number(), system: z.number() }).nullable(),
+  mirror: mirrorSchema.nullable(),
+});
+
+export const resultsSchema = z.strictObject({
+  measuredAt: z.string(),
+  commit: z.string(),
+  machine: machineSchema,
+  settings: settingsSchema,
+  runs: z.array(runSchema),
+});
+
+export type Results = z.output<typeof resultsSchema>;
+export type Settings = z.output<typeof settingsSchema>;
+export type Machine = z.output<typeof machineSchema>;
+export type Run = z.output<typeof runSchema>;
+export type MirrorFigures = z.output<typeof mirrorSchema>;
+
+export const KEPT_RESULTS = new URL('results/first-measurement.json', import.meta.url);
+
+/** Throws where the file is missing or of another form. */
+export function readResults(file: URL): Results {
+  return resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+}
+
+export function resultsText(results: Results): string {
+  return `${JSON.stringify(results, null, 2)}\n`;
+}

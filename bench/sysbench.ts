@@ -1,0 +1,77 @@
+/** One run of sysbench against one port. */
+import { runCommand } from '../test/harness/cli.ts';
+import type { Protocol, Workload } from './results.ts';
+
+export const DATABASE = 'sbtest';
+export const TABLES = 4;
+export const ROWS_PER_TABLE = 10_000;
+
+const PREPARE_TIMEOUT_MS = 120_000;
+/** Beyond its own length a run may take this long to connect and to end. */
+const MARGIN_MS = 30_000;
+
+export interface Load {
+  readonly port: number;
+  readonly workload: Workload;
+  readonly protocol: Protocol;
+  readonly threads: number;
+  readonly seconds: number;
+}
+
+export interface LoadFigures {
+  readonly statements: number;
+  readonly statementsPerSecond: number;
+  readonly p99Ms: number;
+  readonly ignoredErrors: number;
+}
+
+export async function prepareTables(port: number): Promise<void> {
+  await sysbench(['oltp_read_write', ...dataArguments(port), 'prepare'], PREPARE_TIMEOUT_MS);
+}
+
+/** Throws where a client saw an error that sysbench does not repeat by itself. */
+export async function runLoad(load: Load): Promise<LoadFigures> {
+  const args = [load.workload, ...dataArguments(load.port), ...loadArguments(load), 'run'];
+  return parseSysbench(await sysbench(args, load.seconds * 1000 + MARGIN_MS));
+}
+
+/** Even keys: with hot rows the locks would be measured, not the way to them. */
+function loadArguments({ protocol, threads, seconds }: Load): string[] {
+  return [
+    `--db-ps-mode=${protocol === 'text' ? 'disable' : 'auto'}`,
+    `--threads=${threads}`,
+    `--time=${seconds}`,
+    '--rand-type=uniform',
+    '--percentile=99',
+  ];
+}
+
+function dataArguments(port: number): string[] {
+  return [
+    ...['--mysql-host=127.0.0.1', `--mysql-port=${port}`, '--mysql-user=root', `--mysql-db=${DATABASE}`],
+    ...[`--tables=${TABLES}`, `--table-size=${ROWS_PER_TABLE}`],
+  ];
+}
+
+async function sysbench(args: readonly string[], timeoutMs: number): Promise<string> {
+  const done = await runCommand('sysbench', args, { timeoutMs });
+  if (done.code !== 0) {
+    throw new Error(`sysbench ${args.join(' ')} ended with ${done.code}\n${done.stdout}${done.stderr}`);
+  }
+  return done.stdout;
+}
+
+/** Reads sysbench 1.0's report. */
+export function parseSysbench(report: string): LoadFigures {
+  const figure = (what: string, pattern: RegExp): number => {
+    const text = pattern.exec(report)?.[1];
+    if (text === undefined) throw new Error(`sysbench reports no ${what}:\n${report}`);
+    return Number(text);
+  };
+  return {
+    statements: figure('statements', /^\s*queries:\s+(\d+)/m),
+    statementsPerSecond: figure('rate', /^\s*queries:\s+\d+\s+\(([\d.]+) per sec/m),
+    p99Ms: figure('99th percentile', /^\s*99th percentile:\s+([\d.]+)/m),
+    ignoredErrors: figure('ignored errors', /^\s*ignored errors:\s+(\d+)/m),
+  };
+}
