@@ -24,7 +24,7 @@ export interface SqlReaderStats {
 /** Fields of an entry in `keys`: the two hashes, and the two counts that cross-check them. */
 const KEY_FIELDS = 4;
 /** Entries are looked for in this many neighbouring places. */
-const WAYS = 8;
+const WAYS = 16;
 
 export class SqlReader {
   readonly stats: SqlReaderStats = { hits: 0, misses: 0, refused: 0, evicted: 0 };
@@ -41,8 +41,8 @@ export class SqlReader {
   constructor(options: SqlReaderOptions) {
     this.lexer = new Lexer(options.seed ?? randomInt(2 ** 31));
     this.maxPlans = Math.max(1, options.maxPlans);
-    // Twice the room, so that sets of neighbouring places seldom fill up before the cache does.
-    this.sets = Math.ceil((this.maxPlans * 2) / WAYS);
+    // Four times the room: a full cache has 4 plans in a set on average, and one of 16 practically never.
+    this.sets = Math.ceil((this.maxPlans * 4) / WAYS);
     const places = this.sets * WAYS;
     this.keys = new Int32Array(places * KEY_FIELDS);
     this.plans = new Array<Plan | undefined>(places).fill(undefined);

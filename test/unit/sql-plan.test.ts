@@ -426,6 +426,14 @@ describe('the cache', () => {
     expect(cache.stats.evicted).toBeGreaterThanOrEqual(481);
   });
 
+  it('drops nothing before it is full', () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const cache = new SqlReader({ maxPlans: 1000, seed });
+      for (let index = 0; index < 1000; index++) read(cache, `USE c${index}`);
+      expect(cache.stats.evicted).toBe(0);
+    }
+  });
+
   it('keeps plans of different character sets apart', () => {
     const cache = new SqlReader({ maxPlans: 10 });
     const sql = Buffer.from('SELECT a FROM t');
