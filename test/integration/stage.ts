@@ -86,7 +86,7 @@ interface Address {
 
 async function makeDatabase(server: Mariadb, name: string, schema: string): Promise<void> {
   await server.query(
-    `DROP DATABASE IF EXISTS ${name}; CREATE DATABASE ${name} CHARACTER SET utf8mb4; USE ${name}; ${schema}`,
+    `SET lock_wait_timeout = 10; DROP DATABASE IF EXISTS ${name}; CREATE DATABASE ${name} CHARACTER SET utf8mb4; USE ${name}; ${schema}`,
   );
 }
 
