@@ -143,7 +143,8 @@ async function fill(shards: readonly Shard[], setUp: SetUp): Promise<number> {
     for (let next = take(); next !== undefined; next = take()) {
       setUp.signal.throwIfAborted();
       setUp.step(`filling shard ${next.shard.name}: MyISAM, then copied by SQL to InnoDB`);
-      rows += await fillShard(next.shard, next.seed, setUp.doublings);
+      const filled = await fillShard(next.shard, next.seed, setUp.doublings);
+      rows += filled;
     }
   };
   await Promise.all(

@@ -19,8 +19,6 @@ interface Flow {
 
 export interface ShardFigures extends Flow {
   readonly name: string;
-  /** The new host's name. */
-  readonly host: string;
   readonly ratios: Ratios;
   readonly shadow: ShadowState;
 }
@@ -38,12 +36,11 @@ export const DURATIONS = 'understudy_statement_duration_seconds';
 /** Outcomes of statements that reached the new server, or were on their way, and did not succeed. */
 export const FAILURES = ['failed', 'timed_out', 'lost'] as const;
 
-/** Between two looks, `before` the older one; `hosts` names each shard's new host. */
-export function compareScrapes(before: Scrape, now: Scrape, hosts: ReadonlyMap<string, string>): Figures {
+/** Between two looks, `before` the older one. */
+export function compareScrapes(before: Scrape, now: Scrape): Figures {
   const shards = now.status.shards.map((status) => ({
     ...flowOf(before, now, { shard: status.name }),
     name: status.name,
-    host: hosts.get(status.name) ?? '',
     ratios: status.ratios,
     queue: status.queue.statements,
     lagSeconds: status.lagSeconds,

@@ -45,11 +45,12 @@ export function keepText(cluster: Cluster, watcher: Prometheus | string, style: 
         `  ${client(shard.new.server.port, '--user root', shard.new.database)}`,
       ]),
     'turn a ratio, for all shards or for one',
-    `  ETCDCTL_API=3 etcdctl --endpoints ${etcd.url} put ${PREFIX}mirror/reads 25`,
-    `  ETCDCTL_API=3 etcdctl --endpoints ${etcd.url} put ${PREFIX}shards/${shards[0]?.name}/mirror/reads 50`,
-    `  ${understudy} ratio set reads=25 writes=100 deletes=100 --config ${proxy.configFile}`,
+    `  export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=${etcd.url} CONFIG=${proxy.configFile}`,
+    `  etcdctl put ${PREFIX}mirror/reads 25`,
+    `  etcdctl put ${PREFIX}shards/${shards[0]?.name}/mirror/reads 50`,
+    `  ${understudy} ratio set reads=25 writes=100 deletes=100 --config $CONFIG`,
     'look',
-    `  ${understudy} status --config ${proxy.configFile}`,
+    `  ${understudy} status --config $CONFIG`,
     `  ${proxy.adminUrl}/metrics`,
     typeof watcher === 'string'
       ? `  no Prometheus: ${watcher}`

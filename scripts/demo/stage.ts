@@ -5,7 +5,7 @@ import { waitFor } from '../../test/harness/wait.ts';
 import type { Act } from './acts.ts';
 import { type Cluster, PREFIX } from './cluster.ts';
 import type { Display } from './display.ts';
-import { compareScrapes, droppedOf, type Figures } from './figures.ts';
+import { compareScrapes, droppedOf } from './figures.ts';
 import type { RunningLoad } from './load.ts';
 import type { RunningProbe } from './probe.ts';
 import { type Scrape, scrape } from './scrape.ts';
@@ -19,6 +19,8 @@ export interface Turn {
   readonly change: string;
   /** From the start of etcdctl until every shard had the ratio. */
   readonly appliedMs: number;
+  /** What etcdctl itself took, from its start to its end. */
+  readonly commandMs: number;
 }
 
 export interface StageOptions {
@@ -32,7 +34,6 @@ export interface StageOptions {
 export class Stage {
   readonly turns: Turn[] = [];
   readonly #options: StageOptions;
-  readonly #hosts: ReadonlyMap<string, string>;
   readonly #startedMs = performance.now();
   #notes: string[] = [];
   #last: Scrape;
@@ -40,7 +41,6 @@ export class Stage {
   private constructor(options: StageOptions, first: Scrape) {
     this.#options = options;
     this.#last = first;
-    this.#hosts = new Map(options.cluster.shards.map((shard) => [shard.name, shard.new.server.name]));
   }
 
   static async open(options: StageOptions): Promise<Stage> {
@@ -69,7 +69,7 @@ export class Stage {
         probe.period(act.period);
         display.beginAct(heading);
         await Promise.race([act.play(this, (seconds * act.weight) / weights), ticking]);
-        const figures = this.#compare(before, await scrape(this.#options.cluster.proxy));
+        const figures = compareScrapes(before, await scrape(this.#options.cluster.proxy));
         display.endAct(heading, { notes: this.#notes, figures });
       }
     } finally {
@@ -85,18 +85,16 @@ export class Stage {
 
   /** `etcdctl put` of a ratio; resolves once every shard has it. `key` stands behind the prefix. */
   async turn(key: string, value: number): Promise<void> {
-    const startedMs = Date.now();
-    await this.#options.cluster.etcd.put(`${PREFIX}${key}`, String(value));
     const kind = RATIO_KINDS.find((known) => key.endsWith(known)) ?? 'reads';
     const shard = /^shards\/([^/]+)\//.exec(key)?.[1];
-    await this.#applied(`etcdctl put ${PREFIX}${key} ${value}`, startedMs, kind, value, shard);
+    const put = () => this.#options.cluster.etcd.put(`${PREFIX}${key}`, String(value));
+    await this.#change(`etcdctl put ${PREFIX}${key} ${value}`, put, kind, value, shard);
   }
 
   /** `etcdctl del` of a ratio; `value` is what counts again then. */
   async unset(key: string, kind: RatioKind, value: number): Promise<void> {
-    const startedMs = Date.now();
-    await this.#options.cluster.etcd.del(`${PREFIX}${key}`);
-    await this.#applied(`etcdctl del ${PREFIX}${key}`, startedMs, kind, value, undefined);
+    const del = () => this.#options.cluster.etcd.del(`${PREFIX}${key}`);
+    await this.#change(`etcdctl del ${PREFIX}${key}`, del, kind, value, undefined);
   }
 
   /** SIGKILL to the last new host; resolves once the breaker of each of its shards is open. */
@@ -127,13 +125,16 @@ export class Stage {
     );
   }
 
-  async #applied(
+  async #change(
     change: string,
-    startedMs: number,
+    make: () => Promise<void>,
     kind: RatioKind,
     value: number,
     shard: string | undefined,
   ): Promise<void> {
+    const startedMs = Date.now();
+    await make();
+    const commandMs = Date.now() - startedMs;
     const { proxy } = this.#options.cluster;
     const status = await waitFor(
       async () => {
@@ -144,7 +145,7 @@ export class Stage {
       { what: `the proxy to apply ${change}`, timeoutMs: CONDITION_TIMEOUT_MS },
     );
     const appliedMs = Math.max(0, Date.parse(status.control.appliedAt) - startedMs);
-    this.turns.push({ change, appliedMs });
+    this.turns.push({ change, appliedMs, commandMs });
     this.#note(`${change}   applied in ${duration(appliedMs)}`);
   }
 
@@ -178,14 +179,10 @@ export class Stage {
       load.check();
       probe.check();
       const now = await scrape(cluster.proxy);
-      const figures = this.#compare(this.#last, now);
+      const figures = compareScrapes(this.#last, now);
       this.#last = now;
       display.tick({ seconds: this.elapsedSeconds, figures, clientErrors: this.clientErrors });
     }
-  }
-
-  #compare(before: Scrape, now: Scrape): Figures {
-    return compareScrapes(before, now, this.#hosts);
   }
 
   #note(text: string): void {

@@ -95,7 +95,10 @@ function mirrorEntries({ last }: Outcome): Entry[] {
 
 function latencyLines(lines: readonly ProbeLine[], style: Style): string[] {
   const cells = (texts: readonly string[]) =>
-    texts.map((text, index) => (index === 0 ? text.padEnd(LABEL_WIDTH + 6) : text.padStart(9))).join('');
+    texts
+      .map((text, index) => (index === 0 ? text.padEnd(LABEL_WIDTH + 6) : text.padStart(9)))
+      .join('')
+      .trimEnd();
   const minus = (a: number | null, b: number | null) => (a === null || b === null ? null : a - b);
   const timed = lines.filter(({ direct }) => direct.count > 0);
   return [
@@ -120,8 +123,13 @@ function latencyLines(lines: readonly ProbeLine[], style: Style): string[] {
 
 function turnLines(turns: readonly Turn[], style: Style): string[] {
   return [
-    style.dim('ratio changes, from the start of etcdctl to the last shard that applied it'),
-    ...turns.map(({ change, appliedMs }) => `  ${duration(appliedMs).padStart(7)}  ${change}`),
+    style.dim(
+      'ratio changes, from the start of etcdctl until every shard had it, and what etcdctl itself took',
+    ),
+    ...turns.map(
+      ({ change, appliedMs, commandMs }) =>
+        `  ${duration(appliedMs).padStart(7)}  ${duration(commandMs).padStart(7)}  ${change}`,
+    ),
   ];
 }
 
