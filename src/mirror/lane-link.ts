@@ -101,6 +101,7 @@ export class LaneLink {
   }
 
   #replied(exchange: Exchange<ReplyCallback>): void {
+    if (this.#ended) return;
     exchange.answeredAtMs = this.#now();
     // The server begins with a pipelined command when it is done with the one before.
     if (exchange.sentAtMs < this.#headSinceMs) exchange.sentAtMs = this.#headSinceMs;

@@ -142,7 +142,7 @@ export class MirrorTap implements SessionTap {
       ? null
       : this.#options.reader.readPrepare(exchange.payload.subarray(1), this.#state);
     this.#prepared.sent(prepared);
-    if (prepared !== null) exchange.note = { ...plainStatement(prepared.plan.kind, prepared.plan), prepared };
+    if (prepared !== null) exchange.note = plainStatement(prepared.plan.kind, prepared.plan, prepared);
   }
 
   #execute(exchange: Exchange<Statement>): void {

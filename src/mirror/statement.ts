@@ -41,7 +41,8 @@ export type Selection =
   /** `leftOut`: keys of the same statement that the ratio left out. */
   | { readonly at: 'selected'; readonly draft: ReplayDraft; readonly leftOut: readonly TableKey[] };
 
-export interface Statement {
+/** A class, as one is made for every statement: all of one shape, whatever they hold. */
+export class Statement {
   readonly kind: StatementKind;
   /** Null: nothing that could be read as SQL. */
   readonly plan: Plan | null;
@@ -52,23 +53,36 @@ export interface Statement {
   readonly effects: readonly SessionEffect[];
   /** COM_STMT_PREPARE and COM_STMT_EXECUTE. */
   readonly prepared: PreparedStatement | null;
-  /** The following statement of the same text. */
-  readonly next: Statement | null;
+  /** The following statement of the same text; set by the reader of that text. */
+  next: Statement | null = null;
+
+  constructor(
+    kind: StatementKind,
+    plan: Plan | null,
+    target: Target | null,
+    straddles: boolean,
+    selection: Selection,
+    effects: readonly SessionEffect[],
+    prepared: PreparedStatement | null,
+  ) {
+    this.kind = kind;
+    this.plan = plan;
+    this.target = target;
+    this.straddles = straddles;
+    this.selection = selection;
+    this.effects = effects;
+    this.prepared = prepared;
+  }
 }
 
 export const NOT_MIRRORED: Selection = { at: 'none' };
 export const NOT_SAMPLED: Selection = { at: 'not_sampled' };
 
 /** A statement that is only counted. */
-export function plainStatement(kind: StatementKind, plan: Plan | null): Statement {
-  return {
-    kind,
-    plan,
-    target: null,
-    straddles: false,
-    selection: NOT_MIRRORED,
-    effects: [],
-    prepared: null,
-    next: null,
-  };
+export function plainStatement(
+  kind: StatementKind,
+  plan: Plan | null,
+  prepared: PreparedStatement | null = null,
+): Statement {
+  return new Statement(kind, plan, null, false, NOT_MIRRORED, [], prepared);
 }

@@ -1,0 +1,172 @@
+/** Decides of a statement on moved tables whether the ratios pick it, and makes the draft of its replay. */
+import type { KeysFound } from '../sql/keys.ts';
+import type { Lexed } from '../sql/lexed.ts';
+import type { Plan } from '../sql/plan.ts';
+import { canNarrow, type DatabaseMap, rewrite } from '../sql/rewrite.ts';
+import type { ExecutePacket } from '../wire/execute-packet.ts';
+import type { BoundPlan } from './bound-plan.ts';
+import type { PreparedStatement } from './prepared-statements.ts';
+import { RowHash } from './row-hash.ts';
+import type { Sampler } from './sampler.ts';
+import type { SessionState } from './session-state.ts';
+import { NOT_SAMPLED, type ReplayDraft, type Selection, type Target } from './statement.ts';
+import type { PreparedReplay, TableKey } from './unit.ts';
+
+export interface SelectorOptions {
+  readonly sampler: Sampler;
+  /** Old database to new one; null: names stay. */
+  readonly databases: DatabaseMap | null;
+  /** A larger statement is not replayed. */
+  readonly statementBytes: number;
+}
+
+/** One execution of a prepared statement. */
+export interface Execution {
+  readonly statement: PreparedStatement;
+  /** Null: it could not be read. */
+  readonly packet: ExecutePacket | null;
+  /** Rows come later, by COM_STMT_FETCH. */
+  readonly cursor: boolean;
+}
+
+/** A statement where it stands: in a command's text, or among a session's prepared ones. */
+export interface Candidate {
+  readonly plan: Plan;
+  readonly bound: BoundPlan;
+  readonly sql: Buffer;
+  readonly lexed: Lexed;
+  readonly execution: Execution | null;
+  readonly found: KeysFound;
+  readonly target: Target;
+  /** False: only the beginning of its text is at hand. */
+  readonly complete: boolean;
+}
+
+type Obstacle = 'skipped_straddle' | 'dropped_too_large' | 'skipped_unsupported';
+
+/** Which of the keys are sampled: all, none, or for each whether it is. */
+type Picked = 'all' | 'none' | readonly boolean[];
+
+/** What `Lexed` says of a literal outside of VALUES. */
+const NO_ROW = -1;
+const NO_KEYS: readonly TableKey[] = [];
+
+export class Selector {
+  readonly #options: SelectorOptions;
+
+  constructor(options: SelectorOptions) {
+    this.#options = options;
+  }
+
+  /** `dice`, drawn once a transaction, picks writes and deletes whose keys are not known. */
+  select(candidate: Candidate, session: SessionState, dice: number): Selection {
+    const picked = this.#pick(candidate, dice);
+    if (picked === 'none') return NOT_SAMPLED;
+    const obstacle = this.#obstacle(candidate, session);
+    if (obstacle !== null) return { at: 'skipped', outcome: obstacle };
+    return picked === 'all' ? this.#whole(candidate, session) : this.#cut(candidate, session, picked);
+  }
+
+  #pick({ plan, target }: Candidate, dice: number): Picked {
+    const { sampler } = this.#options;
+    const percent = sampler.percent(plan.kind);
+    if (percent === 0) return 'none';
+    if (percent >= 100) return 'all';
+    if (!sampler.byKey(plan.kind) || !target.keysComplete || target.keys.length === 0) {
+      return sampler.byDice(percent, plan.kind === 'read' ? sampler.draw() : dice) ? 'all' : 'none';
+    }
+    const keep = target.keys.map((key) => sampler.hasKey(key, percent));
+    if (!keep.includes(true)) return 'none';
+    return keep.includes(false) ? keep : 'all';
+  }
+
+  /** Why a statement that the ratio picked can't be replayed; null: it can. */
+  #obstacle({ bound, sql, execution, complete }: Candidate, session: SessionState): Obstacle | null {
+    if (bound.binding.scope === 'mixed') return 'skipped_straddle';
+    if (!complete || sql.length > this.#options.statementBytes) return 'dropped_too_large';
+    if (bound.replayability === 'never' || !session.contextKnown) return 'skipped_unsupported';
+    if (execution === null) return null;
+    return execution.packet !== null && execution.statement.longData.complete ? null : 'skipped_unsupported';
+  }
+
+  #whole(candidate: Candidate, session: SessionState): Selection {
+    const { sql, lexed, bound, found, target } = candidate;
+    const text = rewrite(sql, lexed, bound.binding, found, null, this.#options.databases);
+    if (text === null) return NOT_SAMPLED;
+    return {
+      at: 'selected',
+      draft: this.#draft(candidate, session, text, target.keys, null),
+      leftOut: NO_KEYS,
+    };
+  }
+
+  /** Some keys are sampled and some are not: the others are cut out, or where that can't be, none is replayed. */
+  #cut(candidate: Candidate, session: SessionState, keep: readonly boolean[]): Selection {
+    const { plan, sql, lexed, bound, found, target } = candidate;
+    if (plan.kind === 'read' || !canNarrow(bound.binding, lexed, found)) return NOT_SAMPLED;
+    const { databases } = this.#options;
+    const text = rewrite(sql, lexed, bound.binding, found, (index) => keep[index]!, databases);
+    if (text === null) return NOT_SAMPLED;
+    const keys = target.keys.filter((_, index) => keep[index]);
+    return {
+      at: 'selected',
+      draft: this.#draft(candidate, session, text, keys, parametersLeft(candidate, keep)),
+      leftOut: target.keys.filter((_, index) => !keep[index]),
+    };
+  }
+
+  /** `left`: the parameters left of a statement that was cut; null: no key was cut out of it. */
+  #draft(
+    { plan, bound, execution }: Candidate,
+    session: SessionState,
+    sql: Buffer,
+    keys: readonly TableKey[],
+    left: readonly number[] | null,
+  ): ReplayDraft {
+    const isRead = plan.kind === 'read';
+    const faithful = bound.replayability === 'faithful';
+    const comparable = isRead && faithful && !plan.limitWithoutOrder && execution?.cursor !== true;
+    return {
+      sql,
+      prepared: execution === null ? null : preparedReplay(execution, sql, left),
+      context: session.context,
+      keys,
+      rowHash: comparable && this.#options.sampler.compares() ? new RowHash() : null,
+      // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.
+      compareAffected: !isRead && left === null && (plan.kind === 'delete' || !session.foundRows),
+      doubtful: !isRead && !faithful,
+    };
+  }
+}
+
+function preparedReplay(
+  { packet, statement }: Execution,
+  sql: Buffer,
+  left: readonly number[] | null,
+): PreparedReplay | null {
+  if (packet === null) return null;
+  const text = sql.toString('latin1');
+  const longData = statement.longData.values();
+  if (left === null) return { text, packet, longData };
+  const moved = new Map<number, Buffer>();
+  left.forEach((from, to) => {
+    const value = longData.get(from);
+    if (value !== undefined) moved.set(to, value);
+  });
+  return { text, packet: packet.pick(left), longData: moved };
+}
+
+/** The parameters that stand in what is left of a statement when the keys that are not kept are cut out. */
+function parametersLeft({ lexed, bound, found }: Candidate, keep: readonly boolean[]): number[] {
+  const cutLiterals = new Set(found.literals.filter((_, index) => !keep[index]));
+  const cutRows = new Set([...cutLiterals].map((literal) => lexed.literalRow(literal)));
+  cutRows.delete(NO_ROW);
+  const byRow = bound.binding.prune === 'rows';
+  const left: number[] = [];
+  for (let literal = 0; literal < lexed.literalCount; literal++) {
+    const ordinal = lexed.literalOrdinal(literal);
+    const cut = byRow ? cutRows.has(lexed.literalRow(literal)) : cutLiterals.has(literal);
+    if (ordinal >= 0 && !cut) left.push(ordinal);
+  }
+  return left;
+}
