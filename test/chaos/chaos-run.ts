@@ -1,7 +1,7 @@
 /** How long a chaos test goes on, and the seed that makes its choices: both settable, both printed. */
 import { createRandom, type Random } from '../harness/random.ts';
 
-const SECONDS_SHORT = 4;
+const SECONDS_SHORT = 3;
 const SECONDS_FULL = 60;
 const SECONDS_MAX = 86_400;
 const SEED_MAX = 0xffff_ffff;
