@@ -24,7 +24,7 @@ async function everythingSaid(more: Record<string, unknown>, env: Record<string,
   const endpoint = { host: mariadb.host, port: mariadb.port };
   const account = { user: 'understudy', password: { env: 'TEST_SECRET' } };
   const proxy = await startProxy({
-    env: { TEST_SECRET: env['TEST_SECRET'] },
+    env: { TEST_SECRET: env.TEST_SECRET },
     config: {
       shards: [
         {

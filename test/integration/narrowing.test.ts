@@ -53,7 +53,7 @@ async function keysIn(database: string, where = 'TRUE'): Promise<number[]> {
   const rows = await mariadb.query<RowDataPacket[]>(
     `SELECT folderid FROM ${database}.messages WHERE ${where} ORDER BY folderid`,
   );
-  return rows.map((row) => Number(row['folderid']));
+  return rows.map((row) => Number(row.folderid));
 }
 
 async function settled(): Promise<void> {
