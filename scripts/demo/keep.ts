@@ -1,6 +1,7 @@
 /** What `--keep` leaves running, and how to lay hands on it. */
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { messageOf } from '../../src/base/errors.ts';
 import { PROMETHEUS_FILES } from '../../test/harness/deploy-files.ts';
 import { type Prometheus, startPrometheus } from '../../test/harness/prometheus.ts';
 import { MAIN } from '../../test/harness/proxy.ts';
@@ -19,7 +20,7 @@ export async function startWatcher(cluster: Cluster): Promise<Prometheus | strin
       ruleFiles: [alerts],
     });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return `${reason.split('\n')[0]} (Debian's package is "prometheus")`;
   }
 }
@@ -32,6 +33,7 @@ export function keepText(cluster: Cluster, watcher: Prometheus | string, style: 
   const app = `--user ${APP.user} --password=${APP.password}`;
   const shown = shards.slice(0, SHARDS_SHOWN);
   return [
+    '',
     style.bold('Everything is left running, under a quiet load. Ctrl-C ends it and leaves nothing behind.'),
     '',
     'a client through the proxy',
@@ -45,7 +47,8 @@ export function keepText(cluster: Cluster, watcher: Prometheus | string, style: 
         `  ${client(shard.new.server.port, '--user root', shard.new.database)}`,
       ]),
     'turn a ratio, for all shards or for one',
-    `  export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=${etcd.url} CONFIG=${proxy.configFile}`,
+    `  export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=${etcd.url}`,
+    `  export CONFIG=${proxy.configFile}`,
     `  etcdctl put ${PREFIX}mirror/reads 25`,
     `  etcdctl put ${PREFIX}shards/${shards[0]?.name}/mirror/reads 50`,
     `  ${understudy} ratio set reads=25 writes=100 deletes=100 --config $CONFIG`,

@@ -1,5 +1,6 @@
 /** One visitor of the message centre after the other, on one connection at a time. */
 import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
+import { messageOf } from '../../src/base/errors.ts';
 import { createLoad, type Load, type Statement } from '../../test/harness/message-centre-load.ts';
 import { withDeadline } from './deadline.ts';
 import type { LoadConfig, LoadFigures, LoadShard } from './load-messages.ts';
@@ -98,7 +99,7 @@ export class LoadUser {
 
   #countError(error: unknown): void {
     this.#counts.errors += 1;
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     if (this.#errorSamples.length < SAMPLES_MAX) {
       this.#errorSamples.push(`${this.#options.shard.name}: ${text.slice(0, 200)}`);
     }

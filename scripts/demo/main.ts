@@ -3,6 +3,7 @@
  * did, or something could not be started; 2: bad usage; 130: Ctrl-C.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../../src/base/errors.ts';
 import { endDescendants } from './descendants.ts';
 import type { Display } from './display.ts';
 import { type DemoOptions, readArguments, USAGE } from './options.ts';
@@ -49,7 +50,7 @@ async function run(options: DemoOptions): Promise<number> {
     },
   }).then<Ending, Ending>(
     (errors) => ({ type: 'played', errors }),
-    (error: unknown) => ({ type: 'failed', reason: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => ({ type: 'failed', reason: messageOf(error) }),
   );
   const first = await Promise.race([outcome, interrupted]);
   const ending =

@@ -1,5 +1,6 @@
 /** The demo's command line. */
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../src/base/errors.ts';
 
 export interface DemoOptions {
   /** Sixteen shards on eight new hosts instead of four on two. */
@@ -48,7 +49,7 @@ export function readArguments(args: readonly string[]): Arguments {
     const rate = wholeNumber('--rate', values.rate, RATE_MAX);
     return { type: 'run', options: { full: values.full, keep: values.keep, seconds, rate } };
   } catch (error) {
-    return { type: 'fault', fault: error instanceof Error ? error.message : String(error) };
+    return { type: 'fault', fault: messageOf(error) };
   }
 }
 

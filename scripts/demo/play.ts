@@ -1,5 +1,6 @@
 /** One run of the demo, from the empty machine to the summary, and on with `--keep`. */
 import { once } from 'node:events';
+import { messageOf } from '../../src/base/errors.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 import { script } from './acts.ts';
 import { compareClusters } from './agreement.ts';
@@ -25,6 +26,7 @@ const SHORT_RUN = { doublings: 0, rampMs: 500, warmUpSeconds: 0.3 };
 const DOUBLINGS_FULL_MAX = 1;
 const WARM_UP_TIMEOUT_MS = 60_000;
 const DRAIN_TIMEOUT_MS = 30_000;
+const LOGS_SHOWN = 2000;
 const KEPT_LOAD_SHARE = 0.25;
 
 export interface Run {
@@ -53,7 +55,9 @@ export async function play(run: Run): Promise<number> {
   signal.throwIfAborted();
   display.clear();
   print(castText(layout, cluster, options, style));
-  const outcome = await perform(run, cluster);
+  const outcome = await perform(run, cluster).catch((error: unknown) => {
+    throw proxyEnded(cluster) ?? error;
+  });
   display.clear();
   print(summaryText(outcome, style));
   let errors = clientErrors(outcome);
@@ -83,7 +87,7 @@ async function perform({ options, display, signal }: Run, cluster: Cluster): Pro
   const [lastLoad, lastProbe] = await Promise.all([load.stop(), probe.stop()]);
   const seconds = (performance.now() - startedMs) / 1000;
   const last = await whenDrained(cluster);
-  const agreement = await compareClusters(cluster, last);
+  const agreement = await compareClusters(cluster, last).catch((error: unknown) => messageOf(error));
   return { last, load: lastLoad, probe: lastProbe, turns: stage.turns, agreement, seconds };
 }
 
@@ -111,10 +115,18 @@ async function keep({ options, style, signal, print, kept }: Run, cluster: Clust
   return load.figures().errors;
 }
 
+/** Everything else that fails then, fails of this. */
+function proxyEnded({ proxy }: Cluster): Error | undefined {
+  if (proxy.child.running()) return undefined;
+  return new Error(`the proxy ended unasked\n${proxy.logs().slice(-LOGS_SHOWN)}`);
+}
+
 async function endProxy(cluster: Cluster): Promise<void> {
   const { code, signal } = await cluster.proxy.stop();
   if (code !== 0)
-    throw new Error(`the proxy ended with ${signal ?? `exit code ${code}`}\n${cluster.proxy.logs()}`);
+    throw new Error(
+      `the proxy ended with ${signal ?? `exit code ${code}`}\n${cluster.proxy.logs().slice(-LOGS_SHOWN)}`,
+    );
 }
 
 function castText(layout: Layout, cluster: Cluster, options: DemoOptions, style: Style): string {

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Connection, createConnection } from 'mysql2/promise';
+import { messageOf } from '../../src/base/errors.ts';
 import { folderId, MOVED_TABLES } from '../../test/harness/message-centre.ts';
 import { withDeadline } from './deadline.ts';
 import {
@@ -65,7 +66,7 @@ async function runRound(shard: ProbeShard, turn: number): Promise<void> {
     }
   } catch (error) {
     errors += 1;
-    if (errorSamples.length < 3) errorSamples.push(error instanceof Error ? error.message : String(error));
+    if (errorSamples.length < 3) errorSamples.push(messageOf(error));
     drop(shard);
     return;
   }

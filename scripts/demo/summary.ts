@@ -13,11 +13,15 @@ export interface Outcome {
   readonly load: LoadFigures;
   readonly probe: ProbeFigures;
   readonly turns: readonly Turn[];
-  readonly agreement: Agreement;
+  /** In words, why the two sides could not be compared. */
+  readonly agreement: Agreement | string;
   readonly seconds: number;
 }
 
 const LABEL_WIDTH = 22;
+/** Of the table of added latency. */
+const PERIOD_WIDTH = 26;
+const FIGURE_WIDTH = 9;
 
 export function clientErrors({ load, probe }: Outcome): number {
   return load.errors + probe.errors;
@@ -94,38 +98,29 @@ function mirrorEntries({ last }: Outcome): Entry[] {
 }
 
 function latencyLines(lines: readonly ProbeLine[], style: Style): string[] {
-  const cells = (texts: readonly string[]) =>
-    texts
-      .map((text, index) => (index === 0 ? text.padEnd(LABEL_WIDTH + 6) : text.padStart(9)))
-      .join('')
-      .trimEnd();
+  const wide = style.columns >= PERIOD_WIDTH + 7 * FIGURE_WIDTH;
+  const cells = (name: string, figures: readonly string[], pairs: string) => {
+    const shown = wide ? [...figures, pairs] : figures;
+    const width = (FIGURE_WIDTH * 6) / figures.length;
+    const padded = shown.map((text, index) => text.padStart(index < figures.length ? width : FIGURE_WIDTH));
+    return `${name.padEnd(PERIOD_WIDTH)}${padded.join('')}`.trimEnd();
+  };
   const minus = (a: number | null, b: number | null) => (a === null || b === null ? null : a - b);
   const timed = lines.filter(({ direct }) => direct.count > 0);
   return [
-    style.dim(
-      `${'added latency'.padEnd(LABEL_WIDTH + 6)}${'direct'.padStart(18)}${'proxy'.padStart(18)}${'added'.padStart(18)}${'pairs'.padStart(9)}`,
-    ),
-    style.dim(cells(['', 'median', 'p99', 'median', 'p99', 'median', 'p99', ''])),
-    ...timed.map(({ period, kind, direct, proxy }) =>
-      cells([
-        `  ${kind}, ${period}`,
-        duration(direct.p50),
-        duration(direct.p99),
-        duration(proxy.p50),
-        duration(proxy.p99),
-        duration(minus(proxy.p50, direct.p50)),
-        duration(minus(proxy.p99, direct.p99)),
-        count(direct.count),
-      ]),
-    ),
+    style.dim(cells('added latency', ['direct', 'proxy', 'added'], 'pairs')),
+    style.dim(cells('', ['median', 'p99', 'median', 'p99', 'median', 'p99'], '')),
+    ...timed.map(({ period, kind, direct, proxy }) => {
+      const added = [minus(proxy.p50, direct.p50), minus(proxy.p99, direct.p99)];
+      const figures = [direct.p50, direct.p99, proxy.p50, proxy.p99, ...added].map(duration);
+      return cells(`  ${kind}, ${period}`, figures, count(direct.count));
+    }),
   ];
 }
 
 function turnLines(turns: readonly Turn[], style: Style): string[] {
   return [
-    style.dim(
-      'ratio changes, from the start of etcdctl until every shard had it, and what etcdctl itself took',
-    ),
+    style.dim("ratio changes: from etcdctl's start until every shard had it; etcdctl's own time"),
     ...turns.map(
       ({ change, appliedMs, commandMs }) =>
         `  ${duration(appliedMs).padStart(7)}  ${duration(commandMs).padStart(7)}  ${change}`,
@@ -134,6 +129,7 @@ function turnLines(turns: readonly Turn[], style: Style): string[] {
 }
 
 function agreementEntries({ agreement, last }: Outcome): Entry[] {
+  if (typeof agreement === 'string') return [['rows', `not compared: ${agreement}`]];
   const { keys, keysDiffering, keysUnnamed, tables, tablesEqual } = agreement;
   const named =
     keysUnnamed === 0
