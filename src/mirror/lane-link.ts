@@ -20,6 +20,7 @@ export class LaneLink {
   readonly #now: () => number;
   readonly #onEnd: (end: LinkEnd, reason: string) => void;
   #ended = false;
+  #batching = false;
   /** When the server could begin with the oldest command that is not answered. */
   #headSinceMs = 0;
 
@@ -55,13 +56,9 @@ export class LaneLink {
     return this.pending === 0 ? 0 : this.#now() - this.#headSinceMs;
   }
 
-  /** Everything sent up to `uncork` goes out in one write. */
-  cork(): void {
-    this.#socket.cork();
-  }
-
-  uncork(): void {
-    this.#socket.uncork();
+  /** Commands wait for the end of this turn of the event loop: another one would go out in the same write. */
+  get batching(): boolean {
+    return this.#batching;
   }
 
   /** Sends a command; its payload begins with the command byte. */
@@ -75,14 +72,14 @@ export class LaneLink {
     exchange.rowSink = rowSink;
     exchange.sentAtMs = this.#now();
     if (this.pending === 0) this.#headSinceMs = exchange.sentAtMs;
-    for (const piece of framed(payload)) this.#socket.write(piece);
+    this.#write(payload);
     this.#replies.expect(exchange);
   }
 
   /** Sends a command that has no reply. */
   sendOnly(payload: Buffer): void {
     if (this.#ended || replyKind(payload[0]!) !== 'none') return;
-    for (const piece of framed(payload)) this.#socket.write(piece);
+    this.#write(payload);
   }
 
   /** Ends the link; every command that waits is told so. */
@@ -93,6 +90,19 @@ export class LaneLink {
     // The owner first: whoever is told below must not find this link among those that can be used.
     this.#onEnd(end, reason);
     for (const exchange of this.#replies.waiting()) exchange.note?.(null);
+  }
+
+  /** What the sessions of one turn have for the shadow goes out in one system call, not in one each. */
+  #write(payload: Buffer): void {
+    if (!this.#batching) {
+      this.#batching = true;
+      this.#socket.cork();
+      setImmediate(() => {
+        this.#batching = false;
+        this.#socket.uncork();
+      });
+    }
+    for (const piece of framed(payload)) this.#socket.write(piece);
   }
 
   #data(chunk: Buffer): void {

@@ -111,12 +111,16 @@ export class LaneSet {
     for (const lane of [...this.#lanes]) lane.link.end('closed', 'the proxy is shutting down');
   }
 
-  /** The least busy lane that can take the unit; null: none can. */
+  /**
+   * The lane for a unit: one that sends this turn's units anyway, else the least busy one; null: none can
+   * take it.
+   */
   #laneFor(scheduled: Scheduled): Lane | null {
     let best: Lane | null = null;
     for (const lane of this.#lanes) {
-      if (lane.canTake(scheduled) && (best === null || lane.load < best.load)) best = lane;
-      if (best?.load === 0) break;
+      if (!lane.canTake(scheduled)) continue;
+      if (lane.link.batching) return lane;
+      if (best === null || lane.load < best.load) best = lane;
     }
     // A new lane is better than a second unit on an old one, while there may be more lanes.
     if (best !== null && best.load > 0) this.#openAnother();

@@ -121,9 +121,7 @@ export class Lane {
   }
 
   async #endBy(command: Buffer): Promise<Answer | null> {
-    this.link.cork();
     const sent = [this.#command(command), this.#command(END)] as const;
-    this.link.uncork();
     const [answer] = await Promise.all(sent);
     return answer;
   }
@@ -139,9 +137,7 @@ export class Lane {
         return { outcome: endedBy(refused.answer), results, errno: refused.answer?.errno ?? 0 };
       }
       const group = this.#groupFrom(replays, at);
-      this.link.cork();
       const sent = group.map((replay) => new Promise<ReplayResult>((resolve) => this.#send(replay, resolve)));
-      this.link.uncork();
       const answered = await Promise.all(sent);
       results.push(...answered);
       if (answered.some(({ answer }) => answer === null)) return { outcome: 'lost', results, errno: 0 };
@@ -182,9 +178,7 @@ export class Lane {
     if (context.database !== null && context.database !== this.#context.database) {
       commands.unshift(Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from(context.database)]));
     }
-    this.link.cork();
     const sent = commands.map((command) => this.#command(command));
-    this.link.uncork();
     const answers = await Promise.all(sent);
     const refused = answers.find((answer) => answer === null || !answer.ok);
     if (refused === undefined) {

@@ -8,11 +8,19 @@ import { COM } from '../../src/wire/protocol.ts';
 
 class FakeSocket extends Duplex {
   sent = Buffer.alloc(0);
+  writes = 0;
 
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.sent = Buffer.concat([this.sent, chunk]);
+    this.writes++;
+    done();
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this.sent = Buffer.concat([this.sent, ...chunks.map(({ chunk }) => chunk)]);
+    this.writes++;
     done();
   }
 }
@@ -54,6 +62,9 @@ function createRig(): Rig {
   return rig;
 }
 
+/** The end of this turn of the event loop, when what was sent in it goes out. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 const query = (text: string): Buffer => Buffer.concat([Buffer.of(COM.QUERY), Buffer.from(text)]);
 const packet = (sequence: number, ...bytes: number[]): Buffer =>
   Buffer.of(bytes.length, 0, 0, sequence, ...bytes);
@@ -67,10 +78,14 @@ const receive = (rig: Rig, ...pieces: Buffer[]): void => {
 };
 
 describe('a lane’s link', () => {
-  it('frames commands and gives each its own reply', () => {
+  it('frames commands, sends those of one turn in one write, and gives each its own reply', async () => {
     const rig = createRig();
     rig.ask('a');
+    expect(rig.link.batching).toBe(true);
     rig.ask('b');
+    await turn();
+    expect(rig.link.batching).toBe(false);
+    expect(rig.socket.writes).toBe(1);
     expect(rig.socket.sent).toEqual(Buffer.concat([packet(0, 3, 0x61), packet(0, 3, 0x62)]));
     expect(rig.link.pending).toBe(2);
     receive(rig, ok(5));
@@ -164,10 +179,11 @@ describe('a lane’s link', () => {
     expect([rig.ends, rig.answers]).toEqual([['timed_out'], ['a lost']]);
   });
 
-  it('sends commands without a reply, and only those, unanswered', () => {
+  it('sends commands without a reply, and only those, unanswered', async () => {
     const rig = createRig();
     rig.link.sendOnly(Buffer.of(COM.STMT_CLOSE, 1, 0, 0, 0));
     rig.link.sendOnly(query('never'));
+    await turn();
     expect(rig.socket.sent).toEqual(packet(0, COM.STMT_CLOSE, 1, 0, 0, 0));
     expect(rig.link.pending).toBe(0);
   });
