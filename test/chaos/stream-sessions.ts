@@ -26,12 +26,16 @@ export interface StreamOptions {
 }
 
 const STREAMS_MAX = 500;
+const SKIPPED_MAX = 50;
 /** A folder's place among the narrow or the wide ids stays far below this. */
 const FOLDERS_MAX = 100_000n;
 const NARROW = folderId(0);
 const WIDE = folderId(3) - 3n;
 
-/** Three sessions in ten put their statements on moved tables into one transaction. */
+/**
+ * Three sessions in ten put their statements on moved tables into one transaction. Every other session writes,
+ * far more than the message centre's do: reads alone would show little.
+ */
 export function createStream(options: StreamOptions): Load {
   const { seed, stream, folders, random } = options;
   // Item ids come from the stream's number: two loads of one number make the same ones.
@@ -41,10 +45,24 @@ export function createStream(options: StreamOptions): Load {
   const offset = BigInt(options.firstFolder);
   return {
     next() {
-      const session = random.chance(0.3) ? inTransaction(moved.next(), random) : plain.next();
+      const wanted = random.chance(0.5) ? writes : () => true;
+      const session = random.chance(0.3)
+        ? inTransaction(nextWhere(moved, wanted), random)
+        : nextWhere(plain, wanted);
       return { ...session, statements: session.statements.map((each) => shifted(each, offset)) };
     },
   };
+}
+
+/** Passes over sessions, but not forever. */
+function nextWhere(load: Load, wanted: (session: Session) => boolean): Session {
+  let session = load.next();
+  for (let left = SKIPPED_MAX; left > 0 && !wanted(session); left -= 1) session = load.next();
+  return session;
+}
+
+function writes({ statements }: Session): boolean {
+  return statements.some(({ moved, kind }) => moved && kind !== 'read');
 }
 
 /** Committed, rolled back, or rolled back to a savepoint in its middle; begun in either of two ways. */
