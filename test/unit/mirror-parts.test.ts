@@ -1,0 +1,309 @@
+/** The small parts: units, the sampler, the catalogue, replayability, straddles, the guard and the failure log. */
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
+import type { Ratios } from '../../src/config/ratios.ts';
+import { ShardCatalog, type TableSchema } from '../../src/mirror/catalog.ts';
+import { FailureLog } from '../../src/mirror/failure-log.ts';
+import { GuardedTap } from '../../src/mirror/guarded-tap.ts';
+import { type Replayability, replayability } from '../../src/mirror/replayability.ts';
+import { RowHash } from '../../src/mirror/row-hash.ts';
+import { Sampler } from '../../src/mirror/sampler.ts';
+import type { Statement } from '../../src/mirror/statement.ts';
+import { Straddles } from '../../src/mirror/straddles.ts';
+import type { SessionTap } from '../../src/mirror/tap.ts';
+import type { StatementKind } from '../../src/observe/metrics.ts';
+import { Exchange } from '../../src/wire/exchange.ts';
+import { planOf, replayOf, TABLES, unitOf } from '../harness/mirror-kit.ts';
+
+describe('a unit', () => {
+  const write = (key: number) =>
+    replayOf('DELETE FROM messages WHERE folderid = 1', { keys: [key], bytes: 10 });
+  const read = (rowHash: RowHash | null = null) =>
+    replayOf('SELECT * FROM messages WHERE folderid = 9', { keys: [9], bytes: 100, primary: { rowHash } });
+
+  it('is tagged with its session and the keys that it changes, each once', () => {
+    expect(unitOf([write(1), write(2), write(1)]).tags).toEqual(['session 0', 'messages/1', 'messages/2']);
+  });
+
+  it('minds what a read sees only where that is compared', () => {
+    expect(unitOf([read()]).tags).toEqual(['session 0']);
+    expect(unitOf([read(new RowHash())]).tags).toEqual(['session 0', 'messages/9']);
+  });
+
+  it('is a transaction where it has several statements and changes something', () => {
+    expect(
+      [[write(1)], [read(), read()], [read(), write(1)]].map((replays) => unitOf(replays).transaction),
+    ).toEqual([false, false, true]);
+  });
+
+  it('weighs what its replays weigh', () => {
+    expect(unitOf([write(1), read()]).bytes).toBe(110);
+  });
+});
+
+describe('the sampler', () => {
+  function createSampler(
+    ratios: Partial<Ratios>,
+    more: { readsByKey?: boolean; compare?: number; dice?: number } = {},
+  ) {
+    return new Sampler({
+      ratios: () => ({ reads: 0, writes: 0, deletes: 0, ...ratios }),
+      readsByKey: more.readsByKey ?? false,
+      comparePercent: more.compare ?? 0,
+      random: () => more.dice ?? 0.5,
+    });
+  }
+
+  it('has a ratio for each kind, and none for the others', () => {
+    const sampler = createSampler({ reads: 1, writes: 2, deletes: 3 });
+    const kinds: StatementKind[] = ['read', 'write', 'delete', 'other'];
+    expect(kinds.map((kind) => sampler.percent(kind))).toEqual([1, 2, 3, 0]);
+  });
+
+  it('follows the ratios as they change', () => {
+    let ratios: Ratios = { reads: 0, writes: 0, deletes: 0 };
+    const sampler = new Sampler({
+      ratios: () => ratios,
+      readsByKey: false,
+      comparePercent: 0,
+      random: () => 0,
+    });
+    ratios = { reads: 0, writes: 42, deletes: 0 };
+    expect(sampler.percent('write')).toBe(42);
+  });
+
+  it('picks by key what has one, reads only where told to', () => {
+    expect(['read', 'write', 'delete'].map((kind) => createSampler({}).byKey(kind as StatementKind))).toEqual(
+      [false, true, true],
+    );
+    expect(createSampler({}, { readsByKey: true }).byKey('read')).toBe(true);
+  });
+
+  it('picks the share of keys that the ratio asks for, and never a key less when it grows', () => {
+    const sampler = createSampler({});
+    const keys = Array.from({ length: 4000 }, (_, key) => ({ table: 'messages', key: String(key) }));
+    const picked = (percent: number) => keys.filter((key) => sampler.hasKey(key, percent));
+    expect([picked(0).length, picked(100).length]).toEqual([0, 4000]);
+    expect(picked(25).length / 40).toBeGreaterThan(20);
+    expect(picked(25).length / 40).toBeLessThan(30);
+    const more = new Set(picked(50));
+    expect(picked(25).every((key) => more.has(key))).toBe(true);
+    expect(picked(25)).toEqual(picked(25));
+  });
+
+  it('picks by dice what has no key', () => {
+    const sampler = createSampler({});
+    expect([0, 0.2499, 0.25, 0.99].map((dice) => sampler.byDice(25, dice))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect([sampler.byDice(0, 0), sampler.byDice(100, 0.999_999)]).toEqual([false, true]);
+  });
+
+  it('compares the share of reads that it is told to', () => {
+    expect(createSampler({}, { compare: 0, dice: 0 }).compares()).toBe(false);
+    expect(createSampler({}, { compare: 10, dice: 0.09 }).compares()).toBe(true);
+    expect(createSampler({}, { compare: 10, dice: 0.1 }).compares()).toBe(false);
+  });
+});
+
+describe('the catalogue', () => {
+  const schemaOf = (...tables: TableSchema[]) => new Map(tables.map((table) => [table.name, table]));
+  const messages = (engine: string | null): TableSchema => ({
+    name: 'messages',
+    engine,
+    columns: [
+      { name: 'folderid', type: 'bigint' },
+      { name: 'type', type: 'tinyint' },
+    ],
+    primaryKey: ['folderid', 'type'],
+  });
+
+  it('knows the configured tables of its own database, before it has seen their schema', () => {
+    const catalog = new ShardCatalog(TABLES, 'old');
+    expect(catalog.table('old', 'messages')).toMatchObject({
+      key: 'folderid',
+      columns: null,
+      transactional: null,
+    });
+    expect(catalog.table('old', 'users')).toBeNull();
+    expect(catalog.table('other', 'messages')).toBeNull();
+    expect(catalog.table(null, 'messages')).toBeNull();
+    expect(catalog.table('old', 'constructor')).toBeNull();
+    expect(new ShardCatalog(TABLES, null).table('any', 'messages')).not.toBeNull();
+    expect(catalog.schemaKnown).toBe(false);
+  });
+
+  it.each([
+    ['InnoDB', true],
+    ['MyISAM', false],
+    ['Aria', false],
+    ['MEMORY', false],
+    [null, null],
+  ])('knows by the engine what a rollback undoes: %s', (engine, transactional) => {
+    const catalog = new ShardCatalog(TABLES, 'old');
+    catalog.learn(schemaOf(messages(engine)));
+    expect(catalog.table('old', 'messages')?.transactional).toBe(transactional);
+  });
+
+  it('takes every table, with the first column of its primary key, where told "*"', () => {
+    const catalog = new ShardCatalog('*', 'old');
+    expect(catalog.table('old', 'messages')).toMatchObject({ key: null });
+    catalog.learn(
+      schemaOf(messages('InnoDB'), { name: 'bare', engine: 'InnoDB', columns: [], primaryKey: [] }),
+    );
+    expect(catalog.table('old', 'messages')).toMatchObject({
+      key: 'folderid',
+      columns: ['folderid', 'type'],
+    });
+    expect(catalog.table('old', 'bare')).toMatchObject({ key: null, transactional: true });
+  });
+
+  it('has a new version whenever what it says may have changed, and only then', () => {
+    const catalog = new ShardCatalog(TABLES, 'old');
+    const versions = [catalog.version];
+    const note = (): void => void versions.push(catalog.version);
+    catalog.forget();
+    note();
+    catalog.learn(schemaOf(messages('InnoDB')));
+    note();
+    catalog.learn(schemaOf(messages('InnoDB')));
+    note();
+    catalog.learn(schemaOf(messages('MyISAM')));
+    note();
+    catalog.forget();
+    note();
+    expect(versions.map((version) => version - versions[0]!)).toEqual([0, 0, 1, 1, 2, 3]);
+    expect(catalog.table('old', 'messages')?.transactional).toBeNull();
+    expect(catalog.schemaKnown).toBe(false);
+  });
+
+  it('answers with one object for a table, until the version changes', () => {
+    const catalog = new ShardCatalog(TABLES, 'old');
+    const before = catalog.table('old', 'messages');
+    expect(catalog.table('old', 'messages')).toBe(before);
+    catalog.learn(schemaOf(messages('InnoDB')));
+    expect(catalog.table('old', 'messages')).not.toBe(before);
+  });
+});
+
+describe('replayability', () => {
+  it.each<[Replayability, string]>([
+    ['faithful', 'INSERT INTO messages (folderid) VALUES (1)'],
+    ['faithful', 'SELECT * FROM messages WHERE folderid = 1'],
+    ['faithful', 'DELETE FROM messages WHERE folderid = 1'],
+    ['doubtful', 'INSERT INTO messages (folderid, ts) VALUES (1, NOW())'],
+    ['doubtful', 'INSERT INTO messages (folderid, ts) VALUES (1, UUID())'],
+    ['doubtful', 'DELETE FROM messages WHERE folderid = 1 LIMIT 5'],
+    ['doubtful', 'INSERT INTO messages SELECT * FROM notes'],
+    ['doubtful', 'SELECT NOW(), folderid FROM messages'],
+    ['doubtful', 'SELECT folderid FROM messages WHERE folderid = @a'],
+    ['doubtful', 'SELECT folderid FROM messages WHERE folderid = LAST_INSERT_ID()'],
+    ['never', 'UPDATE messages SET v = @a WHERE folderid = 1'],
+    ['never', 'INSERT INTO messages (folderid) VALUES (LAST_INSERT_ID())'],
+    ['never', 'INSERT INTO messages (folderid) VALUES (CONNECTION_ID())'],
+    ['never', 'SELECT * FROM messages WHERE folderid = 1 FOR UPDATE'],
+    ['never', "SELECT * FROM messages INTO OUTFILE 'x'"],
+    ['never', 'SELECT SLEEP(1) FROM messages'],
+    ['never', "SELECT GET_LOCK('a', 1) FROM messages"],
+    ['never', 'SELECT @a := folderid FROM messages'],
+    ['never', 'SELECT our_function(folderid) FROM messages'],
+    ['never', "LOAD DATA INFILE 'x' INTO TABLE messages"],
+    ['never', 'CALL p()'],
+    ['never', "XA START 'x'"],
+    ['never', 'CREATE TEMPORARY TABLE messages (a INT)'],
+  ])('%s: %s', (expected, text) => {
+    expect(replayability(planOf(text))).toBe(expected);
+  });
+});
+
+describe('straddles', () => {
+  const plan = (index: number) => planOf(`SELECT * FROM messages JOIN users${index}`);
+
+  it('are counted by digest, the most frequent first', () => {
+    const straddles = new Straddles();
+    for (const index of [1, 2, 2, 3, 2, 3]) straddles.add(plan(index));
+    expect(straddles.list()).toEqual([
+      { digest: plan(2).digest, count: 3 },
+      { digest: plan(3).digest, count: 2 },
+      { digest: plan(1).digest, count: 1 },
+    ]);
+  });
+
+  it('are bounded', () => {
+    const straddles = new Straddles();
+    for (let index = 0; index < 600; index++) straddles.add(plan(index));
+    straddles.add(plan(0));
+    expect([straddles.list().length, straddles.list()[0]?.count]).toEqual([500, 2]);
+  });
+});
+
+describe('a guarded tap', () => {
+  const exchange = new Exchange<Statement>(3, Buffer.of(3), 1);
+  const calls: Readonly<Record<keyof SessionTap, (tap: SessionTap) => void>> = {
+    command: (tap) => tap.command(exchange),
+    reply: (tap) => tap.reply(exchange),
+    lostStep: (tap) => tap.lostStep(),
+    closed: (tap) => tap.closed([]),
+  };
+  const names = Object.keys(calls) as (keyof SessionTap)[];
+
+  function createTap(broken: keyof SessionTap | null) {
+    const seen: string[] = [];
+    const call = (name: keyof SessionTap) => (): void => {
+      seen.push(name);
+      if (name === broken) throw new Error('a fault of ours');
+    };
+    const tap = Object.fromEntries(names.map((name) => [name, call(name)])) as unknown as SessionTap;
+    return { seen, tap };
+  }
+
+  it('passes everything on', () => {
+    const { seen, tap } = createTap(null);
+    const guarded = new GuardedTap(tap, silentLog(), () => seen.push('failed'));
+    for (const name of names) calls[name](guarded);
+    expect(seen).toEqual(names);
+  });
+
+  it.each(names)('keeps a fault in %s from the session, says so once, and asks no more', (name) => {
+    const { seen, tap } = createTap(name);
+    const guarded = new GuardedTap(tap, silentLog(), () => seen.push('failed'));
+    calls[name](guarded);
+    for (const each of names) calls[each](guarded);
+    expect(seen).toEqual([name, 'failed']);
+  });
+});
+
+describe('the failure log', () => {
+  function createLog(literals: boolean) {
+    const lines: Record<string, unknown>[] = [];
+    const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    const clock = { nowMs: 0 };
+    return { lines, clock, failures: new FailureLog(log, { literals, now: () => clock.nowMs }) };
+  }
+  const replay = replayOf("DELETE FROM messages WHERE folderid = 'secret'");
+
+  it('says each kind of failure at once, and then how often it came', () => {
+    const { lines, clock, failures } = createLog(false);
+    for (let count = 0; count < 5; count++) failures.add(replay, 'error', 'error 1062');
+    failures.add(replay, 'error', 'error 1213');
+    clock.nowMs = 60_000;
+    failures.add(replay, 'error', 'error 1062');
+    expect(lines.map(({ detail, repeated }) => [detail, repeated])).toEqual([
+      ['error 1062', undefined],
+      ['error 1213', undefined],
+      ['error 1062', 4],
+    ]);
+  });
+
+  it('holds no literals unless it may', () => {
+    const [silent, open] = [createLog(false), createLog(true)];
+    silent.failures.add(replay, 'error', 'error 1');
+    open.failures.add(replay, 'error', 'error 1');
+    expect(JSON.stringify(silent.lines)).not.toContain('secret');
+    expect(open.lines[0]?.sql).toContain('secret');
+  });
+});
