@@ -42,6 +42,8 @@ export interface ReplyHandler<Note> {
 
 /** In place of an EOF's 5 bytes a row may not begin with 0xfe: the manual's rule to tell the two apart. */
 const EOF_LENGTH_MAX = 9;
+/** Two counts of a byte at least, the status flags and the warnings, behind the first byte. */
+const OK_LENGTH_MIN = 7;
 
 export class ReplyMachine<Note> {
   readonly #handler: ReplyHandler<Note>;
@@ -55,6 +57,8 @@ export class ReplyMachine<Note> {
   #preparedColumns = 0;
   /** The packet number that must come next in this reply; -1: any. */
   sequence = -1;
+  /** The packet number that must open this reply; -1: it is open. */
+  #opening = -1;
   /** The packet before was full: this one continues it. */
   #continues = false;
 
@@ -97,12 +101,22 @@ export class ReplyMachine<Note> {
     if (replyKind(exchange.type) === 'none') {
       exchange.ok = true;
       exchange.results = 0;
-      if (this.#current === null) this.#handler.reply(exchange);
+      if (this.#atRest) this.#handler.reply(exchange);
       else this.#pending.push(exchange);
       return;
     }
-    if (this.#current === null) this.#begin(exchange);
+    if (this.#atRest) this.#begin(exchange);
     else this.#pending.push(exchange);
+  }
+
+  /**
+   * May a packet numbered `sequence` that begins with byte `first` come now? A reply opens with the number
+   * after the command's last packet; only an ERR may come as the server likes, before it ends the connection.
+   */
+  inOrder(sequence: number, first: number): boolean {
+    const opening = this.#opening;
+    this.#opening = -1;
+    return opening < 0 || sequence === opening || first === ERR;
   }
 
   /** Is the packet that begins with byte `first` and is `length` long a row, or a row's continuation? */
@@ -123,12 +137,10 @@ export class ReplyMachine<Note> {
   /** One packet; `payload[from, to)` is all of it, or the beginning of a long one that came in pieces. */
   packet(payload: Buffer, from: number, to: number, length: number): boolean {
     if (this.#state === 'rows') return this.#rowsPacket(payload, from, to, length);
-    if (this.#continues) {
-      this.#continues = length === MAX_PAYLOAD;
-      return true;
-    }
     const exchange = this.#current;
     if (exchange === null) return this.#outOfTurn(payload, from, to);
+    // Of all packets that are looked at here none is ever so long.
+    if (length === MAX_PAYLOAD && this.#state !== 'stream') return false;
     if (isProgress(payload, from, to)) return true;
     const first = from < to ? payload[from]! : -1;
     switch (this.#state) {
@@ -139,14 +151,14 @@ export class ReplyMachine<Note> {
       case 'columns':
       case 'parameters':
       case 'prepared_columns':
-        return this.#columnPacket(exchange, payload, from, to, first, length);
+        return this.#columnPacket(exchange, payload, from, to, first);
       case 'columns_end':
       case 'parameters_end':
       case 'prepared_columns_end':
         return this.#columnsEndPacket(exchange, payload, from, to, first);
       case 'fields':
         if (first === EOF || first === ERR) return this.#terminator(exchange, payload, from, to, first);
-        return true;
+        return first >= 0;
       case 'prepare':
         return this.#preparePacket(exchange, payload, from, to, first);
       case 'infile':
@@ -170,6 +182,8 @@ export class ReplyMachine<Note> {
   }
 
   #rowsPacket(payload: Buffer, from: number, to: number, length: number): boolean {
+    // Even a row of one empty string is a byte long: only the rest of a full packet may be empty.
+    if (length === 0 && !this.#continues) return false;
     const first = from < to ? payload[from]! : 0;
     if (!this.isRow(first, length)) return this.#terminator(this.#current!, payload, from, to, first);
     this.#current!.rowSink?.bytes(payload, from, to);
@@ -202,16 +216,9 @@ export class ReplyMachine<Note> {
     return this.#deprecateEof ? 'rows' : 'columns_end';
   }
 
-  #columnPacket(
-    exchange: Exchange<Note>,
-    payload: Buffer,
-    from: number,
-    to: number,
-    first: number,
-    length: number,
-  ): boolean {
+  #columnPacket(exchange: Exchange<Note>, payload: Buffer, from: number, to: number, first: number): boolean {
     if (first === ERR) return readErr(exchange, payload, from, to) && this.#replyDone(exchange);
-    this.#continues = length === MAX_PAYLOAD;
+    if (first === EOF || first < 0) return false;
     if (--this.#columnsLeft > 0) return true;
     if (this.#state === 'columns') {
       this.#state = this.#afterColumns();
@@ -271,10 +278,11 @@ export class ReplyMachine<Note> {
 
   #singlePacket(exchange: Exchange<Note>, payload: Buffer, from: number, to: number, first: number): boolean {
     if (first === ERR) return readErr(exchange, payload, from, to) && this.#replyDone(exchange);
+    if (first === EOF) return this.#readEnd(exchange, payload, from, to) && this.#replyDone(exchange);
+    if (first === OK) return readOk(exchange, payload, from, to) && this.#replyDone(exchange);
+    // COM_STATISTICS answers a bare text.
     exchange.ok = true;
-    if (first === OK) readOk(exchange, payload, from, to);
-    else if (first === EOF && to - from < EOF_LENGTH_MAX) readEof(exchange, payload, from, to);
-    return this.#replyDone(exchange);
+    return first >= 0 && this.#replyDone(exchange);
   }
 
   #authenticationPacket(
@@ -298,9 +306,16 @@ export class ReplyMachine<Note> {
       if (isProgress(payload, from, to)) return true;
       return readErr(exchange, payload, from, to) && this.#replyDone(exchange);
     }
-    const long = to - from >= 7 && this.#deprecateEof;
-    const read = long ? readOk(exchange, payload, from, to) : readEof(exchange, payload, from, to);
-    return read && this.#resultDone(exchange);
+    return this.#readEnd(exchange, payload, from, to) && this.#resultDone(exchange);
+  }
+
+  /**
+   * An EOF, or an OK that begins like one. With DEPRECATE_EOF both may come: servers end by an old EOF the
+   * rows that a procedure's handler cut short.
+   */
+  #readEnd(exchange: Exchange<Note>, payload: Buffer, from: number, to: number): boolean {
+    const isOk = this.#deprecateEof && to - from >= OK_LENGTH_MIN;
+    return isOk ? readOk(exchange, payload, from, to) : readEof(exchange, payload, from, to);
   }
 
   #resultDone(exchange: Exchange<Note>): boolean {
@@ -314,10 +329,16 @@ export class ReplyMachine<Note> {
     this.#current = null;
     this.#state = 'idle';
     this.sequence = -1;
+    this.#opening = -1;
     this.#continues = false;
     this.#handler.reply(exchange);
     this.#beginNext();
     return true;
+  }
+
+  /** While a handler is told of a reply, nothing is current though others wait: who sends then must not overtake. */
+  get #atRest(): boolean {
+    return this.#current === null && this.#pending.length === 0;
   }
 
   #beginNext(): void {
@@ -332,6 +353,7 @@ export class ReplyMachine<Note> {
   #begin(exchange: Exchange<Note>): void {
     this.#current = exchange;
     this.sequence = -1;
+    this.#opening = (Math.floor(exchange.length / MAX_PAYLOAD) + 1) & 0xff;
     switch (replyKind(exchange.type)) {
       case 'result':
         this.#state = 'first';

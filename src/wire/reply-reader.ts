@@ -21,6 +21,7 @@ export class ReplyReader<Note> {
   #payloadLength = 0;
   #payloadLeft = 0;
   #inPayload = false;
+  #sequence = 0;
 
   constructor(capabilities: Capabilities, handler: ReplyHandler<Note>) {
     this.#machine = new ReplyMachine(capabilities, handler);
@@ -53,6 +54,7 @@ export class ReplyReader<Note> {
         if (this.#payloadLeft <= chunk.length - at) {
           const end = at + this.#payloadLeft;
           this.#inPayload = false;
+          if (!this.#machine.inOrder(this.#sequence, at < end ? chunk[at]! : -1)) return false;
           if (!this.#machine.packet(chunk, at, end, this.#payloadLength)) return false;
           at = end;
           continue;
@@ -81,6 +83,7 @@ export class ReplyReader<Note> {
     this.#captured = 0;
     this.#inPayload = true;
     const sequence = header[3]!;
+    this.#sequence = sequence;
     const machine = this.#machine;
     if (machine.sequence >= 0 && sequence !== machine.sequence) return false;
     if (machine.busy) machine.sequence = (sequence + 1) & 0xff;
@@ -124,6 +127,7 @@ export class ReplyReader<Note> {
   }
 
   #packetInPieces(): boolean {
+    if (!this.#machine.inOrder(this.#sequence, this.#capture![0]!)) return false;
     if (!this.#isRow()) return this.#machine.packet(this.#capture!, 0, this.#captured, this.#payloadLength);
     this.#machine.endRowPacket(this.#payloadLength);
     return true;
