@@ -6,6 +6,7 @@
  * rule, is a view of that chunk and costs no copy.
  */
 import { Exchange } from './exchange.ts';
+import { GatheredBytes } from './gathered-bytes.ts';
 import { COM, HEADER_LENGTH, MAX_PAYLOAD } from './protocol.ts';
 
 /**
@@ -27,9 +28,11 @@ export class CommandReader<Note> {
   #continued = false;
   #isData = false;
 
-  /** The command in the making: its pieces as far as they are kept. */
-  #pieces: Buffer[] = [];
-  #kept = 0;
+  /** The number that a packet which continues a payload must have. */
+  #nextSequence = 0;
+
+  /** The command in the making, as far as it is kept. */
+  readonly #kept = new GatheredBytes();
   #length = 0;
   #inCommand = false;
 
@@ -76,8 +79,11 @@ export class CommandReader<Note> {
     const sequence = this.#header[3]!;
     this.#headerFill = 0;
     this.#remaining = length;
+    const continues = this.#continued;
     this.#continued = length === MAX_PAYLOAD;
-    if (this.#inCommand) {
+    if (continues && sequence !== this.#nextSequence) return false;
+    this.#nextSequence = (sequence + 1) & 0xff;
+    if (continues) {
       this.#length += length;
       return true;
     }
@@ -93,21 +99,16 @@ export class CommandReader<Note> {
   }
 
   #keep(chunk: Buffer, from: number, to: number): void {
-    const room = this.#keepBytes - this.#kept;
+    const room = this.#keepBytes - this.#kept.length;
     if (room <= 0) return;
-    const piece = chunk.subarray(from, Math.min(to, from + room));
-    this.#pieces.push(piece);
-    this.#kept += piece.length;
+    this.#kept.add(chunk.subarray(from, Math.min(to, from + room)), Math.min(this.#length, this.#keepBytes));
   }
 
   #endPacket(onCommand: (exchange: Exchange<Note>) => void): void {
     this.#remaining = -1;
     if (this.#isData || this.#continued) return;
-    const pieces = this.#pieces;
-    const payload = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    const payload = this.#kept.take(this.#kept.length);
     const exchange = new Exchange<Note>(payload[0] ?? COM.SLEEP, payload, this.#length);
-    this.#pieces = [];
-    this.#kept = 0;
     this.#inCommand = false;
     onCommand(exchange);
   }

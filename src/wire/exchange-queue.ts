@@ -5,7 +5,8 @@ import type { Exchange } from './exchange.ts';
 const COMPACT_FROM = 256;
 
 export class ExchangeQueue<Note> {
-  #items: Exchange<Note>[] = [];
+  /** Empty places at the front, then the exchanges. */
+  #items: (Exchange<Note> | undefined)[] = [];
   #head = 0;
 
   get length(): number {
@@ -19,6 +20,8 @@ export class ExchangeQueue<Note> {
   shift(): Exchange<Note> | null {
     const next = this.#items[this.#head];
     if (next === undefined) return null;
+    // A place that is empty must not hold on to a payload until it is given back.
+    this.#items[this.#head] = undefined;
     this.#head++;
     if (this.#head === this.#items.length) {
       this.#items = [];
@@ -31,6 +34,6 @@ export class ExchangeQueue<Note> {
   }
 
   toArray(): Exchange<Note>[] {
-    return this.#items.slice(this.#head);
+    return this.#items.filter((item) => item !== undefined);
   }
 }

@@ -1,4 +1,5 @@
 /** Puts whole packets together; for the login, where every packet is looked into before it goes on. */
+import { GatheredBytes } from './gathered-bytes.ts';
 import { HEADER_LENGTH, MAX_PAYLOAD } from './protocol.ts';
 
 export interface Packet {
@@ -10,7 +11,7 @@ export interface Packet {
 
 export class PacketAssembler {
   readonly #payloadMax: number;
-  #held: Buffer = Buffer.alloc(0);
+  readonly #held = new GatheredBytes();
 
   /** A packet with a longer payload than `payloadMax` is refused. */
   constructor(payloadMax: number) {
@@ -18,25 +19,22 @@ export class PacketAssembler {
   }
 
   push(chunk: Buffer): void {
-    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#held.add(chunk);
   }
 
   /** The next whole packet; null: more bytes are needed; 'too_long': the header announces too many. */
   next(): Packet | null | 'too_long' {
-    const held = this.#held;
-    if (held.length < HEADER_LENGTH) return null;
-    const length = held.readUIntLE(0, 3);
+    if (this.#held.length < HEADER_LENGTH) return null;
+    const length = this.#held.view().readUIntLE(0, 3);
     if (length > this.#payloadMax || length === MAX_PAYLOAD) return 'too_long';
     const end = HEADER_LENGTH + length;
-    if (held.length < end) return null;
-    this.#held = held.subarray(end);
-    return { sequence: held[3]!, bytes: held.subarray(0, end), payload: held.subarray(HEADER_LENGTH, end) };
+    if (this.#held.length < end) return null;
+    const bytes = this.#held.take(end);
+    return { sequence: bytes[3]!, bytes, payload: bytes.subarray(HEADER_LENGTH) };
   }
 
   /** What came after the last whole packet; it is given away, once. */
   rest(): Buffer {
-    const rest = this.#held;
-    this.#held = Buffer.alloc(0);
-    return rest;
+    return this.#held.take(this.#held.length);
   }
 }
