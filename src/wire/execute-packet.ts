@@ -53,6 +53,8 @@ export class ExecutePacket {
     if (ordinal * 2 >= this.#spans.length || this.isNull(ordinal)) return null;
     const from = this.#spans[ordinal * 2]!;
     const to = this.#spans[ordinal * 2 + 1]!;
+    // Long data has no value here, whatever type it was bound as.
+    if (to === from) return null;
     const type = this.types[ordinal * 2]!;
     const unsigned = (this.types[ordinal * 2 + 1]! & UNSIGNED) !== 0;
     const payload = this.#payload;
@@ -70,7 +72,7 @@ export class ExecutePacket {
       case FIELD_TYPE.DOUBLE:
         return integerText(payload.readDoubleLE(from));
       default:
-        return isStringType(type) && to > from ? stringText(payload, from, to) : null;
+        return isStringType(type) ? stringText(payload, from, to) : null;
     }
   }
 
@@ -121,8 +123,9 @@ export function readExecute(payload: Buffer, options: ExecuteOptions): ExecutePa
   const cursor = new PayloadCursor(payload, 5, payload.length);
   const flags = cursor.integer(1);
   cursor.take(4); // iteration count, always 1
-  const named = options.queryAttributes && (flags & FLAG_PARAMETER_COUNT) !== 0;
   const count = options.parameterCount;
+  // Servers look at the flag only where the statement itself has no parameters.
+  const named = options.queryAttributes && (count > 0 || (flags & FLAG_PARAMETER_COUNT) !== 0);
   const sent = named ? Number(cursor.lenenc()) : count;
   if (cursor.failed || sent < count || sent > 0xffff) return null;
   const nothing = Buffer.alloc(0);
