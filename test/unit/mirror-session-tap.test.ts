@@ -1,0 +1,523 @@
+/** A session's commands and replies made by hand: what of them goes to the mirror, is counted, or is doubted. */
+import { describe, expect, it } from 'vitest';
+import { ShardCatalog, type TableSchema } from '../../src/mirror/catalog.ts';
+import { Sampler } from '../../src/mirror/sampler.ts';
+import { MirrorTap } from '../../src/mirror/session-tap.ts';
+import type { Statement } from '../../src/mirror/statement.ts';
+import { StatementReader } from '../../src/mirror/statement-reader.ts';
+import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
+import type { Unit } from '../../src/mirror/unit.ts';
+import { SqlReader } from '../../src/sql/plan-cache.ts';
+import { CAPABILITY } from '../../src/wire/capabilities.ts';
+import { Exchange, type ResultSummary } from '../../src/wire/exchange.ts';
+import { COM, STATUS } from '../../src/wire/protocol.ts';
+import {
+  executePayload,
+  outcomesOf,
+  STATUS_AUTOCOMMIT,
+  STATUS_OPEN,
+  shardMetrics,
+  TABLES,
+} from '../harness/mirror-kit.ts';
+
+interface RigOptions {
+  readonly writes?: number;
+  readonly reads?: number;
+  readonly compare?: number;
+  readonly base?: number;
+  readonly collation?: number;
+  readonly database?: string | null;
+  readonly statementBytes?: number;
+}
+
+const column = (name: string, type: string) => ({ name, type });
+const SCHEMA: readonly TableSchema[] = [
+  {
+    name: 'messages',
+    engine: 'InnoDB',
+    columns: [column('folderid', 'bigint'), column('t', 'varchar')],
+    primaryKey: ['folderid'],
+  },
+  { name: 'notes', engine: 'MyISAM', columns: [column('folderid', 'bigint')], primaryKey: ['folderid'] },
+];
+
+class Rig {
+  readonly metrics = shardMetrics();
+  readonly units: Unit[] = [];
+  readonly doubts: string[] = [];
+  readonly events: string[] = [];
+  readonly tap: MirrorTap;
+
+  constructor(options: RigOptions = {}) {
+    const catalog = new ShardCatalog(TABLES, 'old');
+    catalog.learn(new Map(SCHEMA.map((table) => [table.name, table])));
+    const { reads = 100, writes = 100, compare = 0, statementBytes = 10_000 } = options;
+    const sampler = new Sampler({
+      ratios: () => ({ reads, writes, deletes: 100 }),
+      readsByKey: false,
+      comparePercent: compare,
+      random: () => 0.5,
+    });
+    const reader = new StatementReader({
+      sql: new SqlReader({ maxPlans: 100, seed: 1 }),
+      catalog,
+      sampler,
+      databases: { from: 'old', to: 'new' },
+      statementBytes,
+    });
+    const recorder = new TransactionRecorder({
+      sessionTag: 'session 0',
+      initialStatus: STATUS_AUTOCOMMIT,
+      unitBytes: 1_000_000,
+      metrics: this.metrics,
+      offer: (unit) => this.units.push(unit),
+      doubt: (tables, keys, complete, reason) =>
+        this.doubts.push(
+          `${reason} ${keys.map(({ key }) => key).join(',')}${complete ? '' : ` ${tables.join(',')}`}`,
+        ),
+    });
+    const agreement = {
+      greeting: {} as never,
+      capabilities: { base: options.base ?? 0, mariadb: 0 },
+      collation: options.collation ?? 45,
+      database: options.database === undefined ? 'old' : options.database,
+      status: STATUS_AUTOCOMMIT,
+    };
+    this.tap = new MirrorTap(agreement, {
+      reader,
+      recorder,
+      metrics: this.metrics,
+      statementBytes,
+      mapDatabase: (name) => (name === 'old' ? 'new' : name),
+      random: () => 0.5,
+      schemaChanged: (plan, database) =>
+        this.events.push(`schema ${database} ${plan.tables.map(({ name }) => name)}`),
+      opaque: () => this.events.push('opaque'),
+      straddled: (plan) => this.events.push(`straddled ${plan.tables.map(({ name }) => name)}`),
+    });
+  }
+
+  /** Sends a command; the answer comes with `reply`. `length`: of the whole payload, where it was cut. */
+  command(payload: Buffer, length = payload.length): Exchange<Statement> {
+    const exchange = new Exchange<Statement>(payload[0]!, payload, length);
+    this.tap.command(exchange);
+    return exchange;
+  }
+
+  reply(exchange: Exchange<Statement>, fields: Partial<Exchange<Statement>> = {}): void {
+    this.tap.reply(
+      Object.assign(exchange, { ok: true, status: STATUS_AUTOCOMMIT, affectedRows: 1, ...fields }),
+    );
+  }
+
+  /** A command and its answer. */
+  say(payload: Buffer, fields: Partial<Exchange<Statement>> = {}): Exchange<Statement> {
+    const exchange = this.command(payload);
+    this.reply(exchange, fields);
+    return exchange;
+  }
+
+  query(text: string | Buffer, fields: Partial<Exchange<Statement>> = {}): Exchange<Statement> {
+    return this.say(query(text), fields);
+  }
+
+  prepare(text: string, id: number, parameterCount: number): void {
+    this.say(Buffer.concat([Buffer.of(COM.STMT_PREPARE), Buffer.from(text)]), {
+      statementId: id,
+      parameterCount,
+    });
+  }
+
+  /** The texts that were offered, unit by unit. */
+  get texts(): string[][] {
+    return this.units.map(({ replays }) => replays.map(({ sql }) => sql.toString()));
+  }
+
+  get keys(): string[][] {
+    return this.units.map(({ replays }) => replays.flatMap(({ keys }) => keys.map(({ key }) => key)));
+  }
+
+  get outcomes(): Record<string, number> {
+    return outcomesOf(this.metrics);
+  }
+}
+
+const query = (text: string | Buffer): Buffer => Buffer.concat([Buffer.of(COM.QUERY), Buffer.from(text)]);
+const insert = (key: number | string): string => `INSERT INTO messages (folderid) VALUES (${key})`;
+const FAILED = { ok: false, errno: 1062, status: 0 };
+const OPEN = { status: STATUS_OPEN };
+
+const result = (more: Partial<ResultSummary> = {}): ResultSummary => ({
+  ok: true,
+  errno: 0,
+  affectedRows: 1,
+  insertId: 0,
+  status: STATUS_AUTOCOMMIT,
+  warnings: 0,
+  rows: 0,
+  resultSet: false,
+  ...more,
+});
+
+function idPayload(type: number, id: number, ...rest: Buffer[]): Buffer {
+  const head = Buffer.alloc(5);
+  head[0] = type;
+  head.writeUInt32LE(id, 1);
+  return Buffer.concat([head, ...rest]);
+}
+
+function longData(id: number, ordinal: number, value: string | Buffer): Buffer {
+  return idPayload(COM.STMT_SEND_LONG_DATA, id, Buffer.of(ordinal, 0), Buffer.from(value));
+}
+
+describe('queries', () => {
+  it('go to the mirror once they are answered, with their databases mapped', () => {
+    const rig = new Rig();
+    const exchange = rig.command(query('INSERT INTO old.messages (folderid) VALUES (5)'));
+    expect(rig.units).toEqual([]);
+    rig.reply(exchange, { sentAtMs: 10, answeredAtMs: 12 });
+    expect(rig.texts).toEqual([['INSERT INTO `new`.messages (folderid) VALUES (5)']]);
+    expect(rig.keys).toEqual([['5']]);
+    expect(rig.units[0]?.replays[0]).toMatchObject({
+      context: { database: 'new' },
+      primary: { seconds: 0.002 },
+    });
+    expect(rig.units[0]?.answeredAtMs).toBe(12);
+  });
+
+  it('that failed, or touch no moved table, do not', () => {
+    const rig = new Rig();
+    rig.query(insert(1), FAILED);
+    rig.query('UPDATE users SET a = 1');
+    rig.query('SELECT 1');
+    expect([rig.units, rig.outcomes]).toEqual([[], { skipped_failed: 1 }]);
+    expect(rig.metrics.statements.totals()).toEqual({ ok: 2, error: 1, lost: 0 });
+  });
+
+  it('are cut to the keys that the ratio picked, and the others doubted', () => {
+    const rig = new Rig({ writes: 50 });
+    const all = Array.from({ length: 20 }, (_, index) => String(index));
+    rig.query(`INSERT INTO messages (folderid) VALUES ${all.map((key) => `(${key})`).join(', ')}`);
+    const picked = rig.keys[0] ?? [];
+    expect(picked.length).toBeGreaterThan(0);
+    expect(picked.length).toBeLessThan(20);
+    const leftOut = all.filter((key) => !picked.includes(key));
+    expect(rig.doubts).toEqual([`not_sampled ${leftOut.join(',')}`]);
+    expect(rig.texts[0]?.[0]?.match(/\((\d+)\)/g)).toEqual(picked.map((key) => `(${key})`));
+  });
+
+  it('have their rows seen where they are compared', () => {
+    const sinkOf = (rig: Rig, text: string) => rig.command(query(text)).rowSink;
+    const read = 'SELECT * FROM messages WHERE folderid = 1';
+    expect(sinkOf(new Rig({ compare: 100 }), read)).not.toBeNull();
+    expect(sinkOf(new Rig({ compare: 0 }), read)).toBeNull();
+    expect(sinkOf(new Rig({ compare: 100 }), 'SELECT *, NOW() FROM messages')).toBeNull();
+    expect(sinkOf(new Rig({ compare: 100 }), 'SELECT * FROM messages LIMIT 5')).toBeNull();
+    expect(sinkOf(new Rig({ compare: 100 }), `${read}; ${read}`)).toBeNull();
+    expect(sinkOf(new Rig({ compare: 100 }), 'SELECT * FROM users')).toBeNull();
+  });
+
+  it('are never replayed from their beginning alone', () => {
+    const rig = new Rig();
+    const payload = query(insert(1));
+    rig.reply(rig.command(payload, payload.length + 1000));
+    expect([rig.units, rig.outcomes]).toEqual([[], { dropped_too_large: 1 }]);
+    // There may be other keys in the part that was not seen.
+    expect(rig.doubts).toEqual(['dropped 1 messages']);
+  });
+
+  it('are read behind their attributes', () => {
+    const rig = new Rig({ base: CAPABILITY.QUERY_ATTRIBUTES });
+    rig.say(Buffer.concat([Buffer.of(COM.QUERY, 0, 1), Buffer.from(insert(3))]));
+    expect(rig.keys).toEqual([['3']]);
+    rig.say(Buffer.of(COM.QUERY, 0xfe, 1));
+    expect(rig.events).toEqual(['opaque']);
+  });
+
+  it('are read by the session’s flags and character set', () => {
+    const rig = new Rig();
+    // To a reader who minds backslashes the first string would not end where it does.
+    const tricky = "INSERT INTO messages (t, folderid) VALUES ('\\', 7)";
+    rig.query('SET sql_mode = NO_BACKSLASH_ESCAPES', {
+      status: STATUS_AUTOCOMMIT | STATUS.NO_BACKSLASH_ESCAPES,
+    });
+    rig.query(tricky, { status: STATUS_AUTOCOMMIT | STATUS.NO_BACKSLASH_ESCAPES });
+    rig.say(Buffer.of(COM.RESET_CONNECTION));
+    rig.query('SET NAMES gbk');
+    rig.query(
+      Buffer.concat([
+        Buffer.from("INSERT INTO messages (t, folderid) VALUES ('"),
+        Buffer.of(0x81, 0x5c),
+        Buffer.from("', 8)"),
+      ]),
+    );
+    expect(rig.keys).toEqual([['7'], ['8']]);
+  });
+
+  it('of temporary tables are nobody’s matter until those are dropped', () => {
+    const rig = new Rig();
+    rig.query('CREATE TEMPORARY TABLE messages (folderid INT)');
+    rig.query(insert(1));
+    rig.query('DROP TEMPORARY TABLE messages');
+    rig.query(insert(2));
+    rig.query('CREATE TEMPORARY TABLE messages (folderid INT)');
+    rig.query('CREATE INDEX i ON messages (folderid)');
+    rig.query(insert(3));
+    rig.query('DROP TABLE messages');
+    rig.query(insert(4));
+    expect(rig.keys).toEqual([['2'], ['4']]);
+  });
+
+  it('that change definitions, straddle, or can’t be seen into are reported', () => {
+    const rig = new Rig();
+    rig.query('ALTER TABLE messages ADD a INT', FAILED);
+    rig.query('SELECT * FROM messages, users');
+    rig.query('CALL p()', { results: 3 });
+    rig.query('SELECT our_function() FROM users');
+    expect(rig.events).toEqual(['schema old messages', 'straddled messages,users', 'opaque', 'opaque']);
+  });
+});
+
+describe('a text of several statements', () => {
+  const THREE = `${insert(1)}; ${insert(2)}; ${insert(3)}`;
+  const answer = (...results: ResultSummary[]): Partial<Exchange<Statement>> => ({
+    ...results.at(-1)!,
+    earlier: results.slice(0, -1),
+    results: results.length,
+  });
+
+  it('has a result for each, and each is a statement of its own', () => {
+    const rig = new Rig();
+    rig.query(THREE, answer(result(), result(), result()));
+    expect(rig.texts).toEqual([[insert(1)], [insert(2)], [insert(3)]]);
+  });
+
+  it('ends at the first that failed', () => {
+    const rig = new Rig();
+    rig.query(THREE, answer(result(), result(FAILED)));
+    expect([rig.keys, rig.outcomes]).toEqual([[['1']], { skipped_failed: 1 }]);
+    expect(rig.metrics.statements.totals()).toEqual({ ok: 1, error: 1, lost: 0 });
+  });
+
+  it('may hold a transaction', () => {
+    const rig = new Rig();
+    const open = result(OPEN);
+    rig.query(`BEGIN; ${insert(1)}; ${insert(2)}; COMMIT`, answer(open, open, open, result()));
+    expect(rig.keys).toEqual([['1', '2']]);
+  });
+
+  it('is uncertain, and so is what was open, where the results can’t be told apart', () => {
+    const rig = new Rig();
+    rig.query('BEGIN', OPEN);
+    rig.query(insert(9), OPEN);
+    rig.query(
+      `ROLLBACK; CALL p(); ${insert(1)}; SET NAMES gbk`,
+      answer(result(), result(), result(), result(), result()),
+    );
+    expect([rig.units, rig.outcomes]).toEqual([[], { skipped_uncertain: 2 }]);
+    expect(rig.doubts).toEqual(['uncertain 9', 'uncertain 1']);
+    expect(rig.events).toContain('opaque');
+    rig.query('BEGIN', OPEN);
+    rig.query('COMMIT');
+    rig.query(insert(2));
+    expect(rig.units.map(({ replays }) => replays.map(({ context }) => context.names))).toEqual([
+      ['SET NAMES gbk'],
+    ]);
+  });
+
+  it('that was answered by more results than it has statements is not trusted', () => {
+    const rig = new Rig();
+    rig.query(insert(1), answer(result(), result()));
+    expect(rig.events).toEqual(['opaque']);
+  });
+});
+
+describe('prepared statements', () => {
+  const INSERT = 'INSERT INTO messages (folderid, t) VALUES (?, ?)';
+
+  it('are replayed as prepared statements, with the keys of their parameters', () => {
+    const rig = new Rig();
+    rig.prepare(INSERT, 3, 2);
+    rig.say(executePayload(3, ['17', 'text']));
+    rig.say(executePayload(3, ['18', 'text'], false));
+    expect(rig.keys).toEqual([['17'], ['18']]);
+    const prepared = rig.units[1]?.replays[0]?.prepared;
+    expect(prepared?.text).toBe(INSERT);
+    expect(prepared?.packet.payloadFor(9)).toEqual(executePayload(9, ['18', 'text']));
+  });
+
+  it('get the values that were sent ahead, for one execution', () => {
+    const rig = new Rig();
+    rig.prepare(INSERT, 3, 2);
+    rig.command(longData(3, 1, 'long '));
+    rig.command(longData(3, 1, 'text'));
+    rig.say(executePayload(3, ['1', null]));
+    rig.say(executePayload(3, ['2', 'short']));
+    const values = rig.units.map(({ replays }) => [...(replays[0]?.prepared?.longData ?? [])]);
+    expect(values).toEqual([[[1, Buffer.from('long text')]], []]);
+    expect(rig.keys).toEqual([['1'], ['2']]);
+  });
+
+  it('drop what was sent ahead when they are reset', () => {
+    const rig = new Rig();
+    rig.prepare(INSERT, 3, 2);
+    rig.command(longData(3, 1, 'long'));
+    rig.say(idPayload(COM.STMT_RESET, 3));
+    rig.say(executePayload(3, ['1', 'short']));
+    expect(rig.units[0]?.replays[0]?.prepared?.longData.size).toBe(0);
+  });
+
+  it('keep the right keys in doubt when a value sent ahead was too long to keep', () => {
+    const rig = new Rig({ statementBytes: 100 });
+    rig.prepare('INSERT INTO messages (t, folderid) VALUES (?, ?)', 3, 2);
+    rig.command(longData(3, 0, Buffer.alloc(200)));
+    rig.say(executePayload(3, [null, '42']));
+    const cut = longData(3, 0, 'x');
+    rig.command(cut, cut.length + 100);
+    rig.say(executePayload(3, [null, '43']));
+    rig.say(executePayload(3, ['x', '44']));
+    expect(rig.outcomes).toEqual({ skipped_unsupported: 2 });
+    expect(rig.doubts).toEqual(['hazard 42', 'hazard 43']);
+    expect(rig.keys).toEqual([['44']]);
+  });
+
+  it('do not take types that could not be read for those that were bound before', () => {
+    const rig = new Rig();
+    rig.prepare(INSERT, 3, 2);
+    rig.say(executePayload(3, ['1', 'a']));
+    const cut = executePayload(3, ['2', 'b']);
+    rig.reply(rig.command(cut, cut.length + 100));
+    rig.say(executePayload(3, ['3', 'c'], false));
+    expect(rig.keys).toEqual([['1']]);
+    expect(rig.doubts).toEqual(['dropped  messages', 'hazard  messages']);
+    rig.say(executePayload(3, ['4', 'd']));
+    expect(rig.keys).toEqual([['1'], ['4']]);
+  });
+
+  it('that are not known can’t be seen into', () => {
+    const rig = new Rig();
+    rig.say(executePayload(99, ['1']));
+    rig.prepare(INSERT, 3, 2);
+    rig.command(idPayload(COM.STMT_CLOSE, 3));
+    rig.say(executePayload(3, ['1', 'a']));
+    expect(rig.events).toEqual(['opaque', 'opaque']);
+  });
+
+  it('that the server refused are not executed', () => {
+    const rig = new Rig();
+    rig.say(Buffer.concat([Buffer.of(COM.STMT_PREPARE), Buffer.from(INSERT)]), { ...FAILED, statementId: 3 });
+    rig.say(executePayload(3, ['1', 'a']), FAILED);
+    expect(rig.events).toEqual(['opaque']);
+  });
+
+  it('may be executed by the last id before the answer', () => {
+    const rig = new Rig();
+    rig.command(Buffer.concat([Buffer.of(COM.STMT_PREPARE), Buffer.from(INSERT)]));
+    rig.say(executePayload(0xffff_ffff, ['5', 'a']));
+    expect(rig.keys).toEqual([['5']]);
+  });
+
+  it('executed over many rows at once are skipped, their table in doubt', () => {
+    const rig = new Rig();
+    rig.prepare(INSERT, 3, 2);
+    rig.say(idPayload(COM.STMT_BULK_EXECUTE, 3, Buffer.alloc(20)));
+    expect(rig.outcomes).toEqual({ skipped_unsupported: 1 });
+    expect(rig.doubts).toEqual(['hazard  messages']);
+  });
+
+  it('follow the settings that they make', () => {
+    const rig = new Rig();
+    rig.prepare("SET sql_mode = 'ANSI'", 3, 0);
+    rig.say(executePayload(3, []));
+    rig.query(insert(1));
+    expect([...(rig.units[0]?.replays[0]?.context.variables ?? [])]).toEqual([['sql_mode', "'ANSI'"]]);
+  });
+});
+
+describe('the session', () => {
+  it('follows the database, by command and by statement', () => {
+    const rig = new Rig({ database: null });
+    rig.query(insert(1));
+    rig.say(Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from('old')]));
+    rig.query(insert(2));
+    rig.query('USE elsewhere');
+    rig.query(insert(3));
+    rig.say(Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from('old')]), FAILED);
+    rig.query(insert(4));
+    rig.query('USE old');
+    rig.query(insert(5));
+    expect(rig.keys).toEqual([['2'], ['5']]);
+  });
+
+  it('does not follow a setting that failed', () => {
+    const rig = new Rig();
+    rig.query("SET sql_mode = 'ANSI'", FAILED);
+    rig.query(insert(1));
+    expect(rig.units[0]?.replays[0]?.context.variables.size).toBe(0);
+  });
+
+  it.each<[string, Buffer]>([
+    ['a reset', Buffer.of(COM.RESET_CONNECTION)],
+    ['a change of user', Buffer.concat([Buffer.of(COM.CHANGE_USER), Buffer.from('user\0\0old\0')])],
+  ])('is rolled back and forgotten by %s', (_name, payload) => {
+    const rig = new Rig();
+    rig.prepare('DELETE FROM messages WHERE folderid = ?', 3, 1);
+    rig.query("SET sql_mode = 'ANSI'");
+    rig.query('BEGIN', OPEN);
+    rig.query(insert(1), OPEN);
+    rig.say(payload, FAILED);
+    expect(rig.outcomes).toEqual({});
+    rig.say(payload);
+    expect(rig.outcomes).toEqual({ skipped_rolled_back: 1 });
+    rig.query(insert(2));
+    expect(rig.units.map(({ replays }) => replays[0]?.context.variables.size)).toEqual([0]);
+    rig.say(executePayload(3, ['1']), FAILED);
+    expect(rig.events).toEqual(['opaque']);
+  });
+
+  it('that ends leaves what had no answer in doubt', () => {
+    const rig = new Rig();
+    rig.query('BEGIN', OPEN);
+    rig.query(insert(1), OPEN);
+    const unanswered = [
+      query('COMMIT'),
+      query(insert(2)),
+      query('CALL p()'),
+      query('DROP TABLE messages'),
+    ].map((payload) => rig.command(payload));
+    unanswered.push(rig.command(Buffer.concat([Buffer.of(COM.STMT_PREPARE), Buffer.from(insert(3))])));
+    rig.tap.closed(unanswered);
+    expect([rig.units, rig.outcomes]).toEqual([[], { skipped_uncertain: 2 }]);
+    expect(rig.doubts).toEqual(['uncertain 1', 'uncertain 2']);
+    expect(rig.events).toEqual(['opaque', 'schema old messages']);
+    expect(rig.metrics.statements.totals()).toEqual({ ok: 2, error: 0, lost: 4 });
+  });
+
+  it('that lost step leaves what is open uncertain', () => {
+    const rig = new Rig();
+    rig.query('BEGIN', OPEN);
+    rig.query(insert(1), OPEN);
+    rig.tap.lostStep();
+    rig.tap.closed([]);
+    expect([rig.outcomes, rig.doubts]).toEqual([{ skipped_uncertain: 1 }, ['uncertain 1']]);
+  });
+
+  it('lets a MyISAM statement go at once inside a transaction', () => {
+    const rig = new Rig();
+    rig.query('BEGIN', OPEN);
+    rig.query('INSERT INTO notes (folderid) VALUES (1)', OPEN);
+    rig.query(insert(2), OPEN);
+    expect(rig.keys).toEqual([['1']]);
+    rig.query('ROLLBACK');
+    expect([rig.keys, rig.outcomes]).toEqual([[['1']], { skipped_rolled_back: 1 }]);
+  });
+
+  it('takes commands of any other kind, and short ones, without a word', () => {
+    const rig = new Rig();
+    for (let type = 0; type < 256; type++) {
+      if ([COM.QUERY, COM.STMT_PREPARE].includes(type as never)) continue;
+      for (const length of [1, 4, 5, 9]) rig.say(Buffer.alloc(length, type));
+    }
+    expect([rig.units, rig.doubts]).toEqual([[], []]);
+  });
+});
