@@ -1,27 +1,17 @@
 /**
- * Makes a fresh machine ready: Node's version, node_modules, and the Debian packages a task needs.
+ * Makes a fresh machine ready: Node's version, node_modules, the Debian packages a task needs, and MySQL 9.
  * `node scripts/bootstrap.mjs [--packages-only | --for=demo|test|bench] [--check]`
  * Silent where nothing is missing. Exit 2: something is missing that this process may not install.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commandInPath, installPackages, mayInstall, say } from './debian-packages.mjs';
+import { mysqlRoot } from './mysql-root.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODE_MIN = [20, 19];
-// Another apt may be at work on a machine that has just booted.
-const APT_PATIENCE = ['-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=3'];
-const POLICY_FILE = '/usr/sbin/policy-rc.d';
 
 const inPath = (name) => ({ name, present: async () => commandInPath(name) });
 /** A library has no command of its own: the language that would load it is asked. */
@@ -65,12 +55,19 @@ const NEEDS = {
   ],
   bench: [...SERVERS, ['sysbench', inPath('sysbench')], ['haproxy', inPath('haproxy')]],
 };
+/** MySQL 9 takes minutes to bring: whoever does without it does not wait for it. */
+const NEED_MYSQL = ['test'];
 
 /** Brings the machine to what `task` needs; null: node_modules alone. Ends the process where it can't. */
 export async function bootstrap(task, { checkOnly = false } = {}) {
   requireNode();
   if (!checkOnly) installModules();
   if (task === null) return;
+  await bringPackages(task, checkOnly);
+  if (NEED_MYSQL.includes(task)) await mysqlRoot({ checkOnly }).catch((error) => fail(error.message));
+}
+
+async function bringPackages(task, checkOnly) {
   const missing = await missingFor(task);
   if (missing.length === 0) return;
   if (checkOnly || !mayInstall()) refuse(missing);
@@ -123,43 +120,6 @@ function modulesMatchLock() {
   return true;
 }
 
-function mayInstall() {
-  return process.platform === 'linux' && process.getuid?.() === 0 && commandInPath('apt-get');
-}
-
-function installPackages(packages) {
-  const names = [...new Set(packages)];
-  say(`installing ${names.join(' ')} (apt-get)`);
-  const heldBack = holdServicesBack();
-  try {
-    run('apt-get', [...APT_PATIENCE, 'update', '-q']);
-    run('apt-get', [...APT_PATIENCE, 'install', '-q', '-y', '--no-install-recommends', ...names]);
-  } finally {
-    if (heldBack) rmSync(POLICY_FILE, { force: true });
-  }
-}
-
-/** Debian's packages start their services; what runs on this machine is not ours to decide. */
-function holdServicesBack() {
-  if (existsSync(POLICY_FILE)) return false;
-  writeFileSync(POLICY_FILE, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    // spawnSync holds signals back until apt-get has ended, which hears Ctrl-C itself.
-    process.once(signal, () => {
-      rmSync(POLICY_FILE, { force: true });
-      process.exit(130);
-    });
-  }
-  return true;
-}
-
-function run(command, args) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const done = spawnSync(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (done.status !== 0)
-    throw new Error(`${command} ${args.join(' ')} ended with ${done.signal ?? done.status}`);
-}
-
 function refuse(missing) {
   const names = [...new Set(missing.map((need) => need.package))].join(' ');
   const what = missing.map((need) => need.name).join(', ');
@@ -168,31 +128,12 @@ function refuse(missing) {
   fail(`Not installed: ${what}. On Debian or Ubuntu run:\n  ${command}`);
 }
 
-function commandInPath(name) {
-  // Servers live in sbin, which an ordinary user's PATH may leave out.
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  return folders.some((folder) => folder !== '' && executable(join(folder, name)));
-}
-
-function executable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
 function succeeds(command, args) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: 'ignore' });
     child.once('error', () => resolve(false));
     child.once('exit', (code) => resolve(code === 0));
   });
-}
-
-function say(text) {
-  process.stderr.write(`understudy: ${text}\n`);
 }
 
 function fail(text) {
