@@ -119,8 +119,11 @@ export class LaneSet {
     let best: Lane | null = null;
     for (const lane of this.#lanes) {
       if (!lane.canTake(scheduled)) continue;
-      if (lane.link.batching) return lane;
       if (best === null || lane.load < best.load) best = lane;
+      if (lane.link.batching) {
+        best = lane;
+        break;
+      }
     }
     // A new lane is better than a second unit on an old one, while there may be more lanes.
     if (best !== null && best.load > 0) this.#openAnother();

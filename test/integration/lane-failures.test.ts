@@ -203,6 +203,7 @@ describe('the end', () => {
     rig.close();
     expect(rig.lanes.size).toBe(0);
     await rig.allEnded();
+    await waitFor(() => rig.lanes.running === 0, { what: 'the lanes to let go of what they ran' });
     expectOneEndEach(rig);
     rig.offer(ONE, 'late');
     expect(rig.lanes.running).toBe(0);
