@@ -98,12 +98,13 @@ describe('the hash of rows', () => {
     expect(rowDifference(pair, hashOf([Buffer.from('a'), Buffer.from('a')]), false)).toBe('row_hash');
   });
 
-  it('finds no two alike among many small rows', () => {
-    const seen = new Set<string>();
-    for (let value = 0; value < 20_000; value++) {
-      const { sumLow, sumHigh } = hashOf([textRow(String(value))]);
-      seen.add(`${sumLow}/${sumHigh}`);
-    }
-    expect(seen.size).toBe(20_000);
+  it('finds no two alike among many small rows, and hardly two by either half of it', () => {
+    const hashes = Array.from({ length: 20_000 }, (_, value) => hashOf([textRow(String(value))]));
+    const different = (figure: (hash: RowHash) => unknown) => new Set(hashes.map(figure)).size;
+    expect(different(({ sumLow, sumHigh }) => `${sumLow}/${sumHigh}`)).toBe(20_000);
+    expect(different(({ sumLow }) => sumLow)).toBeGreaterThan(19_900);
+    expect(different(({ sumHigh }) => sumHigh)).toBeGreaterThan(19_900);
+    expect(different(({ chainLow }) => chainLow)).toBeGreaterThan(19_900);
+    expect(different(({ chainHigh }) => chainHigh)).toBeGreaterThan(19_900);
   });
 });

@@ -226,6 +226,50 @@ describe('queries', () => {
     expect(rig.doubts).toEqual(['dropped 1 messages']);
   });
 
+  it('that can’t be replayed are skipped, and their keys doubted', () => {
+    const rig = new Rig();
+    rig.query('INSERT INTO messages (folderid, t) VALUES (1, @a)');
+    rig.query('DELETE messages FROM messages JOIN users ON users.id = t WHERE folderid = 2');
+    rig.query('SET time_zone = @zone');
+    rig.query(insert(3));
+    rig.query("SET time_zone = 'UTC'");
+    rig.query(insert(4));
+    expect(rig.keys).toEqual([['4']]);
+    expect(rig.outcomes).toEqual({ skipped_unsupported: 2, skipped_straddle: 1 });
+    expect(rig.doubts).toEqual(['hazard 1', 'hazard 2', 'hazard 3']);
+  });
+
+  it('whose keys are not known are picked by dice, and doubted as a table', () => {
+    // The dice show a half.
+    for (const [writes, mirrored] of [
+      [50, false],
+      [51, true],
+    ] as const) {
+      const rig = new Rig({ writes });
+      rig.query("UPDATE messages SET t = 'x' WHERE t = 'y'", FAILED);
+      rig.query("UPDATE messages SET t = 'x' WHERE t = 'y'");
+      expect(rig.units.length).toBe(mirrored ? 1 : 0);
+      expect(rig.outcomes).toEqual(mirrored ? { skipped_failed: 1 } : {});
+      expect(rig.doubts).toEqual(mirrored ? [] : ['not_sampled  messages']);
+    }
+  });
+
+  it('have their changed rows compared, where the client was told of those', () => {
+    const comparesOf = (base: number, text: string): boolean | undefined => {
+      const rig = new Rig({ base });
+      rig.query(text);
+      return rig.units[0]?.replays[0]?.primary.compareAffected;
+    };
+    const [update, remove] = [
+      "UPDATE messages SET t = 'x' WHERE folderid = 1",
+      'DELETE FROM messages WHERE folderid = 1',
+    ];
+    expect([comparesOf(0, update), comparesOf(0, remove)]).toEqual([true, true]);
+    const { FOUND_ROWS } = CAPABILITY;
+    expect([comparesOf(FOUND_ROWS, update), comparesOf(FOUND_ROWS, remove)]).toEqual([false, true]);
+    expect(comparesOf(0, 'SELECT * FROM messages WHERE folderid = 1')).toBe(false);
+  });
+
   it('are read behind their attributes', () => {
     const rig = new Rig({ base: CAPABILITY.QUERY_ATTRIBUTES });
     rig.say(Buffer.concat([Buffer.of(COM.QUERY, 0, 1), Buffer.from(insert(3))]));
