@@ -163,7 +163,8 @@ describe('a shadow that misbehaves', () => {
   });
 
   it.each([0, 5, 80, 120, 300])('may close after %i bytes', async (afterBytes) => {
-    const rig = createRig();
+    // Only the close itself can tell in time that a login will not be answered.
+    const rig = createRig({ connectTimeoutMs: 60_000 });
     await network.set({ mode: 'close', afterBytes });
     for (let index = 0; index < 10; index++)
       rig.offer(index % 2 === 0 ? ONE : pair('SELECT 1'), `session ${index}`);
