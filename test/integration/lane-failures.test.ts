@@ -163,7 +163,7 @@ describe('a shadow that misbehaves', () => {
   });
 
   it.each([0, 5, 80, 120, 300])('may close after %i bytes', async (afterBytes) => {
-    // Only the close itself can tell in time that a login will not be answered.
+    // A login that was closed must not have to wait for its time-out.
     const rig = createRig({ connectTimeoutMs: 60_000 });
     await network.set({ mode: 'close', afterBytes });
     for (let index = 0; index < 10; index++)
