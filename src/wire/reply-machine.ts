@@ -55,6 +55,7 @@ export class ReplyMachine<Note> {
   #columnsLeft = 0;
   /** COM_STMT_PREPARE: columns to come after the parameters. */
   #preparedColumns = 0;
+  #preparedDescribed = true;
   /** The packet number that must come next in this reply; -1: any. */
   sequence = -1;
   /** The packet number that must open this reply; -1: it is open. */
@@ -261,18 +262,20 @@ export class ReplyMachine<Note> {
     exchange.ok = true;
     exchange.statementId = payload.readUInt32LE(from + 1);
     exchange.parameterCount = payload.readUInt16LE(from + 7);
-    const withMetadata = !this.#metadataFlag || to - from < 13 || payload[from + 12] !== 0;
-    this.#preparedColumns = withMetadata ? payload.readUInt16LE(from + 5) : 0;
-    this.#columnsLeft = withMetadata ? exchange.parameterCount : 0;
-    if (this.#columnsLeft === 0) return this.#preparedColumnsNext(exchange);
-    this.#state = 'parameters';
-    return true;
+    this.#preparedColumns = payload.readUInt16LE(from + 5);
+    this.#preparedDescribed = !this.#metadataFlag || to - from < 13 || payload[from + 12] !== 0;
+    return this.#definitions('parameters', exchange.parameterCount) || this.#preparedColumnsNext(exchange);
   }
 
   #preparedColumnsNext(exchange: Exchange<Note>): boolean {
-    if (this.#preparedColumns === 0) return this.#replyDone(exchange);
-    this.#columnsLeft = this.#preparedColumns;
-    this.#state = 'prepared_columns';
+    return this.#definitions('prepared_columns', this.#preparedColumns) || this.#replyDone(exchange);
+  }
+
+  /** False: none come. MySQL leaves out the definitions that nobody wants, but not the EOF behind them. */
+  #definitions(which: 'parameters' | 'prepared_columns', count: number): boolean {
+    if (count === 0 || (!this.#preparedDescribed && this.#deprecateEof)) return false;
+    this.#columnsLeft = count;
+    this.#state = this.#preparedDescribed ? which : `${which}_end`;
     return true;
   }
 

@@ -1,10 +1,16 @@
-/** The login of the recording client, written apart from src/wire: greeting, answer, mysql_native_password. */
+/**
+ * The login of the recording client, written apart from src/wire: greeting, answer, mysql_native_password, and
+ * of caching_sha2_password what the server's cache is asked with.
+ */
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { ReceivedBytes } from './received-bytes.ts';
 import { CLIENT, parseError } from './reply-reader.ts';
 
+const NATIVE = 'mysql_native_password';
 const CHANGE_USER = 0x11;
+const AUTH_MORE_DATA = 0x01;
+const FAST_AUTH_SUCCESS = 0x03;
 /** The longest payload of one packet, in bytes. */
 export const PAYLOAD_MAX = 0xff_ff_ff;
 const UTF8MB4_GENERAL_CI = 45;
@@ -40,6 +46,8 @@ export interface Hello {
   readonly connectionId: number;
   readonly capabilities: bigint;
   readonly scramble: Buffer;
+  /** The plugin that the server would like best; mysql_native_password where it names none that we speak. */
+  readonly plugin: string;
 }
 
 /** https://mariadb.com/kb/en/connection/#initial-handshake-packet */
@@ -55,10 +63,12 @@ export function parseGreeting(payload: Buffer): Hello {
   // MariaDB leaves the first bit (LONG_PASSWORD) out to say that four bytes of its own capabilities stand here.
   const own = (low & CLIENT.LONG_PASSWORD) === 0n ? BigInt(payload.readUInt32LE(at + 14)) : 0n;
   const scrambleEnd = payload.subarray(at + 18, at + 18 + scrambleLength);
+  const named = payload.toString('latin1', at + 18 + scrambleLength + 1, payload.length - 1);
   return {
     connectionId,
     capabilities: low | (high << 16n) | (own << 32n),
     scramble: Buffer.concat([scrambleStart, scrambleEnd]),
+    plugin: named in ANSWERS ? named : NATIVE,
   };
 }
 
@@ -76,10 +86,10 @@ export function loginPacket(options: RawOptions, hello: Hello, capabilities: big
   fixed.writeUInt32LE(1 << 30, 4);
   fixed.writeUInt8((options.charset ?? UTF8MB4_GENERAL_CI) & 0xff, 8);
   fixed.writeUInt32LE(Number(capabilities >> 32n), 28);
-  const token = nativePassword(options.password ?? '', hello.scramble);
+  const token = (ANSWERS[hello.plugin] ?? nativePassword)(options.password ?? '', hello.scramble);
   const parts = [fixed, zeroEnded(options.user), Buffer.of(token.length), token];
   if ((capabilities & CLIENT.CONNECT_WITH_DB) !== 0n) parts.push(zeroEnded(options.database ?? ''));
-  if ((capabilities & CLIENT.PLUGIN_AUTH) !== 0n) parts.push(zeroEnded('mysql_native_password'));
+  if ((capabilities & CLIENT.PLUGIN_AUTH) !== 0n) parts.push(zeroEnded(hello.plugin));
   if ((capabilities & CLIENT.CONNECT_ATTRS) !== 0n) parts.push(attributeBlock(options.attributes ?? {}));
   return Buffer.concat(parts);
 }
@@ -110,18 +120,20 @@ export function loginError(packet: Buffer): LoginError {
   return new LoginError(packet, `refused: ${errno} (${sqlState}) ${message}`);
 }
 
-/** Reads until the OK; answers a switch to mysql_native_password. */
+/** Reads until the OK; answers a switch of plugins. */
 export async function finishLogin(socket: Socket, bytes: ReceivedBytes, password: string): Promise<void> {
   for (;;) {
     const { payload, sequence } = await bytes.packet();
     if (payload[0] === 0x00) return;
     if (payload[0] === 0xff) throw loginError(payload);
+    if (payload[0] === AUTH_MORE_DATA && payload[1] === FAST_AUTH_SUCCESS) continue;
     const nameEnd = payload.indexOf(0, 1);
     const plugin = payload.toString('latin1', 1, nameEnd);
-    if (payload[0] !== 0xfe || plugin !== 'mysql_native_password') {
+    const answer = ANSWERS[plugin];
+    if (payload[0] !== 0xfe || answer === undefined) {
       throw new Error(`the server asks for ${plugin}, which this client does not speak`);
     }
-    sendPacket(socket, nativePassword(password, payload.subarray(nameEnd + 1, nameEnd + 21)), sequence + 1);
+    sendPacket(socket, answer(password, payload.subarray(nameEnd + 1, nameEnd + 21)), sequence + 1);
   }
 }
 
@@ -133,8 +145,25 @@ function nativePassword(password: string, scramble: Buffer): Buffer {
   return Buffer.from(hashed.map((byte, index) => byte ^ (mask[index] ?? 0)));
 }
 
+/** SHA256(password) XOR SHA256(SHA256(SHA256(password)) + scramble); nothing for an empty password. */
+function cachingSha2Password(password: string, scramble: Buffer): Buffer {
+  if (password === '') return Buffer.alloc(0);
+  const hashed = sha256(Buffer.from(password));
+  const mask = sha256(Buffer.concat([sha256(sha256(hashed)), scramble]));
+  return Buffer.from(hashed.map((byte, index) => byte ^ (mask[index] ?? 0)));
+}
+
+const ANSWERS: Readonly<Record<string, (password: string, scramble: Buffer) => Buffer>> = {
+  mysql_native_password: nativePassword,
+  caching_sha2_password: cachingSha2Password,
+};
+
 function sha1(data: Buffer): Buffer {
   return createHash('sha1').update(data).digest();
+}
+
+function sha256(data: Buffer): Buffer {
+  return createHash('sha256').update(data).digest();
 }
 
 function zeroEnded(text: string): Buffer {

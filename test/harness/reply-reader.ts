@@ -134,7 +134,7 @@ class Reader {
 
   private async oneResult(): Promise<RawResult> {
     const { payload, sequence } = await this.next();
-    if (payload[0] === 0x00 && !this.startsWithMetadataByte(payload)) return this.ended([], 0, payload);
+    if (payload[0] === 0x00) return this.ended([], 0, payload);
     if (payload[0] === 0xfb) {
       this.source.sendFile(payload.subarray(1).toString('utf8'), sequence);
       return this.ended([], 0, (await this.next()).payload);
@@ -146,18 +146,11 @@ class Reader {
     return (afterColumns.status & CURSOR_EXISTS) !== 0 ? afterColumns : this.rows(columns);
   }
 
-  /** MySQL's optional metadata puts a byte before the count, which may be 0: an OK is longer than 2 bytes then. */
-  private startsWithMetadataByte(payload: Buffer): boolean {
-    return this.has('OPTIONAL_RESULTSET_METADATA') && payload.length < 7;
-  }
-
+  /** A byte behind the count tells whether definitions follow: by MySQL's optional metadata, or MariaDB's cache. */
   private columnCount(payload: Buffer): { columns: number; described: boolean } {
-    if (this.has('OPTIONAL_RESULTSET_METADATA')) {
-      return { columns: Number(lengthEncoded(payload, 1).value), described: payload[0] === 1 };
-    }
     const { value, next } = lengthEncoded(payload, 0);
-    const cached = this.has('MARIADB_CACHE_METADATA') && payload[next] === 0;
-    return { columns: Number(value), described: !cached };
+    const told = this.has('OPTIONAL_RESULTSET_METADATA') || this.has('MARIADB_CACHE_METADATA');
+    return { columns: Number(value), described: !(told && payload[next] === 0) };
   }
 
   private async rows(columns: number): Promise<RawResult> {
@@ -180,9 +173,11 @@ class Reader {
     const columns = payload.readUInt16LE(5);
     const parameters = payload.readUInt16LE(7);
     const described = !this.has('OPTIONAL_RESULTSET_METADATA') || payload[12] !== 0;
-    for (const count of described ? [parameters, columns] : []) {
+    for (const count of [parameters, columns]) {
+      // The old EOF comes also where the definitions before it are left out.
       const end = this.has('DEPRECATE_EOF') ? 0 : 1;
-      for (let left = count === 0 ? 0 : count + end; left > 0; left -= 1) await this.next();
+      const packets = (described ? count : 0) + end;
+      for (let left = count === 0 ? 0 : packets; left > 0; left -= 1) await this.next();
     }
     return { id, columns, parameters };
   }

@@ -256,7 +256,10 @@ describe('prepares', () => {
     ['with EOFs', OLD, [prepareOk(9, 2, 1), column('?'), eof(), column('a'), column('b'), eof()]],
     ['without EOFs', NEW, [prepareOk(9, 2, 1), column('?'), column('a'), column('b')]],
     ['MySQL sends the metadata', OPTIONAL, [prepareOk(9, 1, 1, 1), column('?'), eof(), column('a'), eof()]],
-    ['MySQL leaves it out', OPTIONAL, [prepareOk(9, 2, 1, 0)]],
+    // Against the manual's silence: MySQL 9.7 sends the EOFs all the same.
+    ['MySQL leaves it out', OPTIONAL, [prepareOk(9, 2, 1, 0), eof(), eof()]],
+    ['MySQL leaves it out, without columns', OPTIONAL, [prepareOk(9, 0, 1, 0), eof()]],
+    ['MySQL leaves it out, without EOFs', OPTIONAL_NEW, [prepareOk(9, 2, 1, 0)]],
     ['MariaDB has no flag here', CACHED, [prepareOk(9, 1, 1), column('?'), eof(), column('a'), eof()]],
   ])('%s', (_name, capabilities, reply) => {
     const runs = exchange(prepare, ...reply);
