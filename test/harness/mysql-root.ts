@@ -38,7 +38,8 @@ export function mysqlProgram(path: string): Program {
 /** Runs the MySQL 9 command line client to its end, without this machine's own option files. */
 export function runMysqlClient(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const client = mysqlProgram('usr/bin/mysql');
-  const plain = ['--no-defaults', '--no-login-paths'];
+  const plugins = `--plugin-dir=${join(mysqlRoot(), 'usr', 'lib', 'mysql', 'plugin')}`;
+  const plain = ['--no-defaults', '--no-login-paths', plugins];
   return runCommand(client.command, [...client.args, ...plain, ...args], options);
 }
 
