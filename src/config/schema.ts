@@ -20,13 +20,16 @@ export const percentSchema = z
   });
 
 const secretSchema = z
-  .union([
-    z.string(),
-    z.strictObject({ env: z.string().min(1).describe('Environment variable that holds the secret') }),
-    z.strictObject({
-      file: z.string().min(1).describe('File that holds the secret; one trailing newline is cut'),
-    }),
-  ])
+  .union(
+    [
+      z.string(),
+      z.strictObject({ env: z.string().min(1).describe('Environment variable that holds the secret') }),
+      z.strictObject({
+        file: z.string().min(1).describe('File that holds the secret; one trailing newline is cut'),
+      }),
+    ],
+    { error: 'must be a text, {"env": "NAME"} or {"file": "PATH"}' },
+  )
   .describe('A secret: the text itself, {"env": NAME} or {"file": PATH}');
 
 const accountSchema = z.strictObject({
@@ -83,14 +86,19 @@ const shardSchema = z.strictObject({
 });
 
 const tablesSchema = z
-  .union([
-    z.literal('*').describe('Every table of the shard’s database; the key is the first primary key column'),
-    z.record(z.string().min(1).max(64), z.strictObject({ key: z.string().min(1).max(64) })),
-  ])
+  .union(
+    [
+      z.literal('*').describe('Every table of the shard’s database; the key is the first primary key column'),
+      z.record(z.string().min(1).max(64), z.strictObject({ key: z.string().min(1).max(64) })),
+    ],
+    { error: 'must be "*", or the tables by name, each as {"key": "COLUMN"}' },
+  )
   .describe('The tables that move, each with its group column');
 
 const etcdSchema = z.strictObject({
-  hosts: z.array(z.url({ protocol: /^https?$/ })).min(1),
+  hosts: z
+    .array(z.url({ protocol: /^https?$/, error: 'must be a URL such as "http://127.0.0.1:2379"' }))
+    .min(1),
   prefix: z
     .string()
     .regex(/^\/.*\/$/, 'must begin and end with "/"')

@@ -135,6 +135,17 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('says what may stand where one of several forms may', () => {
+    const etcd = { hosts: ['127.0.0.1:2379'] };
+    expect(faultsOf({ ...MINIMAL, tables: ['messages'], etcd, newUser: { user: 'n', password: 5 } })).toEqual(
+      [
+        'tables: must be "*", or the tables by name, each as {"key": "COLUMN"}',
+        'newUser.password: must be a text, {"env": "NAME"} or {"file": "PATH"}',
+        'etcd.hosts[0]: must be a URL such as "http://127.0.0.1:2379"',
+      ],
+    );
+  });
+
   it('says where the JSON breaks off, and which file can’t be read', () => {
     const file = write('{\n  "service": "test",\n  oops\n}');
     expect(() => loadConfig(file)).toThrow(`${file}:3:3: is not valid JSON`);
