@@ -8,7 +8,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   COMMAND_PATH,
@@ -54,7 +54,7 @@ export async function mysqlRoot({ checkOnly = false } = {}) {
 }
 
 function cacheFolder() {
-  return process.env.UNDERSTUDY_CACHE ?? '/var/cache/understudy';
+  return resolve(process.env.UNDERSTUDY_CACHE ?? '/var/cache/understudy');
 }
 
 function rootFolder() {
