@@ -60,6 +60,7 @@ export class Lane {
     this.#pipeline = options.pipeline;
     this.#prepared = new PreparedOnLane(link, options.preparedStatements);
     this.#onUnit = onUnit;
+    this.#autocommit();
   }
 
   /** Units under way. */
@@ -187,9 +188,15 @@ export class Lane {
     }
     // Half-way between two contexts nothing may run: back to the beginning.
     await this.#command(RESET);
+    this.#autocommit();
     this.#prepared.forget();
     this.#context = EMPTY_CONTEXT;
     return { answer: refused };
+  }
+
+  /** The shadow may be set up to begin its sessions without it, and a single statement would never be committed. */
+  #autocommit(): void {
+    this.link.send(END, () => {});
   }
 
   #send(replay: Replay, done: (result: ReplayResult) => void): void {

@@ -61,6 +61,21 @@ export class SessionState {
     this.sawStatus(login.status);
   }
 
+  /** A copy that goes its own way: what the session will be once statements under way have been carried out. */
+  fork(): SessionState {
+    const login = { database: this.#database, collation: 0, status: 0, foundRows: this.foundRows };
+    const copy = new SessionState(login, this.#mapDatabase);
+    copy.#names = this.#names;
+    copy.#charset = this.#charset;
+    copy.#collation = this.#collation;
+    copy.#mode = this.#mode;
+    copy.#modeFlags = this.#modeFlags;
+    for (const [name, value] of this.#variables) copy.#variables.set(name, value);
+    for (const name of this.#unknown) copy.#unknown.add(name);
+    for (const name of this.#temporary) copy.#temporary.add(name);
+    return copy;
+  }
+
   get database(): string | null {
     return this.#database;
   }

@@ -10,7 +10,7 @@ import type { PreparedStatement } from './prepared-statements.ts';
 import { type Execution, Selector, type SelectorOptions } from './selector.ts';
 import { readEffects } from './session-effects.ts';
 import type { SessionEffect, SessionState } from './session-state.ts';
-import { NOT_MIRRORED, Statement, type Target } from './statement.ts';
+import { NOT_MIRRORED, plainStatement, Statement, type Target } from './statement.ts';
 
 export interface StatementReaderOptions extends SelectorOptions {
   readonly sql: SqlReader;
@@ -46,16 +46,25 @@ export class StatementReader {
     let first: Statement | null = null;
     let last: Statement | null = null;
     let count = 0;
+    let state = session;
     for (let at = from; at >= 0; ) {
       if (count++ === STATEMENTS_MAX) return null;
-      const plan = this.#sql.read(text, at, text.length, session.sqlMode);
+      const plan = this.#sql.read(text, at, text.length, state.sqlMode);
       const { lexed } = this.#sql;
       at = lexed.next;
       const effects = plan.session.length === 0 ? NO_EFFECTS : readEffects(plan, text, lexed);
-      const statement = this.#statement(plan, text, lexed, null, effects, session, dice, complete);
+      const statement = this.#statement(plan, text, lexed, null, effects, state, dice, complete);
       if (last === null) first = statement;
       else last.next = statement;
       last = statement;
+      if (at < 0 || effects.length === 0) continue;
+      if (effects.some((effect) => effect.what === 'variable' && effect.name === 'sql_mode')) {
+        // A new sql_mode changes how the rest is to be read, in ways that only the server's reply tells.
+        last.next = plainStatement('other', null);
+        return first;
+      }
+      if (state === session) state = session.fork();
+      for (const effect of effects) state.apply(effect);
     }
     return first;
   }

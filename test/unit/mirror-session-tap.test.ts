@@ -369,6 +369,31 @@ describe('a text of several statements', () => {
     ]);
   });
 
+  it('is read in the state that its own statements make', () => {
+    const rig = new Rig({ database: 'elsewhere' });
+    rig.query(`SET NAMES gbk; USE old; ${insert(1)}`, answer(result(), result(), result()));
+    expect(rig.texts).toEqual([[insert(1)]]);
+    const { context } = rig.units[0]!.replays[0]!;
+    expect([context.database, context.names]).toEqual(['new', 'SET NAMES gbk']);
+    rig.query(insert(2));
+    expect(rig.units[1]!.replays[0]!.context.id).toBe(context.id);
+  });
+
+  it('leaves the session as it was where the change of its state failed', () => {
+    const rig = new Rig();
+    rig.query(`USE elsewhere; ${insert(1)}`, answer(result(FAILED)));
+    rig.query(insert(2));
+    expect(rig.texts).toEqual([[insert(2)]]);
+  });
+
+  it('is not trusted behind a change of sql_mode, which the session keeps all the same', () => {
+    const rig = new Rig();
+    rig.query(`SET sql_mode = 'ANSI'; ${insert(1)}`, answer(result(), result()));
+    expect([rig.texts, new Set(rig.events)]).toEqual([[], new Set(['opaque'])]);
+    rig.query(insert(2));
+    expect(rig.units[0]!.replays[0]!.context.variables.get('sql_mode')).toBe("'ANSI'");
+  });
+
   it('that was answered by more results than it has statements is not trusted', () => {
     const rig = new Rig();
     rig.query(insert(1), answer(result(), result()));
