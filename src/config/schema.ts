@@ -3,6 +3,7 @@
  * `schema/proxy.config.schema.json` is generated from here (`npm run schema`).
  */
 import { z } from 'zod';
+import { findCrossFaults } from './cross-checks.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -224,65 +225,17 @@ export const configSchema = z
     logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     logLiterals: z.boolean().default(false).describe('Let statement literals into logs'),
   })
-  .superRefine((config, context) => {
-    reportDuplicates(
-      config.shards.map((shard) => shard.name),
-      'name',
-      context,
-    );
-    reportDuplicates(
-      config.shards.map((shard) => shard.port),
-      'port',
-      context,
-    );
-    if (config.tables !== '*' && Object.keys(config.tables).length === 0) {
-      context.addIssue({
-        code: 'custom',
-        path: ['tables'],
-        message: 'names no table; write "*" for every table',
-      });
-    }
-    for (const name of Object.keys(config.mirror.shards ?? {})) {
-      if (!config.shards.some((shard) => shard.name === name)) {
-        context.addIssue({
-          code: 'custom',
-          path: ['mirror', 'shards', name],
-          message: 'is no shard of this file',
-        });
+  .superRefine(
+    (config, context) => {
+      const told = new Set(context.issues.map((issue) => JSON.stringify(issue.path ?? [])));
+      for (const { path, message } of findCrossFaults(config)) {
+        // A field that is wrong in itself is told of once.
+        if (!told.has(JSON.stringify(path))) context.addIssue({ code: 'custom', path: [...path], message });
       }
-    }
-    if (config.breaker.backoffMinMs > config.breaker.backoffMaxMs) {
-      context.addIssue({
-        code: 'custom',
-        path: ['breaker', 'backoffMinMs'],
-        message: 'is above backoffMaxMs',
-      });
-    }
-    if ((config.etcd?.certificate === undefined) !== (config.etcd?.key === undefined)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['etcd', 'certificate'],
-        message: 'certificate and key go together',
-      });
-    }
-  });
-
-function reportDuplicates(
-  values: readonly (string | number)[],
-  field: string,
-  context: z.RefinementCtx,
-): void {
-  values.forEach((value, index) => {
-    const first = values.indexOf(value);
-    if (first !== index) {
-      context.addIssue({
-        code: 'custom',
-        path: ['shards', index, field],
-        message: `"${value}" is already taken by shards[${first}]`,
-      });
-    }
-  });
-}
+    },
+    // By default zod runs this only once every single field is valid.
+    { when: () => true },
+  );
 
 export type ParsedConfig = z.output<typeof configSchema>;
 export type Secret = z.output<typeof secretSchema>;

@@ -135,6 +135,48 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('reports faults between fields together with those of single fields', () => {
+    const faults = faultsOf({
+      ...MINIMAL,
+      tables: {},
+      shards: [SHARD, { ...SHARD, old: { host: 'a', port: 0 } }, { ...SHARD, name: 's02', port: 3402 }],
+      admin: { port: 70_000 },
+      surplus: 1,
+      mirror: { reads: 101, shards: { s9: { reads: 1 } } },
+      breaker: { backoffMinMs: 20_000, failures: 0 },
+      etcd: { hosts: ['127.0.0.1:2379'], key: 'key.pem' },
+    });
+    expect(faults.map((fault) => fault.slice(0, fault.indexOf(':'))).sort()).toEqual([
+      'admin.port',
+      'breaker.backoffMinMs',
+      'breaker.failures',
+      'etcd.certificate',
+      'etcd.hosts[0]',
+      'mirror.reads',
+      'mirror.shards.s9',
+      'shards[1].name',
+      'shards[1].old.port',
+      'shards[1].port',
+      'surplus',
+      'tables',
+    ]);
+  });
+
+  it('tells of a field once, and judges nothing by a field that is wrong in itself', () => {
+    const overrides = { mirror: { shards: { s00: { reads: 1 }, 'a b': { reads: 1 } } } };
+    expect(faultsOf({ ...MINIMAL, ...overrides, shards: [{ ...SHARD, name: 7 }] })).toEqual([
+      expect.stringMatching(/^shards\[0\]\.name: /),
+      expect.stringMatching(/^mirror\.shards\.a b: /),
+    ]);
+    expect(faultsOf({ ...MINIMAL, ...overrides })).toHaveLength(1);
+    expect(faultsOf({ ...MINIMAL, breaker: { backoffMinMs: 'x', backoffMaxMs: 10 } })).toHaveLength(1);
+    expect(faultsOf({ ...MINIMAL, shards: 5, tables: [], etcd: 'x', mirror: null, breaker: 1 })).toHaveLength(
+      5,
+    );
+    expect(faultsOf('[]')).toHaveLength(1);
+    expect(faultsOf('null')).toHaveLength(1);
+  });
+
   it('says what may stand where one of several forms may', () => {
     const etcd = { hosts: ['127.0.0.1:2379'] };
     expect(faultsOf({ ...MINIMAL, tables: ['messages'], etcd, newUser: { user: 'n', password: 5 } })).toEqual(

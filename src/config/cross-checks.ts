@@ -1,0 +1,78 @@
+/**
+ * Faults that no single field shows. They are looked for in a file that has other faults too, so that a
+ * person sees all of them at once: whatever is read here may therefore be missing or of any type.
+ */
+
+export interface CrossFault {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** `config` is the file's content with defaults filled in wherever its fields are valid. */
+export function findCrossFaults(config: unknown): CrossFault[] {
+  const listed = field(config, 'shards');
+  const shards: readonly unknown[] = Array.isArray(listed) ? listed : [];
+  return [
+    ...duplicates(shards, 'name'),
+    ...duplicates(shards, 'port'),
+    ...emptyTables(field(config, 'tables')),
+    ...foreignOverrides(field(config, 'mirror', 'shards'), shards),
+    ...backoffOrder(field(config, 'breaker')),
+    ...certificatePair(field(config, 'etcd')),
+  ];
+}
+
+function duplicates(shards: readonly unknown[], name: 'name' | 'port'): CrossFault[] {
+  const firsts = new Map<unknown, number>();
+  const faults: CrossFault[] = [];
+  shards.forEach((shard, index) => {
+    const value = field(shard, name);
+    if (typeof value !== 'string' && typeof value !== 'number') return;
+    const first = firsts.get(value);
+    if (first === undefined) firsts.set(value, index);
+    else {
+      faults.push({
+        path: ['shards', index, name],
+        message: `"${value}" is already taken by shards[${first}]`,
+      });
+    }
+  });
+  return faults;
+}
+
+function emptyTables(tables: unknown): CrossFault[] {
+  if (!isObject(tables) || Object.keys(tables).length > 0) return [];
+  return [{ path: ['tables'], message: 'names no table; write "*" for every table' }];
+}
+
+/** A shard whose own name is broken may be the one that is meant, so then nothing is said. */
+function foreignOverrides(overrides: unknown, shards: readonly unknown[]): CrossFault[] {
+  const names = shards.map((shard) => field(shard, 'name'));
+  if (!isObject(overrides) || names.length === 0) return [];
+  if (names.some((name) => typeof name !== 'string')) return [];
+  return Object.keys(overrides)
+    .filter((name) => !names.includes(name))
+    .map((name) => ({ path: ['mirror', 'shards', name], message: 'is no shard of this file' }));
+}
+
+function backoffOrder(breaker: unknown): CrossFault[] {
+  const min = field(breaker, 'backoffMinMs');
+  const max = field(breaker, 'backoffMaxMs');
+  if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return [];
+  return [{ path: ['breaker', 'backoffMinMs'], message: 'is above backoffMaxMs' }];
+}
+
+function certificatePair(etcd: unknown): CrossFault[] {
+  if ((field(etcd, 'certificate') === undefined) === (field(etcd, 'key') === undefined)) return [];
+  return [{ path: ['etcd', 'certificate'], message: 'certificate and key go together' }];
+}
+
+function field(value: unknown, ...path: readonly string[]): unknown {
+  let at = value;
+  for (const name of path) at = isObject(at) ? at[name] : undefined;
+  return at;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
