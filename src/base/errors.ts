@@ -33,9 +33,10 @@ export const CLIENT_ERRORS = {
   },
   oldUnreachable: {
     code: 'OLD_UNREACHABLE',
-    errno: 2003,
+    // Not 2003, as a client says it of itself: MariaDB's library takes no error of its own range from a server.
+    errno: 1429,
     sqlState: 'HY000',
-    message: "Can't connect to MySQL server on '{host}:{port}' ({reason}) (understudy: shard {shard})",
+    message: "Unable to connect to the old server '{host}:{port}': {reason} (understudy: shard {shard})",
   },
   loginTimeout: {
     code: 'LOGIN_TIMEOUT',

@@ -14,8 +14,12 @@ export function readSetArguments(
   texts: readonly string[],
   shard: string | undefined,
   known: readonly string[],
+  overrides: RatioChange['overrides'] = 'kept',
 ): RatioChange {
   const faults = shardFaults(shard, known);
+  if (shard !== undefined && overrides === 'removed') {
+    faults.push('--all and --shard contradict each other; give one of them');
+  }
   if (texts.length === 0) faults.push('nothing to set; write for example: reads=25 writes=100 deletes=100');
   const set: { [kind in RatioKind]?: number } = {};
   for (const text of texts) {
@@ -36,7 +40,7 @@ export function readSetArguments(
     }
   }
   if (faults.length > 0) throw new UsageError(faults.join('\n'));
-  return { shard, set, unset: [] };
+  return { shard, set, unset: [], overrides };
 }
 
 /** `texts` are kinds. Throws UsageError. */
@@ -54,7 +58,7 @@ export function readUnsetArguments(
     else unset.add(kind);
   }
   if (faults.length > 0) throw new UsageError(faults.join('\n'));
-  return { shard, set: {}, unset: [...unset] };
+  return { shard, set: {}, unset: [...unset], overrides: 'kept' };
 }
 
 function findKind(name: string): RatioKind | undefined {

@@ -11,6 +11,7 @@ import { sanitize } from '../control/sanitize.ts';
 import { type PartialRatios, sameRatios } from '../control/snapshot.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 import { readSetArguments, readUnsetArguments } from './ratio-arguments.ts';
+import { overrideWarnings } from './ratio-overrides.ts';
 import { formatTable } from './table.ts';
 
 /** How long `set` waits for the proxies, and how often it asks. */
@@ -20,6 +21,7 @@ const APPLY_POLL_MS = 100;
 interface RatioOptions {
   readonly config: string;
   readonly shard?: string;
+  readonly all?: boolean;
   readonly json?: boolean;
 }
 
@@ -38,9 +40,12 @@ export function registerRatio(program: Command, context: CommandContext): void {
     .argument('[ratios...]', 'reads=, writes= or deletes= with 0 to 100')
     .option(flags, description, fallback)
     .option('--shard <name>', 'only for this shard')
+    .option('--all', 'for every shard, also those with ratios of their own, which go')
     .action(async (texts: string[], options: RatioOptions) =>
       context.exit(
-        await changeRatios(options, context, (known) => readSetArguments(texts, options.shard, known)),
+        await changeRatios(options, context, (known) =>
+          readSetArguments(texts, options.shard, known, options.all === true ? 'removed' : 'kept'),
+        ),
       ),
     );
   ratio
@@ -76,6 +81,7 @@ async function changeRatios(
     const revision = await store.change(change);
     const state = await store.read();
     showState(state, context);
+    for (const line of overrideWarnings(change, state, options.config)) context.err(line);
     if (state.source === 'etcd') return awaitProxies(store, revision, context);
     context.out('A proxy that runs on this file applies it within a second.');
     return 0;

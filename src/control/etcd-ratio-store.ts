@@ -1,4 +1,5 @@
 /** The ratios in etcd, as the commands read and change them. */
+import type { IRequestOp } from 'etcd3';
 import type { Config, EtcdSettings } from '../config/load.ts';
 import { RATIO_KINDS } from '../config/ratios.ts';
 import { proxiesPrefix, ratioKey } from './control-keys.ts';
@@ -8,6 +9,12 @@ import { type ProxyRecord, parseProxyRecord } from './proxy-record.ts';
 import { EMPTY_LEDGER, foldRead, type KeyValue } from './ratio-ledger.ts';
 import type { RatioChange, RatioState, RatioStore } from './ratio-store.ts';
 import { baseRatios, fileLayer, resolveRatios } from './snapshot.ts';
+
+/**
+ * etcd takes 128 operations in a transaction by default (`--max-txn-ops`), and counts for one inside
+ * another the sum of both: so many in each carry 1024 shards with three kinds.
+ */
+const GROUP_OPERATIONS = 64;
 
 export class EtcdRatioStore implements RatioStore {
   private readonly config: Config;
@@ -50,8 +57,25 @@ export class EtcdRatioStore implements RatioStore {
         : [{ request_put: { key: key(kind), value: Buffer.from(String(value)) } }];
     });
     const deletes = change.unset.map((kind) => ({ request_delete_range: { key: key(kind) } }));
-    const reply = await this.link.use((client) => client.etcd.kv.txn({ success: [...puts, ...deletes] }));
+    const all = [...puts, ...deletes, ...this.overrideRemovals(change)];
+    const reply = await this.link.use((client) => client.etcd.kv.txn({ success: all }));
     return Number(reply.header.revision);
+  }
+
+  /** Not only of the keys that are there: one that appears meanwhile, or holds a refused value, goes too. */
+  private overrideRemovals(change: RatioChange): IRequestOp[] {
+    if (change.overrides === 'kept') return [];
+    const kinds = RATIO_KINDS.filter((kind) => change.set[kind] !== undefined);
+    const operations = this.config.shards.flatMap(({ name }) =>
+      kinds.map((kind) => ({
+        request_delete_range: { key: Buffer.from(ratioKey(this.etcd.prefix, kind, name)) },
+      })),
+    );
+    const groups: IRequestOp[] = [];
+    for (let start = 0; start < operations.length; start += GROUP_OPERATIONS) {
+      groups.push({ request_txn: { success: operations.slice(start, start + GROUP_OPERATIONS) } });
+    }
+    return groups;
   }
 
   close(): void {

@@ -9,6 +9,7 @@ import type { RatioChange, RatioState, RatioStore } from './ratio-store.ts';
 import { baseRatios, fileLayer, resolveRatios } from './snapshot.ts';
 
 type JsonObject = Record<string, unknown>;
+type SectionChange = Pick<RatioChange, 'set' | 'unset'>;
 
 export class FileRatioStore implements RatioStore {
   private readonly file: string;
@@ -52,20 +53,27 @@ export class FileRatioStore implements RatioStore {
 export function editRatios(text: string, change: RatioChange): string {
   const root = asObject(JSON.parse(text));
   const mirror = asObject(root.mirror);
-  if (change.shard === undefined) {
-    root.mirror = editSection(mirror, change);
-  } else {
-    const shards = asObject(mirror.shards);
-    shards[change.shard] = editSection(asObject(shards[change.shard]), change);
-    if (Object.keys(asObject(shards[change.shard])).length === 0) delete shards[change.shard];
-    mirror.shards = shards;
-    if (Object.keys(shards).length === 0) delete mirror.shards;
-    root.mirror = mirror;
+  root.mirror = mirror;
+  if (change.shard === undefined) editSection(mirror, change);
+  else editShard(mirror, change.shard, change);
+  if (change.overrides === 'removed') {
+    const unset = RATIO_KINDS.filter((kind) => change.set[kind] !== undefined);
+    for (const shard of Object.keys(asObject(mirror.shards))) editShard(mirror, shard, { set: {}, unset });
   }
   return `${JSON.stringify(root, null, 2)}\n`;
 }
 
-function editSection(section: JsonObject, change: RatioChange): JsonObject {
+/** A section that is left empty goes. */
+function editShard(mirror: JsonObject, shard: string, change: SectionChange): void {
+  const shards = asObject(mirror.shards);
+  const section = editSection(asObject(shards[shard]), change);
+  shards[shard] = section;
+  if (Object.keys(section).length === 0) delete shards[shard];
+  mirror.shards = shards;
+  if (Object.keys(shards).length === 0) delete mirror.shards;
+}
+
+function editSection(section: JsonObject, change: SectionChange): JsonObject {
   for (const kind of RATIO_KINDS) {
     const value = change.set[kind];
     if (value !== undefined) section[kind] = value;

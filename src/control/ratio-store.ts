@@ -9,6 +9,8 @@ export interface RatioChange {
   readonly shard: string | undefined;
   readonly set: PartialRatios;
   readonly unset: readonly RatioKind[];
+  /** Whether single shards keep their own values of the kinds in `set`. With `removed` `shard` is undefined. */
+  readonly overrides: 'kept' | 'removed';
 }
 
 export interface RatioState {

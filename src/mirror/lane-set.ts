@@ -28,11 +28,11 @@ export interface LaneSettings {
 }
 
 export interface LaneSetOptions {
-  readonly shard: string;
   readonly target: LaneTarget;
   readonly lanes: LaneSettings;
   readonly breaker: BreakerSettings;
   readonly scheduler: Scheduler;
+  /** Names the shard. */
   readonly log: Log;
   readonly now: () => number;
   readonly random: () => number;
@@ -187,11 +187,11 @@ export class LaneSet {
   }
 
   #failed(reason: string): void {
-    const { shard, log, breaker, now } = this.#options;
+    const { log, breaker, now } = this.#options;
     this.#lastError = reason;
     const before = this.#state.at;
     this.#move(afterFailure(this.#state, breaker, now()));
-    log.warn({ shard, reason, breaker: this.#state.at }, 'a lane to the shadow failed');
+    log.warn({ reason, breaker: this.#state.at }, 'a lane to the shadow failed');
     if (this.#state.at === 'open' && before !== 'open') this.#dropQueued();
   }
 
@@ -202,10 +202,7 @@ export class LaneSet {
   #move(state: BreakerState): void {
     if (state.at !== this.#state.at) {
       this.#stateSinceMs = this.#options.now();
-      this.#options.log.info(
-        { shard: this.#options.shard, from: this.#state.at, to: state.at },
-        'the breaker of the shadow changed',
-      );
+      this.#options.log.info({ from: this.#state.at, to: state.at }, 'the breaker of the shadow changed');
     }
     this.#state = state;
   }

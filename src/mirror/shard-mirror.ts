@@ -70,7 +70,6 @@ export class ShardMirror implements TapSource {
       doubt: (replay, reason) => this.#doubt(replay.tables, replay.keys, replay.keysComplete, reason),
     });
     this.#lanes = new LaneSet({
-      shard: shard.name,
       target: { ...shard.new, account: config.newUser, connectTimeoutMs: config.lanes.connectTimeoutMs },
       lanes: config.lanes,
       breaker: config.breaker,

@@ -42,6 +42,11 @@ export type MismatchReason = (typeof MISMATCH_REASONS)[number];
 export const REFUSAL_REASONS = [
   'max_connections',
   'old_unreachable',
+  // The proxy's own machine is out of files or local ports.
+  'local_limit',
+  // The old server said no: to the account, or (its own limits, a blocked host) to anyone.
+  'access_denied',
+  'old_refused',
   'login_timeout',
   'bad_handshake',
 ] as const;

@@ -32,6 +32,12 @@ export interface SessionOptions {
 /** How long a client may take to read what is left for it once the server has ended the connection. */
 const LINGER_MS = 10_000;
 
+/** The server's words for "not you", as against "not now": they say nothing of the server's health. */
+const ACCESS_ERRNOS: ReadonlySet<number> = new Set([1044, 1045, 1049, 1251, 1698, 1820, 3118, 4151]);
+
+/** Why no connection can be opened from here, to whichever server. */
+const LOCAL_LIMITS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS']);
+
 type Phase =
   | { readonly at: 'login'; readonly login: LoginPhase }
   | { readonly at: 'relay'; readonly relay: RelayPhase }
@@ -173,6 +179,7 @@ export class Session {
         this.#forwardRest(login);
         return;
       case 'refused':
+        this.#options.metrics.refused(ACCESS_ERRNOS.has(outcome.errno) ? 'access_denied' : 'old_refused');
         this.#phase = { at: 'closing' };
         this.#forwardRest(login);
         return;
@@ -203,13 +210,13 @@ export class Session {
   }
 
   #becomeBlind(reason: BlindReason): void {
-    const { shard, metrics, log, taps } = this.#options;
+    const { metrics, log, taps } = this.#options;
     this.#phase = { at: 'blind' };
     metrics.blind(reason);
     // What a replica reads off a binlog changes nothing.
     if (reason === 'stream') return;
     taps.unseen();
-    log.warn({ shard, reason }, 'a session goes on as a blind relay: it is not mirrored');
+    log.warn({ reason }, 'a session goes on as a blind relay: it is not mirrored');
   }
 
   /** The readers can't go on; the client must not notice. */
@@ -249,7 +256,7 @@ export class Session {
     const { shard, metrics, log } = this.#options;
     const text = errorText(error, { shard, ...values });
     metrics.refused(reason);
-    log.warn({ shard, reason, error: error.code }, text);
+    log.warn({ reason, error: error.code }, text);
     this.#client.write(errorPacket(error, text, phase.login.errorSequence, phase.login.clientSpeaks41));
     this.#client.endAndDestroy();
     this.#server.destroy();
@@ -275,7 +282,8 @@ export class Session {
     if (this.#phase.at === 'login' && !this.#serverReached) {
       const { old } = this.#options;
       const reason = error?.message ?? 'closed';
-      this.#refuse(CLIENT_ERRORS.oldUnreachable, 'old_unreachable', {
+      const localLimit = LOCAL_LIMITS.has((error as NodeJS.ErrnoException | null)?.code ?? '');
+      this.#refuse(CLIENT_ERRORS.oldUnreachable, localLimit ? 'local_limit' : 'old_unreachable', {
         host: old.host,
         port: old.port,
         reason,

@@ -23,7 +23,7 @@ export type LoginStep =
   | { readonly step: 'go_on' }
   | { readonly step: 'done'; readonly agreement: Agreement }
   /** The server refused; the connection ends. */
-  | { readonly step: 'refused' }
+  | { readonly step: 'refused'; readonly errno: number }
   /** From here on the bytes can't be followed: TLS, or compression asked for unoffered. */
   | { readonly step: 'unreadable'; readonly reason: 'tls' | 'compression' }
   | { readonly step: 'broken'; readonly reason: string };
@@ -63,7 +63,7 @@ export class Login {
     const state = this.#state;
     const first = packet.payload[0];
     // An error may come at any time (a shutdown, a kill), then under a number of the server's choice.
-    if (first === ERR) return { step: 'refused' };
+    if (first === ERR) return { step: 'refused', errno: errnoOf(packet.payload) };
     if (!this.#inTurn(packet)) return broken(`the server sent packet number ${packet.sequence} out of turn`);
     this.#clientSpokeLast = false;
     switch (state.at) {
@@ -114,6 +114,10 @@ export class Login {
 /** The status flags of an OK packet, which a login answers with no rows and no id: two bytes before them. */
 function statusOf(payload: Buffer): number {
   return payload.length >= 5 ? payload.readUInt16LE(3) : 0;
+}
+
+function errnoOf(payload: Buffer): number {
+  return payload.length >= 3 ? payload.readUInt16LE(1) : 0;
 }
 
 function broken(reason: string): LoginStep {

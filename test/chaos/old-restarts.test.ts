@@ -74,10 +74,10 @@ function isDisconnection({ error }: Break): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? String(error.code) : '';
   const errno = 'errno' in error ? Number(error.errno) : 0;
-  // 1053 and 1927: shut down, killed. 1317: interrupted by that. 2003: the proxy's own word for "not there".
+  // 1053 and 1927: shut down, killed. 1317: interrupted by that. 1429: the proxy's own word for "not there".
   return (
     ['ECONNRESET', 'EPIPE', 'PROTOCOL_CONNECTION_LOST'].includes(code) ||
-    [1053, 1317, 1927, 2003].includes(errno)
+    [1053, 1317, 1927, 1429].includes(errno)
   );
 }
 

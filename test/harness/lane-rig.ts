@@ -28,7 +28,6 @@ export class LaneRig {
 
   constructor(options: LaneRigOptions) {
     this.lanes = new LaneSet({
-      shard: 's00',
       target: {
         host: '127.0.0.1',
         port: options.port,

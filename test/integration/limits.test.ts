@@ -76,12 +76,34 @@ describe('limits', () => {
     expect((await third.query('SELECT 1')).error).toBeNull();
   });
 
-  it('the old server refuses or does not answer: 2003, and it works again once it does', async () => {
+  it('what the old server refuses in a login is relayed, and counted by whose fault it is', async () => {
+    const full = await startMariadb({ name: 'full', extra: ['--max-connections=10'] });
+    try {
+      const proxy = await start({}, { old: full, fresh: servers.fresh });
+      const stranger = { host: '127.0.0.1', port: proxy.port(SHARD), user: 'stranger' };
+      await expect(connectRaw(stranger)).rejects.toThrow(/1045/);
+      expect(await refused(proxy, 'access_denied')).toBe(1);
+      await waitFor(
+        async () =>
+          !(await full.connect().then(
+            () => true,
+            () => false,
+          )),
+        { what: 'a full old server' },
+      );
+      await expect(connectRaw(stranger)).rejects.toThrow(/1040 .*Too many connections$/);
+      expect(await refused(proxy, 'old_refused')).toBe(1);
+    } finally {
+      await full.destroy();
+    }
+  });
+
+  it('the old server refuses or does not answer: 1429, and it works again once it does', async () => {
     const faulty: FaultyProxy = await startFaultyProxy(servers.old);
     const proxy = await start({ connectTimeoutMs: 300 }, { old: faulty, fresh: servers.fresh });
     await faulty.set({ mode: 'refuse' });
     await expect(logIn(proxy)).rejects.toThrow(
-      /2003 .*Can't connect to MySQL server on '127.0.0.1:\d+'.*shard s00/,
+      /1429 .*Unable to connect to the old server '127.0.0.1:\d+'.*shard s00/,
     );
     expect(await refused(proxy, 'old_unreachable')).toBe(1);
     await faulty.set({ mode: 'pass' });

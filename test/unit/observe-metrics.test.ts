@@ -41,7 +41,15 @@ describe('metrics before any traffic', () => {
   const kinds = [...mirrored, 'other'];
   const mismatches = ['affected_rows', 'error', 'row_count', 'row_hash', 'row_order'];
   const states = ['login', 'idle', 'busy', 'transaction', 'blind', 'closing'];
-  const refusals = ['max_connections', 'old_unreachable', 'login_timeout', 'bad_handshake'];
+  const refusals = [
+    'max_connections',
+    'old_unreachable',
+    'local_limit',
+    'access_denied',
+    'old_refused',
+    'login_timeout',
+    'bad_handshake',
+  ];
 
   const blind = ['tls', 'compression', 'stream', 'lost_step_command', 'lost_step_reply'];
 

@@ -20,6 +20,7 @@ describe('ratio set', () => {
       shard: undefined,
       set: { reads: 12.5, writes: 100 },
       unset: [],
+      overrides: 'kept',
     });
   });
 
@@ -28,6 +29,16 @@ describe('ratio set', () => {
       shard: 's01',
       set: { deletes: 0 },
     });
+  });
+
+  test('takes the removal of all overrides, but not together with a shard', () => {
+    expect(readSetArguments(['reads=0'], undefined, SHARDS, 'removed')).toMatchObject({
+      set: { reads: 0 },
+      overrides: 'removed',
+    });
+    expect(faultsOf(() => readSetArguments(['reads=0'], 's01', SHARDS, 'removed'))).toEqual([
+      '--all and --shard contradict each other; give one of them',
+    ]);
   });
 
   test('tells every fault at once, each with a remedy', () => {
@@ -62,6 +73,7 @@ describe('ratio unset', () => {
       shard: 's00',
       set: {},
       unset: ['reads', 'deletes'],
+      overrides: 'kept',
     });
   });
 

@@ -248,9 +248,10 @@ describe('a login', () => {
   it('is refused by an ERR, at any time and of any number', () => {
     expect(new Login().fromServer(packet(err(1040, 'Too many connections', null), 0))).toEqual({
       step: 'refused',
+      errno: 1040,
     });
     for (const sequence of [0, 2, 9]) {
-      expect(answered().fromServer(packet(err(1045), sequence))).toEqual({ step: 'refused' });
+      expect(answered().fromServer(packet(err(1045), sequence))).toEqual({ step: 'refused', errno: 1045 });
     }
   });
 
