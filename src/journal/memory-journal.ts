@@ -11,8 +11,8 @@ interface TableDoubts {
   readonly keys: Map<string | null, number>;
 }
 
-/** The label for tables past the bound of series. */
-const OTHER_TABLES = '*';
+/** Stands for the tables past the bound of groups; no table's name begins or ends so. */
+const OTHER_TABLES = '(others)';
 
 export class MemoryJournal implements Journal {
   readonly #entriesMax: number;

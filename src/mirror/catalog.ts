@@ -76,6 +76,13 @@ export class ShardCatalog implements Catalog {
     this.#version++;
   }
 
+  /** Tables that the configuration names and the schema, where it is known, does not. */
+  missing(): string[] {
+    const schema = this.#schema;
+    if (schema === null || this.#moved === '*') return [];
+    return Object.keys(this.#moved).filter((name) => !schema.has(name));
+  }
+
   /** A statement changed a definition: until the next reading nothing but the configuration is certain. */
   forget(): void {
     if (this.#schema === null) return;

@@ -43,6 +43,7 @@ export class SchemaReader {
   #reading = false;
   #again = false;
   #stopped = false;
+  #warnedOf = '';
   #retryMs = RETRY_MIN_MS;
 
   constructor(source: SchemaSource, catalog: ShardCatalog, log: Log) {
@@ -76,6 +77,7 @@ export class SchemaReader {
   async #attempt(): Promise<number> {
     try {
       this.#catalog.learn(await readSchema(this.#source));
+      this.#warnOfMissing();
       this.#retryMs = RETRY_MIN_MS;
       return REFRESH_MS;
     } catch (error) {
@@ -87,6 +89,18 @@ export class SchemaReader {
       );
       return retryInMs;
     }
+  }
+
+  /** Once for each set of names: a table that is misspelt here would move without its writes. */
+  #warnOfMissing(): void {
+    const missing = this.#catalog.missing().join(', ');
+    if (missing !== '' && missing !== this.#warnedOf) {
+      this.#log.warn(
+        { tables: missing },
+        'the configuration names tables that oldUser does not see in the old database: misspelt, or no rights on them?',
+      );
+    }
+    this.#warnedOf = missing;
   }
 }
 

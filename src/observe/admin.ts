@@ -1,4 +1,5 @@
 /** The admin listener: metrics, health and the JSON API. Read only, and bounded against its own clients. */
+import { hostname } from 'node:os';
 import { type FastifyInstance, fastify } from 'fastify';
 import { messageOf, UsageError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -61,7 +62,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const bound = typeof address === 'object' && address !== null ? address.port : port;
   return {
     port: bound,
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    url: `http://${reachableName(host)}:${bound}`,
     close: async () => {
       await server.close();
     },
@@ -101,6 +102,12 @@ function addErrors(server: FastifyInstance, log: Log): void {
 }
 
 /** Without the query, where a caller may have put what is not ours to echo. */
+/** Every address of this machine is known to others by its name alone. */
+function reachableName(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return hostname();
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }

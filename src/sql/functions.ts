@@ -13,7 +13,7 @@ const BY_HAZARD: readonly (readonly [Hazard, string])[] = [
     'session_function',
     'connection_id user current_user session_user system_user current_role found_rows row_count version database ' +
       'schema ps_current_thread_id ps_thread_id icu_version roles_graphml rolesgraphml statement_digest ' +
-      'statement_digest_text binlog_gtid_pos wsrep_last_seen_gtid wsrep_last_written_gtid rownum',
+      'statement_digest_text binlog_gtid_pos wsrep_last_seen_gtid wsrep_last_written_gtid rownum mysql_query_attribute_string',
   ],
   ['last_insert_id', 'last_insert_id'],
   [
