@@ -56,7 +56,7 @@ describe('the journal in memory', () => {
     expect([...journal.counts()].map(({ table, count }) => `${table} ${count}`)).toEqual([
       'a 2',
       'b 1',
-      '* 1',
+      '(others) 1',
     ]);
   });
 });
