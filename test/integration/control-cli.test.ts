@@ -53,6 +53,18 @@ describe('ratio on the file', () => {
     expect(readdirSync(dirname(file))).toEqual(['proxy.config.json']);
   });
 
+  test('set for all names the shards that keep their own, and --all takes those away', async () => {
+    await run(file, 'ratio', 'set', 'reads=50', 'writes=7', '--shard', 's01');
+    const kept = await run(file, 'ratio', 'set', 'reads=0');
+    expect(kept.code).toBe(0);
+    expect(kept.stderr).toContain(
+      `  s01 reads=50, not 0; take it back: understudy ratio unset reads --shard s01 --config ${file}\n`,
+    );
+    const removed = await run(file, 'ratio', 'set', 'reads=0', '--all');
+    expect(removed).toMatchObject({ code: 0, stderr: '' });
+    expect(removed.stdout).toMatch(/^s01 +0 +7\* +3$/m);
+  });
+
   test('unset falls back', async () => {
     await run(file, 'ratio', 'set', 'reads=25', '--shard', 's01');
     const unset = await run(file, 'ratio', 'unset', 'reads', '--shard', 's01');
@@ -228,6 +240,37 @@ describe('with etcd', () => {
     expect(unset.stdout).toMatch(/^s00 +1 +2 +3$/m);
     const again = await run(file, 'ratio', 'unset', 'deletes');
     expect(again).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('set for all names the shards that keep their own; --all removes those in the same transaction', async () => {
+    const own = `${PREFIX}shards/s01/mirror`;
+    await etcd.put(`${own}/reads`, '50');
+    await etcd.put(`${own}/writes`, '7');
+    const kept = await run(file, 'ratio', 'set', 'reads=0');
+    expect(kept.code).toBe(0);
+    expect(kept.stderr).toMatch(/s01 reads=50, not 0; take it back: .*unset reads --shard s01/);
+    expect(await etcd.get(`${own}/reads`)).toBe('50');
+    const revisionOf = async (): Promise<number> =>
+      JSON.parse(await etcd.ctl('get', 'x', '--write-out=json')).header.revision;
+    const before = await revisionOf();
+    const removed = await run(file, 'ratio', 'set', 'reads=0', '--all');
+    expect(removed).toMatchObject({ code: 0, stderr: '' });
+    expect(await etcd.get(`${own}/reads`)).toBeUndefined();
+    expect(await etcd.get(`${own}/writes`)).toBe('7');
+    expect(await revisionOf()).toBe(before + 1);
+  });
+
+  test('--all takes the overrides of as many shards as a configuration may have', async () => {
+    const side = { host: '127.0.0.1', port: 3310 };
+    const shards = Array.from({ length: 1024 }, (_, index) => ({
+      ...{ name: `n${index}`, port: 3400 + index, old: side, new: side },
+    }));
+    const wide = writeConfig({ shards, etcd: { hosts: [etcd.url] } });
+    await etcd.put(`${PREFIX}shards/n0/mirror/reads`, '50');
+    await etcd.put(`${PREFIX}shards/n1023/mirror/deletes`, 'refused');
+    const set = await run(wide, 'ratio', 'set', 'reads=0', 'writes=0', 'deletes=0', '--all');
+    expect(set).toMatchObject({ code: 0, stderr: '' });
+    expect([...(await etcd.list(`${PREFIX}shards/`))]).toEqual([]);
   });
 
   test('a proxy that does not apply the change is named, and the code is 1', async () => {
