@@ -17,6 +17,7 @@ async function run(args: readonly string[]): Promise<number> {
     exit: (wanted) => {
       code = wanted;
     },
+    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
   };
   const version = packageVersion();
   const program = new Command('understudy')

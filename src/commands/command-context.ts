@@ -6,6 +6,8 @@ export interface CommandContext {
   err(text: string): void;
   /** Sets the code with which the process will end. */
   exit(code: number): void;
+  /** Columns of the terminal on standard output; undefined where there is none. */
+  readonly columns: number | undefined;
 }
 
 export const CONFIG_OPTION = {

@@ -31,6 +31,8 @@ const shardSchema = z.object({
     state: z.enum(['up', 'down', 'recovering', 'idle']),
     since: z.string(),
     lastError: z.string().nullable(),
+    // A proxy of an earlier version, in the middle of a rollout, does not tell it.
+    lastErrorAt: z.string().nullable().default(null),
   }),
   queue: z.object({ statements: z.number(), bytes: z.number() }),
   lagSeconds: z.number(),

@@ -28,11 +28,22 @@ export interface MergedShard {
   /** Each proxy has a journal of its own; a key in two of them counts twice. */
   readonly journalKeys: number;
   readonly journalReset: boolean;
+  readonly doubts: Readonly<Record<string, number>>;
+  /** The latest that a proxy had, also where the shadow is up again. */
+  readonly shadowError: ShadowError | undefined;
   /** Sums, without the outcomes that never came. */
   readonly outcomes: Readonly<Record<string, number>>;
   readonly mismatches: Readonly<Record<string, number>>;
   /** The latest few, newest first. */
   readonly latestMismatches: readonly MismatchSample[];
+  /** The most frequent first. */
+  readonly straddles: ShardStatus['straddles'];
+}
+
+export interface ShadowError {
+  readonly reason: string;
+  /** ISO time; null from a proxy that does not tell it. */
+  readonly at: string | null;
 }
 
 /** In the order in which the first proxy that serves it lists it. */
@@ -59,13 +70,34 @@ function mergeShard(name: string, shards: readonly ShardStatus[]): MergedShard {
     queue: { statements: sum((shard) => shard.queue.statements), bytes: sum((shard) => shard.queue.bytes) },
     journalKeys: sum((shard) => shard.journal.keys),
     journalReset: shards.some((shard) => shard.journal.reset),
+    doubts: sumCounts(shards.map((shard) => shard.journal.byReason)),
+    shadowError: latestError(shards),
     outcomes: sumCounts(shards.map((shard) => shard.outcomes)),
     mismatches: sumCounts(shards.map((shard) => shard.mismatches)),
     latestMismatches: shards
       .flatMap((shard) => shard.latestMismatches)
       .sort((left, right) => right.at.localeCompare(left.at))
       .slice(0, SAMPLES_SHOWN),
+    straddles: sumStraddles(shards),
   };
+}
+
+function latestError(shards: readonly ShardStatus[]): ShadowError | undefined {
+  return shards
+    .flatMap(({ shadow }) =>
+      shadow.lastError === null ? [] : [{ reason: shadow.lastError, at: shadow.lastErrorAt }],
+    )
+    .sort((left, right) => (right.at ?? '').localeCompare(left.at ?? ''))[0];
+}
+
+function sumStraddles(shards: readonly ShardStatus[]): ShardStatus['straddles'] {
+  const sums = new Map<string, number>();
+  for (const { digest, count } of shards.flatMap((shard) => shard.straddles)) {
+    sums.set(digest, (sums.get(digest) ?? 0) + count);
+  }
+  return [...sums]
+    .map(([digest, count]) => ({ digest, count }))
+    .sort((left, right) => right.count - left.count);
 }
 
 function distinctRatios(shards: readonly ShardStatus[]): Ratios[] {

@@ -6,16 +6,21 @@ import type { MergedShard } from './status-merge.ts';
 import { formatTable } from './table.ts';
 
 const DIGEST_SHOWN = 100;
+/** More are a report of their own: `--json` has them. */
+const STRADDLES_SHOWN = 10;
+/** What a digest shows even where the terminal is narrower. */
+const DIGEST_LEAST = 20;
 
-/** Lines without newlines. */
+/** Lines without newlines. Digests of straddling statements are cut so that their lines fit `width` columns. */
 export function statusLines(
   service: string,
   proxies: readonly ProxyStatus[],
   shards: readonly MergedShard[],
+  width: number,
 ): string[] {
   const lines = [`${service}: ${phaseOf(proxies)}`, '', ...proxyLines(proxies)];
   if (shards.length > 0) lines.push('', ...shardLines(shards));
-  for (const shard of shards) lines.push(...detailLines(shard));
+  for (const shard of shards) lines.push(...detailLines(shard, width));
   return lines.map((line) => sanitize(line, 1000));
 }
 
@@ -60,17 +65,38 @@ function ratioCell(shard: MergedShard, kind: keyof Ratios): string {
   return `${[...new Set(shard.ratios.map((ratios) => ratios[kind]))].join('/')} %`;
 }
 
-function detailLines(shard: MergedShard): string[] {
+function detailLines(shard: MergedShard, width: number): string[] {
   const lines: string[] = [];
   const outcomes = formatCounts(shard.outcomes);
   const mismatches = formatCounts(shard.mismatches);
+  const doubts = formatCounts(shard.doubts);
   if (outcomes !== '') lines.push(`${shard.name} outcomes: ${outcomes}`);
   if (mismatches !== '') lines.push(`${shard.name} mismatches: ${mismatches}`);
   for (const sample of shard.latestMismatches) {
     const digest = sanitize(sample.digest, DIGEST_SHOWN);
     lines.push(`  ${sample.at} ${sample.kind} ${sample.reason}: ${sample.detail} [${digest}]`);
   }
+  if (doubts !== '') lines.push(`${shard.name} doubts: ${doubts}`);
+  lines.push(...straddleLines(shard, width));
+  if (shard.shadowError !== undefined) {
+    const { reason, at } = shard.shadowError;
+    lines.push(`${shard.name} last error of the shadow${at === null ? '' : ` (${at})`}: ${reason}`);
+  }
   return lines.length === 0 ? [] : ['', ...lines];
+}
+
+function straddleLines({ name, straddles }: MergedShard, width: number): string[] {
+  if (straddles.length === 0) return [];
+  const shown = straddles.slice(0, STRADDLES_SHOWN).map(({ digest, count }) => {
+    const start = `  ${count} times: `;
+    return `${start}${sanitize(digest, Math.max(width - start.length - 1, DIGEST_LEAST))}`;
+  });
+  const more = straddles.length - shown.length;
+  return [
+    `${name} statements that mix moved and other tables, by digest: ${straddles.length}`,
+    ...shown,
+    ...(more > 0 ? [`  and ${more} more digests (see --json)`] : []),
+  ];
 }
 
 function formatCounts(counts: Readonly<Record<string, number>>): string {

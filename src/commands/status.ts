@@ -12,6 +12,8 @@ import { statusLines } from './status-text.ts';
 /** Proxies asked at one time. */
 const ASKED_AT_ONCE = 16;
 const FAULT_SHOWN = 500;
+/** The width of lines where standard output is no terminal. */
+const PIPED_COLUMNS = 120;
 
 interface StatusOptions {
   readonly config: string;
@@ -37,7 +39,7 @@ async function showStatus(options: StatusOptions, context: CommandContext): Prom
     const phase = proxies.find((proxy) => proxy.type === 'reachable')?.report.phase ?? null;
     context.out(JSON.stringify({ service: config.service, phase, proxies, shards, faults }, null, 2));
   } else {
-    context.out(statusLines(config.service, proxies, shards).join('\n'));
+    context.out(statusLines(config.service, proxies, shards, context.columns ?? PIPED_COLUMNS).join('\n'));
   }
   for (const fault of faults) context.err(sanitize(fault, FAULT_SHOWN));
   return faults.length === 0 ? 0 : 1;

@@ -47,6 +47,15 @@ const RETRYABLE: ReadonlySet<number> = new Set([1213, 1205]);
 const ATTEMPTS_MAX = 3;
 const TICK_MS = 100;
 
+/** Times are in milliseconds of the clock that was passed in. */
+export interface ShadowStatus {
+  readonly state: 'idle' | 'up' | 'down' | 'recovering';
+  readonly sinceMs: number;
+  /** Stays when the shadow is up again. */
+  readonly lastError: string | null;
+  readonly lastErrorMs: number | null;
+}
+
 export class LaneSet {
   readonly #options: LaneSetOptions;
   readonly #killer: QueryKiller;
@@ -57,6 +66,7 @@ export class LaneSet {
   #state: BreakerState = CLOSED;
   #stateSinceMs: number;
   #lastError: string | null = null;
+  #lastErrorMs: number | null = null;
   #used = false;
   #closed = false;
   readonly #ticker: NodeJS.Timeout;
@@ -77,8 +87,13 @@ export class LaneSet {
     return this.#running.size;
   }
 
-  get status(): { state: 'idle' | 'up' | 'down' | 'recovering'; sinceMs: number; lastError: string | null } {
-    return { state: this.#describe(), sinceMs: this.#stateSinceMs, lastError: this.#lastError };
+  get status(): ShadowStatus {
+    return {
+      state: this.#describe(),
+      sinceMs: this.#stateSinceMs,
+      lastError: this.#lastError,
+      lastErrorMs: this.#lastErrorMs,
+    };
   }
 
   /** Should a unit be let in now? False while the shadow is down, and for a shrinking share after it is back. */
@@ -189,6 +204,7 @@ export class LaneSet {
   #failed(reason: string): void {
     const { log, breaker, now } = this.#options;
     this.#lastError = reason;
+    this.#lastErrorMs = now();
     const before = this.#state.at;
     this.#move(afterFailure(this.#state, breaker, now()));
     log.warn({ reason, breaker: this.#state.at }, 'a lane to the shadow failed');

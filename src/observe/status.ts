@@ -34,7 +34,10 @@ export interface ShardStatus {
     readonly state: 'up' | 'down' | 'recovering' | 'idle';
     /** ISO time of the last change of state. */
     readonly since: string;
+    /** Stays when the shadow is up again. */
     readonly lastError: string | null;
+    /** ISO time of it. */
+    readonly lastErrorAt: string | null;
   };
   readonly queue: { readonly statements: number; readonly bytes: number };
   readonly lagSeconds: number;

@@ -104,8 +104,9 @@ export class ServedShard {
       connections: this.#listener.size,
       shadow: {
         state: shadow.state,
-        since: new Date(Date.now() - (now() - shadow.sinceMs)).toISOString(),
+        since: isoTime(shadow.sinceMs),
         lastError: shadow.lastError,
+        lastErrorAt: shadow.lastErrorMs === null ? null : isoTime(shadow.lastErrorMs),
       },
       queue: this.#mirror.queue,
       lagSeconds: this.#mirror.lagSeconds,
@@ -141,6 +142,11 @@ export class ServedShard {
       }),
     };
   }
+}
+
+/** `atMs` is of the clock that only goes forward, so its distance from now is what counts. */
+function isoTime(atMs: number): string {
+  return new Date(Date.now() - (now() - atMs)).toISOString();
 }
 
 function address(side: { host: string; port: number; database?: string | undefined }): string {

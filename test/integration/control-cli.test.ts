@@ -128,7 +128,7 @@ function report(id: string, changes: Partial<StatusReport> = {}): StatusReport {
         new: '127.0.0.1:3311',
         ratios: { reads: 25, writes: 100, deletes: 100 },
         connections: 2,
-        shadow: { state: 'up', since: new Date(0).toISOString(), lastError: null },
+        shadow: { state: 'up', since: new Date(0).toISOString(), lastError: null, lastErrorAt: null },
         queue: { statements: 0, bytes: 0 },
         lagSeconds: 0,
         journal: { keys: 0, reset: false, byReason: {} },
@@ -170,7 +170,10 @@ describe('status without etcd', () => {
       'the shadow is down',
       report('only', {
         shards: [
-          { ...report('only').shards[0]!, shadow: { state: 'down', since: 'T', lastError: 'refused' } },
+          {
+            ...report('only').shards[0]!,
+            shadow: { state: 'down', since: 'T', lastError: 'refused', lastErrorAt: 'T' },
+          },
         ],
       }),
       /shadow of shard s00 is down since T \(proxy only\): refused/,

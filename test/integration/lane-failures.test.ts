@@ -100,6 +100,10 @@ describe('the breaker', () => {
     await network.set({ mode: 'pass' });
     await rig.recovered(() => ONE);
     expect(new Set(sortsOf(rig))).toEqual(new Set(['dropped', 'answered']));
+    expect(rig.lanes.status).toMatchObject({
+      lastError: expect.stringMatching(/ECONNREFUSED/),
+      lastErrorMs: expect.any(Number),
+    });
   });
 
   it('lets a growing share in after an outage', async () => {

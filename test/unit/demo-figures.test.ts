@@ -20,7 +20,7 @@ const STATUS: StatusReport = {
     new: '',
     ratios: { reads: 100, writes: 100, deletes: 100 },
     connections: 0,
-    shadow: { state: 'up' as const, since: '', lastError: null },
+    shadow: { state: 'up' as const, since: '', lastError: null, lastErrorAt: null },
     queue: { statements: 2, bytes: 0 },
     lagSeconds: index,
     journal: { keys: 0, reset: false, byReason: {} },

@@ -12,7 +12,7 @@ function shard(changes: Partial<ShardStatus> = {}): ShardStatus {
     new: '127.0.0.1:3311',
     ratios: { reads: 25, writes: 100, deletes: 100 },
     connections: 3,
-    shadow: { state: 'up', since: '2026-01-01T00:00:00.000Z', lastError: null },
+    shadow: { state: 'up', since: '2026-01-01T00:00:00.000Z', lastError: null, lastErrorAt: null },
     queue: { statements: 2, bytes: 1536 },
     lagSeconds: 0.25,
     journal: { keys: 7, reset: false, byReason: {} },
@@ -55,7 +55,12 @@ test('sums, worst states and longest lags of the proxies of one shard', () => {
     ]),
     proxy('b', [
       shard({
-        shadow: { state: 'down', since: '2026-01-01T00:00:00.000Z', lastError: 'refused' },
+        shadow: {
+          state: 'down',
+          since: '2026-01-01T00:00:00.000Z',
+          lastError: 'refused',
+          lastErrorAt: null,
+        },
         lagSeconds: 4,
         outcomes: { mirrored: 1, dropped_shadow_down: 5 },
         journal: { keys: 1, reset: true, byReason: {} },
@@ -90,7 +95,7 @@ test('a healthy service has no fault', () => {
 });
 
 test('each fault is a sentence with its place', () => {
-  const down = shard({ shadow: { state: 'down', since: 'T', lastError: 'refused' } });
+  const down = shard({ shadow: { state: 'down', since: 'T', lastError: 'refused', lastErrorAt: 'T' } });
   expect(
     findFaults([
       proxy('a', [down], false),
@@ -108,7 +113,7 @@ test('the text shows every figure, and proxies that differ', () => {
     proxy('a', [shard({ mismatches: { rows: 1 }, latestMismatches: [sample('2026-01-01T00:00:01Z')] })]),
     proxy('b', [shard({ ratios: { reads: 50, writes: 100, deletes: 100 } })], false),
   ];
-  const text = statusLines('test', proxies, mergeShards(proxies)).join('\n');
+  const text = statusLines('test', proxies, mergeShards(proxies), 80).join('\n');
   expect(text).toContain('test: phase mirroring');
   expect(text).toMatch(/^a +http:\/\/a:9104 +up +1\.0\.0 +etcd +42$/m);
   expect(text).toMatch(/^b .* etcd \(disconnected\) +42$/m);
@@ -116,4 +121,51 @@ test('the text shows every figure, and proxies that differ', () => {
   expect(text).toContain('s00 outcomes: mirrored 20');
   expect(text).toContain('s00 mismatches: rows 1');
   expect(text).toContain('2026-01-01T00:00:01Z read rows: 1 row, not 2 [SELECT ?]');
+});
+
+test('the text shows doubts by reason, straddling digests cut to the width, and the latest error of a shadow that is up', () => {
+  const shadow = (lastError: string, lastErrorAt: string): ShardStatus['shadow'] => ({
+    ...{ state: 'up', since: 'T', lastError, lastErrorAt },
+  });
+  const long = `SELECT ${'x'.repeat(200)}`;
+  const proxies = [
+    proxy('a', [
+      shard({
+        journal: { keys: 3, reset: false, byReason: { not_sampled: 2, hazard: 1, failed: 0 } },
+        shadow: shadow('older', '2026-01-01T00:00:01.000Z'),
+        straddles: [{ digest: 'SELECT ?', count: 4 }],
+      }),
+    ]),
+    proxy('b', [
+      shard({
+        journal: { keys: 2, reset: false, byReason: { not_sampled: 2 } },
+        shadow: shadow('newer\u001b[31m', '2026-01-01T00:00:02.000Z'),
+        straddles: [
+          { digest: 'SELECT ?', count: 3 },
+          { digest: long, count: 9 },
+        ],
+      }),
+    ]),
+  ];
+  const lines = statusLines('test', proxies, mergeShards(proxies), 80);
+  expect(lines).toContain('s00 doubts: not_sampled 4, hazard 1');
+  expect(lines).toContain('s00 last error of the shadow (2026-01-01T00:00:02.000Z): newer?[31m');
+  const at = lines.indexOf('s00 statements that mix moved and other tables, by digest: 2');
+  expect(lines[at + 1]).toMatch(/^ {2}9 times: SELECT x+…$/);
+  expect(lines[at + 1]).toHaveLength(80);
+  expect(lines[at + 2]).toBe('  7 times: SELECT ?');
+});
+
+test('of many straddling digests the most frequent are shown, and how many more there are', () => {
+  const straddles = Array.from({ length: 25 }, (_, index) => ({ digest: `d${index}`, count: index + 1 }));
+  const proxies = [proxy('a', [shard({ straddles })])];
+  const text = statusLines('test', proxies, mergeShards(proxies), 80).join('\n');
+  expect(text).toContain('by digest: 25\n  25 times: d24\n');
+  expect(text).toContain('  16 times: d15\n  and 15 more digests (see --json)');
+});
+
+test('a shard without doubts, straddles or errors has no line of them', () => {
+  const proxies = [proxy('a', [shard()])];
+  const text = statusLines('test', proxies, mergeShards(proxies), 80).join('\n');
+  expect(text).not.toMatch(/doubts|mix|last error/);
 });
