@@ -16,6 +16,8 @@ export const SHARD = 's00';
 /** Streams' gap locks would reach into each other's folders, and what they lead to is no fault of the proxy. */
 const OLD_SETTINGS = ['--transaction-isolation=READ-COMMITTED'];
 
+const PROBE_TIMEOUT_MS = 5000;
+
 export interface Centre {
   readonly old: Mariadb;
   readonly fresh: Mariadb;
@@ -93,7 +95,28 @@ export async function rowsWhere(server: Mariadb, database: string, condition: st
   return rows;
 }
 
-/** `count` metrics of one scrape: figures of different scrapes can't be held against each other. */
+/** What a server is busy with, one statement a line, for the report of a failure. */
+export async function activity(server: Mariadb): Promise<string[]> {
+  try {
+    const connection = await server.connect({ connectTimeout: PROBE_TIMEOUT_MS });
+    try {
+      const sql =
+        'SELECT user, db, command, time, state, LEFT(info, 200) FROM information_schema.processlist';
+      const [rows] = await connection.query<RowDataPacket[]>({
+        sql,
+        rowsAsArray: true,
+        timeout: PROBE_TIMEOUT_MS,
+      });
+      return rows.map((row) => JSON.stringify(row));
+    } finally {
+      connection.destroy();
+    }
+  } catch (error) {
+    return [`${server.name} does not answer: ${String(error)}`];
+  }
+}
+
+/** The metrics of one scrape: figures of different scrapes can't be held against each other. */
 export async function figures(proxy: RunningProxy): Promise<Figures> {
   const response = await fetch(`${proxy.adminUrl}/metrics`);
   const samples = parseMetrics(await response.text());
@@ -113,12 +136,19 @@ export async function untilIdle(proxy: RunningProxy): Promise<void> {
   );
 }
 
-/** Waits until no client is connected any more. */
-export async function untilNobodyIsConnected(proxy: RunningProxy): Promise<void> {
-  await waitFor(async () => (await figures(proxy))('understudy_connections') === 0, {
-    timeoutMs: 60_000,
-    what: 'the last session to be over',
-  });
+/** Waits until no client is connected any more; `explain` adds to the error where some stay. */
+export async function untilNobodyIsConnected(
+  proxy: RunningProxy,
+  explain: () => Promise<string[]> = async () => [],
+): Promise<void> {
+  try {
+    await waitFor(async () => (await figures(proxy))('understudy_connections') === 0, {
+      timeoutMs: 60_000,
+      what: 'the last session to be over',
+    });
+  } catch (error) {
+    throw new Error([String(error), ...(await explain())].join('\n'));
+  }
 }
 
 /** The most resident memory a process ever had, in bytes, from /proc. */

@@ -18,6 +18,8 @@ export interface ChaosRun {
   readonly timeoutMs: number;
   /** Choices of one actor: its own sequence, which no other actor's pace can shift. */
   random(actor: number): Random;
+  /** A figure for whoever watches. */
+  say(text: string): void;
   /** A clock that starts now: true once `seconds` are over. */
   clock(): () => boolean;
 }
@@ -33,11 +35,13 @@ export function chaosRun(suite: string, environment: NodeJS.ProcessEnv = process
     numberFrom(environment, 'UNDERSTUDY_CHAOS_SECONDS', SECONDS_MAX) ??
     (short ? SECONDS_SHORT : SECONDS_FULL);
   const title = `UNDERSTUDY_SEED=${seed} UNDERSTUDY_CHAOS_SECONDS=${seconds}`;
-  process.stderr.write(`chaos ${suite}: ${title}\n`);
+  const say = (text: string): void => void process.stderr.write(`chaos ${suite}: ${text}\n`);
+  say(title);
   return {
     seed,
     seconds,
     title,
+    say,
     timeoutMs: 2 * seconds * 1000 + MARGIN_MS,
     random: (actor) => createRandom(seed * 31 + actor * 7919),
     clock() {

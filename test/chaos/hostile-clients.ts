@@ -7,8 +7,15 @@ import type { Random } from '../harness/random.ts';
 import { COM, connectRaw, type RawConnection } from '../harness/recorder.ts';
 import { type RecordedSession, readCaptures } from '../harness/wire-session.ts';
 
-export const HOSTILE_USER = 'hostile';
-export const HOSTILE_DATABASE = 'playground';
+/** As long a name as the recorded user's, in whose place it stands, and the database of the recordings. */
+export const HOSTILE_USER = 'evil';
+export const HOSTILE_DATABASE = 'd';
+/** Not the recordings' `many`: on it they sleep for hours, and a server that sleeps keeps its session open. */
+export const HOSTILE_SCHEMA = `
+  CREATE TABLE scratch (id BIGINT) ENGINE=InnoDB;
+  CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(20), note VARCHAR(20)) ENGINE=InnoDB;
+  CREATE TABLE loaded (id INT, name VARCHAR(20)) ENGINE=InnoDB;
+  INSERT INTO t (name) VALUES ('one'), ('two'), ('three')`;
 
 const MEBIBYTE = 1024 * 1024;
 /** Until a client that waits for an answer leaves without. */
@@ -55,11 +62,9 @@ const HOSTILES = {
   /** Logged in well; then a recorded session's commands, changed, cut, or out of order. */
   async mutatedCommands({ port, random }) {
     const client = await logIn(port);
-    const turns = random
-      .pick(SESSIONS)
-      .turns.flatMap(({ runs }) => runs.filter(({ from }) => from === 'client'));
-    for (let left = random.integer(1, 12); left > 0 && turns.length > 0; left -= 1) {
-      const { bytes } = random.pick(turns);
+    const [, ...commands] = clientBytes(random.pick(SESSIONS));
+    for (let left = random.integer(1, 12); left > 0 && commands.length > 0; left -= 1) {
+      const bytes = random.pick(commands);
       const sent = random.chance(0.7) ? mutated(bytes, random) : bytes;
       client.sendBytes(random.chance(0.2) ? sent.subarray(0, random.integer(0, sent.length)) : sent);
     }
@@ -176,7 +181,12 @@ const SESSIONS = [...readCaptures().values()].flatMap(({ sessions }) => sessions
 
 function clientBytes({ login, turns }: RecordedSession): Buffer[] {
   const runs = [...login.runs, ...turns.flatMap((turn) => turn.runs)];
-  return runs.filter(({ from }) => from === 'client').map(({ bytes }) => bytes);
+  return runs.filter(({ from }) => from === 'client').map(({ bytes }) => asHostileUser(bytes));
+}
+
+/** The recordings were made by a superuser, who has no password here either and may shut the server down. */
+function asHostileUser(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.toString('latin1').replaceAll('root', HOSTILE_USER), 'latin1');
 }
 
 /** A few bytes changed, put in, or taken out. */
