@@ -10,6 +10,7 @@ import { rootCertificates } from 'node:tls';
 import { Etcd3, type IOptions } from 'etcd3';
 import { UsageError } from '../base/errors.ts';
 import type { EtcdSettings } from '../config/load.ts';
+import { CALL_TIMEOUT_MS } from './etcd-error.ts';
 import type { KeyValue } from './ratio-ledger.ts';
 
 type FaultHandling = NonNullable<IOptions['faultHandling']>;
@@ -17,8 +18,6 @@ type Policy = NonNullable<FaultHandling['global']>;
 type CallOptions = Exclude<NonNullable<IOptions['defaultCallOptions']>, (...args: never[]) => unknown>;
 type Interceptor = NonNullable<CallOptions['interceptors']>[number];
 
-/** One call to one host. */
-const CALL_TIMEOUT_MS = 1500;
 /** More keys than 1024 shards, three kinds and any sane number of proxies make. */
 const MAX_KEYS = 8192;
 

@@ -101,7 +101,7 @@ export class EtcdControl implements Control {
 
   private async refresh(why: 'rung' | 'timeout'): Promise<void> {
     try {
-      await this.link.use((client) => this.sync(client, why));
+      await this.link.use(`for the keys under ${this.etcd.prefix}`, (client) => this.sync(client, why));
     } catch (error) {
       this.closeWatch();
       if (this.phase === 'running') this.lose(messageOf(error));
@@ -161,7 +161,7 @@ export class EtcdControl implements Control {
     const watch = await openWatch(client, this.etcd.prefix, revision + 1, {
       onChange: () => this.bell.ring(),
       onEnd: (reason) => {
-        this.log.debug({ reason: sanitize(reason, 200) }, 'the watch on etcd ended');
+        this.log.debug({ reason }, 'the watch on etcd ended');
         this.watch = undefined;
         this.bell.ring();
       },
@@ -172,7 +172,7 @@ export class EtcdControl implements Control {
 
   private lose(reason: string): void {
     if (reason !== this.lastFailure) {
-      this.log.warn({ reason: sanitize(reason, 200) }, 'etcd is away; the last ratios stay in force');
+      this.log.warn({ reason }, 'etcd is away; the last ratios stay in force');
     }
     this.lastFailure = reason;
     if (this.live.current.connected) this.live.publish({ ...this.live.current, connected: false });

@@ -1,6 +1,7 @@
 /** One client of etcd, made anew after each failure. */
 import type { EtcdSettings } from '../config/load.ts';
 import { type EtcdClient, openEtcd } from './etcd-client.ts';
+import { etcdError } from './etcd-error.ts';
 
 export class EtcdLink {
   private readonly settings: EtcdSettings;
@@ -13,15 +14,16 @@ export class EtcdLink {
 
   /**
    * Runs `task` on the client; whatever fails also costs the client. A login that etcd has forgotten is
-   * no failure: `task` then runs once more on a new login.
+   * no failure: `task` then runs once more on a new login. `asked` says in errors what etcd was asked for,
+   * see `etcdError`.
    */
-  async use<T>(task: (client: EtcdClient) => Promise<T>): Promise<T> {
+  async use<T>(asked: string, task: (client: EtcdClient) => Promise<T>): Promise<T> {
     const first = this.client;
     try {
-      return await this.attempt(task);
+      return await this.attempt(asked, task);
     } catch (error) {
       if (first?.loginForgotten() !== true || this.state === 'closed') throw error;
-      return await this.attempt(task);
+      return await this.attempt(asked, task);
     }
   }
 
@@ -36,9 +38,11 @@ export class EtcdLink {
     this.reset();
   }
 
-  private async attempt<T>(task: (client: EtcdClient) => Promise<T>): Promise<T> {
+  private async attempt<T>(asked: string, task: (client: EtcdClient) => Promise<T>): Promise<T> {
+    let current = 'to log in';
     try {
       const client = this.client ?? (await openEtcd(this.settings));
+      current = asked;
       if (this.state === 'closed') {
         client.close();
         throw new Error('the link to etcd was closed');
@@ -47,7 +51,7 @@ export class EtcdLink {
       return await task(client);
     } catch (error) {
       this.reset();
-      throw error;
+      throw etcdError(this.settings.hosts, current, error);
     }
   }
 }

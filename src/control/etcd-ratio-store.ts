@@ -31,7 +31,9 @@ export class EtcdRatioStore implements RatioStore {
 
   async read(): Promise<RatioState> {
     const { prefix, hosts } = this.etcd;
-    const { revision, keys } = await this.link.use((client) => client.read(prefix));
+    const { revision, keys } = await this.link.use(`for the keys under ${prefix}`, (client) =>
+      client.read(prefix),
+    );
     const shards = this.config.shards.map((shard) => shard.name);
     const folded = foldRead(EMPTY_LEDGER, keys, { prefix, shards });
     const layers = [folded.ledger.layer, fileLayer(this.config.mirror)];
@@ -58,7 +60,9 @@ export class EtcdRatioStore implements RatioStore {
     });
     const deletes = change.unset.map((kind) => ({ request_delete_range: { key: key(kind) } }));
     const all = [...puts, ...deletes, ...this.overrideRemovals(change)];
-    const reply = await this.link.use((client) => client.etcd.kv.txn({ success: all }));
+    const reply = await this.link.use('to change the ratios', (client) =>
+      client.etcd.kv.txn({ success: all }),
+    );
     return Number(reply.header.revision);
   }
 

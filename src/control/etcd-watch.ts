@@ -3,9 +3,9 @@
  * one revision, so a lost, doubled or late event can never leave us with a wrong value.
  */
 import { Range } from 'etcd3';
-import { messageOf } from '../base/errors.ts';
 import { proxiesPrefix } from './control-keys.ts';
 import type { EtcdClient } from './etcd-client.ts';
+import { etcdReason } from './etcd-error.ts';
 
 export interface WatchEvents {
   /** A key other than the proxies' registrations was written or deleted. */
@@ -37,11 +37,11 @@ export async function openWatch(
     events.onEnd(reason);
   };
   stream
-    .on('error', (error) => end(messageOf(error)))
+    .on('error', (error) => end(etcdReason(error)))
     .on('end', () => end('the stream was ended'))
     .on('data', (reply) => {
       if (reply.canceled) {
-        end(reply.cancel_reason || `compacted at revision ${reply.compact_revision}`);
+        end(etcdReason(reply.cancel_reason || `compacted at revision ${reply.compact_revision}`));
       } else if (reply.events.some((event) => !startsWith(event.kv.key, registrations))) {
         events.onChange();
       }

@@ -11,14 +11,13 @@ import type { ControlSnapshot } from '../config/ratios.ts';
 import { Bell } from './bell.ts';
 import { proxiesPrefix } from './control-keys.ts';
 import type { EtcdClient } from './etcd-client.ts';
+import { CALL_TIMEOUT_MS } from './etcd-error.ts';
 import { EtcdLink } from './etcd-link.ts';
 import type { ProxyRecord } from './proxy-record.ts';
-import { sanitize } from './sanitize.ts';
 
 const RETRY_MS = 1000;
 /** Bounds how often a storm of ratio changes is written to etcd. */
 const WRITE_GAP_MS = 20;
-const KEEPALIVE_TIMEOUT_MS = 1500;
 /** The proxy's exit does not wait longer than this for etcd to take the entry away. */
 const STOP_WAIT_MS = 2000;
 
@@ -104,17 +103,14 @@ class EtcdRegistration implements Registration {
 
   private async beat(): Promise<'registered' | 'failed'> {
     try {
-      await this.link.use((client) => this.register(client));
+      await this.link.use(`to keep ${this.key}`, (client) => this.register(client));
       if (this.lastFailure !== undefined) this.log.info({ id: this.options.id }, 'registered in etcd again');
       this.lastFailure = undefined;
       return 'registered';
     } catch (error) {
       const reason = messageOf(error);
       if (this.phase === 'running' && reason !== this.lastFailure) {
-        this.log.warn(
-          { reason: sanitize(reason, 200) },
-          'the registration in etcd failed; it is tried again',
-        );
+        this.log.warn({ reason }, 'the registration in etcd failed; it is tried again');
       }
       this.lastFailure = reason;
       return 'failed';
@@ -132,7 +128,9 @@ class EtcdRegistration implements Registration {
     const { lease } = this;
     if (lease === undefined) return;
     try {
-      await this.link.use((client) => client.etcd.leaseClient.leaseRevoke({ ID: lease }));
+      await this.link.use(`to take ${this.key} away`, (client) =>
+        client.etcd.leaseClient.leaseRevoke({ ID: lease }),
+      );
     } catch (error) {
       this.log.debug(
         { reason: messageOf(error) },
@@ -166,7 +164,7 @@ async function renewLease(client: EtcdClient, lease: string): Promise<boolean> {
     return await new Promise<boolean>((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error('etcd did not renew the lease in time')),
-        KEEPALIVE_TIMEOUT_MS,
+        CALL_TIMEOUT_MS,
       );
       const settled = (settle: () => void): void => {
         clearTimeout(timer);

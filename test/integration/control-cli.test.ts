@@ -322,7 +322,9 @@ describe('with etcd', () => {
     for (const args of [['get'], ['set', 'reads=5']]) {
       const result = await run(away, 'ratio', ...args);
       expect(result).toMatchObject({ code: 1, stdout: '' });
-      expect(result.stderr).toMatch(/the ratios can't be read or changed: .*ECONNREFUSED/);
+      expect(result.stderr).toMatch(
+        /^the ratios can't be read or changed: asking etcd at http:\/\/127\.0\.0\.1:\d+ (for the keys under|to change the ratios).* failed: 127\.0\.0\.1:\d+ refused the connection \(ECONNREFUSED\)\n$/,
+      );
     }
   });
 });

@@ -237,7 +237,9 @@ describe('with accounts', () => {
   test('a wrong password is told, without the password', async () => {
     const controlled = await start({ ...auth, password: 'a wrong one' });
     expect(controlled.control.current().connected).toBe(false);
-    expect(JSON.stringify(controlled.lines())).toMatch(/authentication failed/);
+    expect(JSON.stringify(controlled.lines())).toMatch(
+      /asking etcd at .* to log in failed: denied: authentication failed/,
+    );
     expect(JSON.stringify(controlled.lines())).not.toContain('a wrong one');
   });
 });
@@ -248,6 +250,9 @@ test('TLS with the authority and a client certificate', async () => {
   try {
     const without = await start({ ca: tls.ca });
     expect(without.control.current().connected).toBe(false);
+    expect(without.lines().find(({ msg }) => msg.includes('etcd is away'))).toMatchObject({
+      reason: expect.stringMatching(/ failed: certificate: etcd does not take ours/),
+    });
     const controlled = await start({ ca: tls.ca, certificate: tls.client.certificate, key: tls.client.key });
     expect(controlled.control.current().connected).toBe(true);
     await etcd.put(`${PREFIX}mirror/reads`, '25');
