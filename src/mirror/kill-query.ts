@@ -1,6 +1,7 @@
 /** Ends on the server what a lane gave up on, so that a slow shadow is not buried under abandoned work. */
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { commandPayload } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
 import { LaneLink } from './lane-link.ts';
 import type { LaneTarget } from './lane-login.ts';
@@ -30,9 +31,7 @@ export class QueryKiller {
       const link = new LaneLink(socket, own, this.#now, () => {});
       const timer = setTimeout(() => link.end('timed_out', 'KILL'), this.#target.connectTimeoutMs);
       await new Promise<void>((resolve) => {
-        link.send(Buffer.concat([Buffer.of(COM.QUERY), Buffer.from(`KILL ${connectionId}`)]), () =>
-          resolve(),
-        );
+        link.send(commandPayload(COM.QUERY, `KILL ${connectionId}`), () => resolve());
       });
       clearTimeout(timer);
       link.end('closed', 'done');

@@ -4,6 +4,7 @@
  * to be prepared) has the lane to itself.
  */
 import type { Exchange } from '../wire/exchange.ts';
+import { commandPayload } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
 import type { LaneLink, ReplyCallback } from './lane-link.ts';
 import { PreparedOnLane } from './prepared-on-lane.ts';
@@ -166,7 +167,7 @@ export class Lane {
     const refused = await this.#enter(replay.context);
     if (refused !== null) return refused;
     if (replay.prepared === null || this.#prepared.id(replay) !== null) return null;
-    const answer = await this.#command(Buffer.concat([Buffer.of(COM.STMT_PREPARE), replay.sql]));
+    const answer = await this.#command(commandPayload(COM.STMT_PREPARE, replay.sql));
     if (answer === null || !answer.ok) return { answer };
     this.#prepared.add(replay, answer.statementId);
     return null;
@@ -177,7 +178,7 @@ export class Lane {
     const commands = contextStatements(this.#context, context, DEFAULT_NAMES).map(text);
     // The database first: SET CHARACTER SET takes its connection's character set from it.
     if (context.database !== null && context.database !== this.#context.database) {
-      commands.unshift(Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from(context.database)]));
+      commands.unshift(commandPayload(COM.INIT_DB, context.database));
     }
     const sent = commands.map((command) => this.#command(command));
     const answers = await Promise.all(sent);
@@ -203,7 +204,7 @@ export class Lane {
     const rowHash = replay.primary.rowHash === null ? null : new RowHash();
     const callback: ReplyCallback = (answer) => done({ answer, rowHash });
     if (replay.prepared === null) {
-      this.link.send(Buffer.concat([Buffer.of(COM.QUERY), replay.sql]), callback, rowHash);
+      this.link.send(commandPayload(COM.QUERY, replay.sql), callback, rowHash);
       return;
     }
     const id = this.#prepared.id(replay)!;
@@ -223,7 +224,7 @@ export class Lane {
 }
 
 function text(sql: string): Buffer {
-  return Buffer.concat([Buffer.of(COM.QUERY), Buffer.from(sql)]);
+  return commandPayload(COM.QUERY, sql);
 }
 
 function endedBy(answer: Answer | null): 'answered' | 'lost' {

@@ -8,6 +8,7 @@ import type { ShardMetrics } from '../observe/metrics.ts';
 import { Mismatches } from '../observe/mismatches.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
+import type { DatabaseMap } from '../sql/rewrite.ts';
 import type { Agreement } from '../wire/login.ts';
 import { ShardCatalog } from './catalog.ts';
 import { FailureLog } from './failure-log.ts';
@@ -52,12 +53,15 @@ export class ShardMirror implements TapSource {
   readonly #schema: SchemaReader;
   readonly #catalog: ShardCatalog;
   readonly #reader: StatementReader;
+  /** The old database's name and the new one's; null: names stay. */
+  readonly #databases: DatabaseMap | null;
   #sessions = 0;
   #stopping = false;
 
   constructor(options: ShardMirrorOptions) {
     const { shard, config, metrics, log, now, random } = options;
     this.#options = options;
+    this.#databases = databasePair(shard);
     const oldDatabase = shard.old.database ?? null;
     this.#catalog = new ShardCatalog(config.tables, oldDatabase);
     this.#schema = new SchemaReader(this.#schemaSource(config.oldUser), this.#catalog, log);
@@ -91,7 +95,7 @@ export class ShardMirror implements TapSource {
         comparePercent: config.compare,
         random,
       }),
-      databases: databasePair(shard),
+      databases: this.#databases,
       statementBytes: config.queue.statementBytes,
     });
   }
@@ -116,7 +120,7 @@ export class ShardMirror implements TapSource {
   }
 
   tap(agreement: Agreement): SessionTap {
-    const { config, metrics, log, random, shard } = this.#options;
+    const { config, metrics, log, random } = this.#options;
     const recorder = new TransactionRecorder({
       sessionTag: `session ${this.#sessions++}`,
       initialStatus: agreement.status,
@@ -131,8 +135,7 @@ export class ShardMirror implements TapSource {
       recorder,
       metrics,
       statementBytes: config.queue.statementBytes,
-      mapDatabase: (database) =>
-        shard.old.database === database ? (shard.new.database ?? database) : database,
+      mapDatabase: (database) => (database === this.#databases?.from ? this.#databases.to : database),
       random,
       schemaChanged: (plan, database) => this.#schemaChanged(plan, database),
       opaque,
@@ -197,7 +200,7 @@ export class ShardMirror implements TapSource {
   }
 }
 
-function databasePair(shard: ShardConfig): { from: string; to: string } | null {
+function databasePair(shard: ShardConfig): DatabaseMap | null {
   const from = shard.old.database;
   const to = shard.new.database;
   return from === undefined || to === undefined || from === to ? null : { from, to };

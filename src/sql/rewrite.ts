@@ -49,25 +49,6 @@ export function rewrite(
   );
 }
 
-/** `rewrite` that only drops keys. */
-export function narrow(
-  sql: Buffer,
-  lexed: Lexed,
-  binding: Binding,
-  found: KeysFound,
-  keep: (keyIndex: number) => boolean,
-): Buffer | null {
-  return rewrite(sql, lexed, binding, found, keep, null);
-}
-
-/**
- * The statement with every qualifier that names the database `from` (case counts, as on a Linux server) naming
- * `to` instead: tables, three-part columns and routines; an alias or a table of that name is left alone.
- */
-export function mapDatabase(sql: Buffer, lexed: Lexed, from: string, to: string): Buffer {
-  return apply(sql, lexed, renames(sql, lexed, { from, to }));
-}
-
 function apply(sql: Buffer, lexed: Lexed, edits: readonly Edit[]): Buffer {
   const { start, end } = lexed;
   if (edits.length === 0) return start === 0 && end === sql.length ? sql : sql.subarray(start, end);
@@ -82,6 +63,10 @@ function apply(sql: Buffer, lexed: Lexed, edits: readonly Edit[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/**
+ * Every qualifier that names the database `from` (case counts, as on a Linux server): tables, three-part columns
+ * and routines; an alias or a table of that name is left alone.
+ */
 function renames(sql: Buffer, lexed: Lexed, databases: DatabaseMap): Edit[] {
   const edits: Edit[] = [];
   for (let index = 0; index < lexed.qualifierCount; index++) {

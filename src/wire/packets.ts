@@ -38,6 +38,11 @@ export function framed(payload: Buffer): Buffer[] {
   }
 }
 
+/** The payload of a command: its byte, then its body. */
+export function commandPayload(type: number, body: string | Buffer): Buffer {
+  return Buffer.concat([Buffer.of(type), typeof body === 'string' ? Buffer.from(body) : body]);
+}
+
 /** A command of one byte and a text. */
 export function commandPacket(type: number, text: string | Buffer): Buffer {
   const body = typeof text === 'string' ? Buffer.from(text) : text;

@@ -11,7 +11,7 @@ import {
   readKeys,
 } from '../../src/sql/keys.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
-import { canNarrow, mapDatabase, narrow, rewrite } from '../../src/sql/rewrite.ts';
+import { canNarrow, rewrite } from '../../src/sql/rewrite.ts';
 import { DEFAULT_SQL_MODE } from '../../src/sql/sql-mode.ts';
 
 const MOVED: readonly MovedTable[] = [
@@ -200,7 +200,14 @@ describe('narrowing', () => {
   const narrowed = (text: string, keep: readonly string[]): string | null => {
     const { sql, binding, found } = read(text);
     expect(canNarrow(binding, reader.lexed, found)).toBe(true);
-    const result = narrow(sql, reader.lexed, binding, found, (index) => keep.includes(found.keys[index]!));
+    const result = rewrite(
+      sql,
+      reader.lexed,
+      binding,
+      found,
+      (index) => keep.includes(found.keys[index]!),
+      null,
+    );
     return result === null ? null : result.toString();
   };
   const insert =
@@ -244,7 +251,7 @@ describe('narrowing', () => {
   ])('is refused: %s', (text) => {
     const { binding, found, sql } = read(text);
     expect(canNarrow(binding, reader.lexed, found)).toBe(false);
-    expect(() => narrow(sql, reader.lexed, binding, found, () => true)).toThrow(RangeError);
+    expect(() => rewrite(sql, reader.lexed, binding, found, () => true, null)).toThrow(RangeError);
   });
 
   it('leaves a statement of exactly the keys that are kept', () => {
@@ -256,7 +263,14 @@ describe('narrowing', () => {
           : `UPDATE messages SET type = 3 WHERE folderid IN (${all.join(',')}) -- x`;
         const { sql, binding, found } = read(text);
         const keep = new Set(kept.map(String));
-        const result = narrow(sql, reader.lexed, binding, found, (index) => keep.has(found.keys[index]!));
+        const result = rewrite(
+          sql,
+          reader.lexed,
+          binding,
+          found,
+          (index) => keep.has(found.keys[index]!),
+          null,
+        );
         const left = all.map(String).filter((id) => keep.has(id));
         if (result === null) expect(left).toEqual([]);
         else expect([...read(result.toString()).found.keys]).toEqual(left);
@@ -276,13 +290,14 @@ describe('database names', () => {
     ['/* mc.t */ INSERT INTO mc.t (a) VALUES (mc.b);', 'INSERT INTO `new``db`.t (a) VALUES (mc.b)'],
     ['/*!50001 DELETE */ FROM mc.t', '/*!50001 DELETE */ FROM `new``db`.t'],
   ])('%s', (text, expected) => {
-    const { sql } = read(text);
-    expect(mapDatabase(sql, reader.lexed, 'mc', 'new`db').toString()).toBe(expected);
+    const { sql, binding, found } = read(text);
+    const mapped = rewrite(sql, reader.lexed, binding, found, null, { from: 'mc', to: 'new`db' });
+    expect(mapped?.toString()).toBe(expected);
   });
 
   it('are left in the same buffer when there is nothing to do', () => {
-    const { sql } = read('SELECT * FROM messages');
-    expect(mapDatabase(sql, reader.lexed, 'mc', 'x')).toBe(sql);
+    const { sql, binding, found } = read('SELECT * FROM messages');
+    expect(rewrite(sql, reader.lexed, binding, found, null, { from: 'mc', to: 'x' })).toBe(sql);
   });
 
   it('are mapped and keys dropped in one go', () => {
