@@ -43,6 +43,8 @@ export class ShardCatalog implements Catalog {
   readonly #database: string | null;
   readonly #tables = new Map<string, CatalogTable>();
   #schema: ReadonlyMap<string, TableSchema> | null = null;
+  /** What changed while a reading of the schema was under way, which may have missed it. */
+  #changedMeanwhile: Set<string> | 'any' = new Set();
   #version = 1;
 
   /** `database`: the shard's old one; null: every database is the shard's. */
@@ -68,12 +70,19 @@ export class ShardCatalog implements Catalog {
     return made;
   }
 
+  /** A reading of the schema begins: what changes from here on, its `learn` must not vouch for. */
+  beginReading(): void {
+    this.#changedMeanwhile = new Set();
+  }
+
   /** A new reading of the schema: bindings made with the old one no longer hold. */
-  learn(schema: ReadonlyMap<string, TableSchema>): void {
+  learn(reading: ReadonlyMap<string, TableSchema>): void {
+    const changed = this.#changedMeanwhile;
+    if (changed === 'any') return;
+    const schema = without(reading, changed);
     if (this.#schema !== null && sameSchema(this.#schema, schema)) return;
     this.#schema = schema;
-    this.#tables.clear();
-    this.#version++;
+    this.#renew();
   }
 
   /** Tables that the configuration names and the schema, where it is known, does not. */
@@ -83,10 +92,24 @@ export class ShardCatalog implements Catalog {
     return Object.keys(this.#moved).filter((name) => !schema.has(name));
   }
 
-  /** A statement changed a definition: until the next reading nothing but the configuration is certain. */
-  forget(): void {
+  /** A statement changed these tables: until the next reading only the configuration is certain of them. */
+  forget(names: readonly string[]): void {
+    if (this.#changedMeanwhile !== 'any') for (const name of names) this.#changedMeanwhile.add(name);
+    const known = this.#schema;
+    if (known === null || !names.some((name) => known.has(name))) return;
+    this.#schema = without(known, new Set(names));
+    this.#renew();
+  }
+
+  /** A statement changed tables that it does not tell, or not all of them. */
+  forgetAll(): void {
+    this.#changedMeanwhile = 'any';
     if (this.#schema === null) return;
     this.#schema = null;
+    this.#renew();
+  }
+
+  #renew(): void {
     this.#tables.clear();
     this.#version++;
   }
@@ -129,6 +152,13 @@ function describe(name: string, key: string | null, schema: TableSchema | undefi
 function keyTypeOf(type: string): KeyType {
   if (INTEGER_TYPES.has(type)) return 'integer';
   return STRING_TYPES.test(type) ? 'string' : undefined;
+}
+
+function without(
+  schema: ReadonlyMap<string, TableSchema>,
+  names: ReadonlySet<string>,
+): ReadonlyMap<string, TableSchema> {
+  return names.size === 0 ? schema : new Map([...schema].filter(([name]) => !names.has(name)));
 }
 
 function sameSchema(a: ReadonlyMap<string, TableSchema>, b: ReadonlyMap<string, TableSchema>): boolean {

@@ -28,6 +28,8 @@ interface KeyRow extends RowDataPacket {
 }
 
 const REFRESH_MS = 60_000;
+/** Between two readings where one change follows another. */
+const AGAIN_MS = 50;
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 30_000;
 /** A table's column beyond these is not read: no schema of sense has as many, and memory is bounded. */
@@ -64,7 +66,7 @@ export class SchemaReader {
     this.#reading = false;
     if (this.#stopped) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    const delayMs = this.#again ? 0 : waitMs;
+    const delayMs = this.#again ? AGAIN_MS : waitMs;
     this.#again = false;
     this.#timer = setTimeout(() => void this.refresh(), delayMs).unref();
   }
@@ -76,6 +78,7 @@ export class SchemaReader {
 
   async #attempt(): Promise<number> {
     try {
+      this.#catalog.beginReading();
       this.#catalog.learn(await readSchema(this.#source));
       this.#warnOfMissing();
       this.#retryMs = RETRY_MIN_MS;

@@ -189,7 +189,8 @@ export class ShardMirror implements TapSource {
       const moved = this.#catalog.table(named ?? database, name);
       if (moved !== null) this.#note(moved.name, null, 'table');
     }
-    this.#catalog.forget();
+    if (namesWhatItChanges(plan)) this.#catalog.forget(plan.tables.map(({ name }) => name));
+    else this.#catalog.forgetAll();
     void this.#schema.refresh();
   }
 
@@ -198,6 +199,11 @@ export class ShardMirror implements TapSource {
     const timeoutMs = this.#options.config.connectTimeoutMs;
     return { host: old.host, port: old.port, database: old.database ?? null, account, timeoutMs };
   }
+}
+
+/** Others (RENAME, CREATE INDEX, ALTER DATABASE …) change tables that their plan does not list. */
+function namesWhatItChanges({ digest, tables, hazards }: Plan): boolean {
+  return /^(?:CREATE|DROP) TABLE /.test(digest) && tables.length > 0 && hazards.size === 0;
 }
 
 function databasePair(shard: ShardConfig): DatabaseMap | null {

@@ -166,19 +166,50 @@ describe('the catalogue', () => {
     const catalog = new ShardCatalog(TABLES, 'old');
     const versions = [catalog.version];
     const note = (): void => void versions.push(catalog.version);
-    catalog.forget();
+    catalog.forgetAll();
     note();
+    catalog.beginReading();
     catalog.learn(schemaOf(messages('InnoDB')));
     note();
     catalog.learn(schemaOf(messages('InnoDB')));
     note();
     catalog.learn(schemaOf(messages('MyISAM')));
     note();
-    catalog.forget();
+    catalog.forgetAll();
     note();
     expect(versions.map((version) => version - versions[0]!)).toEqual([0, 0, 1, 1, 2, 3]);
     expect(catalog.table('old', 'messages')?.transactional).toBeNull();
     expect(catalog.schemaKnown).toBe(false);
+  });
+
+  it('forgets the tables that a statement names, and keeps what it knows of the others', () => {
+    const catalog = new ShardCatalog('*', 'old');
+    const notes = { ...messages('MyISAM'), name: 'notes' };
+    catalog.learn(schemaOf(messages('InnoDB'), notes));
+    const { version } = catalog;
+    catalog.forget(['elsewhere']);
+    expect(catalog.version).toBe(version);
+    catalog.forget(['messages', 'elsewhere']);
+    expect(catalog.version).toBeGreaterThan(version);
+    expect(catalog.table('old', 'messages')?.transactional).toBeNull();
+    expect(catalog.table('old', 'notes')?.transactional).toBe(false);
+  });
+
+  it('does not believe a reading of what changed while it was under way', () => {
+    const catalog = new ShardCatalog('*', 'old');
+    const notes = { ...messages('MyISAM'), name: 'notes' };
+    const engineKnown = (name: string): boolean => catalog.table('old', name)?.transactional !== null;
+    catalog.beginReading();
+    catalog.forget(['messages']);
+    catalog.learn(schemaOf(messages('InnoDB'), notes));
+    expect([engineKnown('messages'), engineKnown('notes')]).toEqual([false, true]);
+    catalog.beginReading();
+    catalog.forgetAll();
+    catalog.learn(schemaOf(messages('InnoDB'), notes));
+    expect([engineKnown('messages'), engineKnown('notes')]).toEqual([false, false]);
+    catalog.beginReading();
+    catalog.learn(schemaOf(messages('InnoDB'), notes));
+    expect([engineKnown('messages'), engineKnown('notes')]).toEqual([true, true]);
   });
 
   it('answers with one object for a table, until the version changes', () => {
