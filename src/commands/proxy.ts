@@ -20,6 +20,7 @@ async function serve(file: string, version: string): Promise<number> {
   process.on('uncaughtException', (error) => proxy.faulted(error));
   process.on('unhandledRejection', (reason) => proxy.faulted(reason));
   const asked = untilAsked(() => proxy.hurry());
+  process.on('SIGHUP', () => proxy.reload());
   await proxy.start();
   await asked;
   await proxy.drain();

@@ -1,7 +1,7 @@
 /** Asks proxies for their status over HTTP, with bounds on time and size. */
 import { z } from 'zod';
 import { messageOf } from '../base/errors.ts';
-import type { StatusReport } from '../observe/status.ts';
+import { type StatusReport, WORKER_STATES } from '../observe/status.ts';
 
 const TIMEOUT_MS = 3000;
 /** 1024 shards with their samples fit well. */
@@ -66,6 +66,19 @@ const reportSchema: z.ZodType<StatusReport> = z.object({
     revision: z.number(),
     appliedAt: z.string(),
   }),
+  workers: z
+    .array(
+      z.object({
+        worker: z.number(),
+        pid: z.number().nullable(),
+        state: z.enum(WORKER_STATES),
+        since: z.string(),
+        restarts: z.number(),
+        shards: z.array(z.string()),
+      }),
+    )
+    // A proxy of an earlier version, in the middle of a rollout, has none to tell of.
+    .default([]),
   shards: z.array(shardSchema),
 });
 

@@ -39,6 +39,13 @@ export class MemoryJournal implements Journal {
     }
   }
 
+  /** What was noted before is lost. */
+  forget(): void {
+    this.#groups.clear();
+    this.#size = 0;
+    this.#reset = true;
+  }
+
   get size(): number {
     return this.#size;
   }

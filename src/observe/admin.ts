@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 import { type FastifyInstance, fastify } from 'fastify';
 import { messageOf, UsageError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Metrics } from './metrics.ts';
 import type { StatusReport } from './status.ts';
 
 /** Scrapers and people, not application servers: what a few of them need, and no more. */
@@ -18,15 +17,20 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
+export interface Exposition {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
 export interface AdminOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly metrics: Metrics;
+  readonly metrics: Exposition;
   /** Joined to the answer of /healthz. */
   health(): Readonly<Record<string, unknown>>;
   ready(): Readiness;
-  status(): StatusReport;
+  status(): StatusReport | Promise<StatusReport>;
   readonly log: Log;
 }
 

@@ -1,11 +1,13 @@
-/** All metrics of the process: the contract of `docs/metrics.md`. */
+/** All metrics of one process: the contract of `docs/metrics.md`. */
 import { Registry } from 'prom-client';
 import { ControlMetrics } from './control-metrics.ts';
 import { Durations } from './durations.ts';
 import { expose, type Sample } from './exposition.ts';
+import { documentOf, type MetricDocument, textOf } from './metric-documents.ts';
 import { exposeProcess } from './process-metrics.ts';
 import { SHARD_FAMILIES } from './shard-families.ts';
 import { ShardMetrics } from './shard-metrics.ts';
+import { exposeWorkers, type WorkerFigures } from './worker-metrics.ts';
 
 export type {
   BlindReason,
@@ -28,11 +30,21 @@ export interface Limits {
   readonly queueBytes: number;
 }
 
+/** A proxy of one process is `whole`; else one process is its `supervisor`, and each other a `worker`. */
+export type ProcessRole = 'whole' | 'supervisor' | 'worker';
+
 export interface MetricsOptions {
   readonly service: string;
   readonly version: string;
+  /** Left out: `whole`. */
+  readonly role?: ProcessRole;
+  /** The `worker` label of what is true of this process alone. Left out: `0`. */
+  readonly worker?: string;
+  /** Those that this process serves. */
   readonly shards: readonly string[];
   readonly limits?: Limits;
+  /** Asked at each scrape, of all but a worker. */
+  readonly workers?: () => readonly WorkerFigures[];
 }
 
 export class Metrics {
@@ -42,15 +54,21 @@ export class Metrics {
   readonly #shards: ReadonlyMap<string, ShardMetrics>;
 
   constructor(options: MetricsOptions) {
+    const { role = 'whole', worker = '0', limits, workers } = options;
     const all = new Durations();
     const sideBySide = new Durations();
     this.#shards = new Map(options.shards.map((name) => [name, new ShardMetrics(name, all, sideBySide)]));
-    this.#exposeBuild(options);
-    this.#exposeShards();
-    this.#exposeDurations(all, sideBySide);
-    this.#exposeControl();
-    if (options.limits !== undefined) this.#exposeLimits(options.limits);
-    exposeProcess(this.registry);
+    this.#exposeBuild(options, worker);
+    if (role !== 'supervisor') {
+      this.#exposeShards();
+      this.#exposeDurations(all, sideBySide);
+    }
+    if (role !== 'worker') {
+      this.#exposeControl();
+      exposeWorkers(this.registry, workers ?? (() => []));
+      if (limits !== undefined) this.#exposeLimits(limits);
+    }
+    exposeProcess(this.registry, worker);
   }
 
   /** Throws RangeError for a name that was not among the constructor's `shards`. */
@@ -60,13 +78,22 @@ export class Metrics {
     return shard;
   }
 
-  /** The exposition, in the form that `contentType` names. Rejects where a gauge throws. */
-  text(): Promise<string> {
-    return this.registry.metrics();
+  /**
+   * The exposition, in the form that `contentType` names, joined with the figures of other processes. Rejects
+   * where a gauge throws.
+   */
+  async text(others: readonly MetricDocument[] = []): Promise<string> {
+    if (others.length === 0) return this.registry.metrics();
+    return textOf([await this.document(), ...others]);
   }
 
-  #exposeBuild({ service, version }: MetricsOptions): void {
-    const sample = { labels: { service, version, node: process.versions.node }, value: 1 };
+  /** The same figures as data, for the process that joins them. */
+  document(): Promise<MetricDocument> {
+    return documentOf(this.registry);
+  }
+
+  #exposeBuild({ service, version }: MetricsOptions, worker: string): void {
+    const sample = { labels: { service, version, node: process.versions.node, worker }, value: 1 };
     const help = 'Always 1; the labels say what runs here.';
     expose(this.registry, { name: 'understudy_build_info', help, type: 'gauge', aggregator: 'first' }, () => [
       sample,

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, type Registry } from 'prom-client';
-import { expose } from './exposition.ts';
+import { expose, type Labels } from './exposition.ts';
 
 /** Coarser than the default, since each sample is a wake-up of the loop. */
 const LOOP_RESOLUTION_MS = 20;
@@ -22,14 +22,16 @@ const COSTLY_DEFAULTS = [
   'process_open_fds',
 ];
 
-export function exposeProcess(registry: Registry): void {
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_RESOLUTION_MS });
+/** `worker` is the label that tells the processes of one proxy apart. */
+export function exposeProcess(registry: Registry, worker: string): void {
+  const labels = { worker };
+  collectDefaultMetrics({ register: registry, labels, eventLoopMonitoringPrecision: LOOP_RESOLUTION_MS });
   for (const name of COSTLY_DEFAULTS) registry.removeSingleMetric(name);
-  exposeOpenFiles(registry);
-  exposeLoopLag(registry);
+  exposeOpenFiles(registry, labels);
+  exposeLoopLag(registry, labels);
 }
 
-function exposeOpenFiles(registry: Registry): void {
+function exposeOpenFiles(registry: Registry, labels: Labels): void {
   const family = {
     name: 'process_open_fds',
     help: 'Number of open file descriptors.',
@@ -40,18 +42,18 @@ function exposeOpenFiles(registry: Registry): void {
     // Only Linux has the directory; elsewhere the family stays empty.
     const names = await readdir('/proc/self/fd').catch(() => null);
     // One of them was the directory itself.
-    return names === null ? [] : [{ labels: {}, value: names.length - 1 }];
+    return names === null ? [] : [{ labels, value: names.length - 1 }];
   });
 }
 
 /** How late the event loop was since the scrape before: the delay that every session had on top. */
-function exposeLoopLag(registry: Registry): void {
+function exposeLoopLag(registry: Registry, labels: Labels): void {
   const delays = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   delays.enable();
   // The monitor reports the time between two ticks of its timer, which is the resolution when nothing is late.
   const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - LOOP_RESOLUTION_MS / 1000);
-  const p99 = { stat: 'p99' };
-  const max = { stat: 'max' };
+  const p99 = { ...labels, stat: 'p99' };
+  const max = { ...labels, stat: 'max' };
   const family = {
     name: 'understudy_event_loop_lag_seconds',
     help: 'Lateness of the event loop since the last scrape: 99th percentile and maximum.',

@@ -20,7 +20,27 @@ export interface StatusReport {
     /** ISO time at which they were applied here. */
     readonly appliedAt: string;
   };
+  /** The processes that serve the shards; one where the proxy is one process. */
+  readonly workers: readonly WorkerStatus[];
+  /** Without the shards of a worker that is down. */
   readonly shards: readonly ShardStatus[];
+}
+
+export const WORKER_STATES = ['starting', 'serving', 'silent', 'draining', 'down'] as const;
+export type WorkerState = (typeof WORKER_STATES)[number];
+
+export interface WorkerStatus {
+  /** From 0; a process that takes another's place has its number. */
+  readonly worker: number;
+  /** Null while none runs. */
+  readonly pid: number | null;
+  /** `silent`: it has not been heard of for seconds. `down`: its process ended, another is about to start. */
+  readonly state: WorkerState;
+  /** ISO time of the last change of state. */
+  readonly since: string;
+  readonly restarts: number;
+  /** Their names. */
+  readonly shards: readonly string[];
 }
 
 export interface ShardStatus {

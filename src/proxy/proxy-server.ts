@@ -1,17 +1,18 @@
-/** The whole proxy: every shard, the live ratios, the admin port, and an orderly end. */
+/** The whole proxy: who serves the shards, the live ratios, the admin port, and an orderly end. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
-import type { Ratios } from '../config/ratios.ts';
+import type { ControlSnapshot } from '../config/ratios.ts';
 import type { Control } from '../control/control.ts';
 import { createControl } from '../control/create-control.ts';
 import { createRegistration, type Registration } from '../control/registration.ts';
-import { type Admin, startAdmin } from '../observe/admin.ts';
+import { type Admin, type Readiness, startAdmin } from '../observe/admin.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { StatusReport } from '../observe/status.ts';
-import { SqlReader } from '../sql/plan-cache.ts';
-import { ServedShard } from './served-shard.ts';
+import { OneProcess } from './one-process.ts';
+import type { ShardHost } from './shard-host.ts';
+import { ShardServer } from './shard-server.ts';
 
 export interface ProxyOptions {
   readonly config: Config;
@@ -21,47 +22,44 @@ export interface ProxyOptions {
 
 type Phase = 'starting' | 'serving' | 'draining' | 'stopped';
 
-/** After the last session is over the mirror may still send what it holds, for so long. */
-const FLUSH_MS = 5000;
-const POLL_MS = 20;
-
 export class ProxyServer {
   readonly #options: ProxyOptions;
   readonly #id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   readonly #startedAtMs = Date.now();
   readonly #metrics: Metrics;
   readonly #control: Control;
-  readonly #shards: readonly ServedShard[];
+  readonly #host: ShardHost;
   #registration: Registration | null = null;
   #admin: Admin | null = null;
   #phase: Phase = 'starting';
 
   constructor(options: ProxyOptions) {
     const { config, log, version } = options;
+    const shards = config.shards.map((shard) => shard.name);
     this.#options = options;
     this.#metrics = new Metrics({
       service: config.service,
       version,
-      shards: config.shards.map((shard) => shard.name),
+      shards,
       limits: {
         connections: config.maxConnections,
         queueStatements: config.queue.statements,
         queueBytes: config.queue.bytes,
       },
+      workers: () => this.#host.workers(),
     });
     this.#control = createControl({ config, log, metrics: this.#metrics.control });
-    const sql = new SqlReader({ maxPlans: config.plans });
-    this.#shards = config.shards.map(
-      (shard) =>
-        new ServedShard({
-          shard,
-          config,
-          ratios: () => this.#ratios(shard.name),
-          sql,
-          metrics: this.#metrics.shard(shard.name),
-          log: log.child({ shard: shard.name }),
-        }),
-    );
+    const snapshot = this.#control.current();
+    const server = new ShardServer({
+      config,
+      shards,
+      snapshot,
+      metrics: this.#metrics,
+      log,
+      memory: 'fresh',
+    });
+    this.#host = new OneProcess({ server, shards, applied: (applied) => this.#applied(applied) });
+    this.#control.onChange((changed) => this.#host.apply(changed));
   }
 
   /** Serves; rejects with UsageError when an address can't be listened on, and leaves nothing open then. */
@@ -70,7 +68,7 @@ export class ProxyServer {
     try {
       await this.#startAdmin();
       await this.#control.start();
-      await Promise.all(this.#shards.map((shard) => shard.start()));
+      await this.#host.start();
     } catch (error) {
       await this.#release();
       throw error;
@@ -87,34 +85,29 @@ export class ProxyServer {
   async drain(): Promise<void> {
     if (this.#phase === 'draining' || this.#phase === 'stopped') return;
     this.#phase = 'draining';
-    const { config, log } = this.#options;
-    log.info({ sessions: this.#sessions(), drainTimeoutMs: config.drainTimeoutMs }, 'draining');
-    const timer = setTimeout(() => this.hurry(), config.drainTimeoutMs);
-    await Promise.all(this.#shards.map((shard) => shard.drain()));
-    clearTimeout(timer);
-    await this.#flush();
+    await this.#host.drain();
     await this.#release();
     this.#phase = 'stopped';
-    log.info('stopped');
+    this.#options.log.info('stopped');
   }
 
   /** Ends the sessions that are left, whatever they are doing. */
   hurry(): void {
-    const left = this.#sessions();
-    if (left > 0) this.#options.log.warn({ sessions: left }, 'ending the sessions that are left');
-    for (const shard of this.#shards) shard.terminate();
+    this.#host.hurry();
   }
 
-  /**
-   * An exception that nobody caught. The relay of a session does not depend on what the mirror does, so the
-   * sessions go on; but nothing that was mirrored until now can be vouched for.
-   */
+  /** Reads again what may change on disk while the proxy runs; connections that are open keep what they have. */
+  reload(): void {
+    this.#options.log.info('reading again what may change while the proxy runs');
+    this.#host.reload();
+  }
+
+  /** An exception that nobody caught. */
   faulted(error: unknown): void {
-    this.#options.log.error({ err: error }, 'an exception went uncaught: please report this');
-    for (const shard of this.#shards) shard.faulted();
+    this.#host.faulted(error);
   }
 
-  status(): StatusReport {
+  async status(): Promise<StatusReport> {
     const snapshot = this.#control.current();
     return {
       id: this.#id,
@@ -130,28 +123,32 @@ export class ProxyServer {
         revision: snapshot.revision,
         appliedAt: new Date(snapshot.appliedAtMs).toISOString(),
       },
-      shards: this.#shards.map((shard) => shard.status()),
+      ...(await this.#host.report()),
     };
   }
 
-  #ratios(shard: string): Ratios {
-    return this.#control.current().shards[shard] ?? { reads: 0, writes: 0, deletes: 0 };
+  #readiness(): Readiness {
+    if (this.#phase !== 'serving') return { ready: false, reasons: [`the proxy is ${this.#phase}`] };
+    const reasons = this.#host.unready();
+    return { ready: reasons.length === 0, reasons };
   }
 
-  #sessions(): number {
-    return this.#shards.reduce((sum, shard) => sum + shard.sessions, 0);
+  /** The registration tells others which ratios are in force here, so it waits until they are. */
+  #applied(snapshot: ControlSnapshot): void {
+    this.#registration?.applied(snapshot);
   }
 
   async #startAdmin(): Promise<void> {
     const { config, log } = this.#options;
+    const metrics = this.#metrics;
     this.#admin = await startAdmin({
       ...config.admin,
-      metrics: this.#metrics,
+      metrics: {
+        contentType: metrics.contentType,
+        text: async () => metrics.text(await this.#host.documents()),
+      },
       health: () => ({ id: this.#id, phase: this.#phase }),
-      ready: () => ({
-        ready: this.#phase === 'serving',
-        reasons: this.#phase === 'serving' ? [] : [`the proxy is ${this.#phase}`],
-      }),
+      ready: () => this.#readiness(),
       status: () => this.status(),
       log,
     });
@@ -159,7 +156,7 @@ export class ProxyServer {
 
   #register(): void {
     const { config, log, version } = this.#options;
-    const registration = createRegistration({
+    this.#registration = createRegistration({
       config,
       log,
       id: this.#id,
@@ -168,21 +165,11 @@ export class ProxyServer {
       startedAtMs: this.#startedAtMs,
       snapshot: this.#control.current(),
     });
-    this.#control.onChange((snapshot) => registration.applied(snapshot));
-    registration.start();
-    this.#registration = registration;
-  }
-
-  async #flush(): Promise<void> {
-    const untilMs = performance.now() + FLUSH_MS;
-    while (performance.now() < untilMs && this.#shards.some((shard) => shard.unsettled > 0)) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
+    this.#registration.start();
   }
 
   async #release(): Promise<void> {
-    for (const shard of this.#shards) shard.terminate();
-    for (const shard of this.#shards) shard.stop();
+    await this.#host.release();
     await this.#registration?.stop();
     await this.#control.stop();
     await this.#admin?.close();

@@ -17,6 +17,8 @@ export interface ServedShardOptions {
   readonly sql: SqlReader;
   readonly metrics: ShardMetrics;
   readonly log: Log;
+  /** `lost`: a process before this one served the shard, and ended with what only its memory held. */
+  readonly memory: 'fresh' | 'lost';
 }
 
 /** Entries of a shard's record of doubts, and the tables and reasons they spread over. */
@@ -55,6 +57,7 @@ export class ServedShard {
       now,
     });
     this.#report();
+    if (options.memory === 'lost') this.#forget();
   }
 
   /** Reads the schema, then listens. Rejects with UsageError when the port can't be had. */
@@ -81,6 +84,9 @@ export class ServedShard {
   faulted(): void {
     this.#mirror.unseen();
   }
+
+  /** Reads again what may change on disk while the process runs. */
+  reload(): void {}
 
   /** Ends every session that is left. */
   terminate(): void {
@@ -116,6 +122,12 @@ export class ServedShard {
       latestMismatches: this.#mirror.mismatches.latest(),
       straddles: this.#mirror.straddles.list(),
     };
+  }
+
+  /** What was in the record, and what was on its way to the shadow, went with the process before this one. */
+  #forget(): void {
+    this.#journal.forget();
+    this.#mirror.unseen();
   }
 
   #doubtsByReason(): Record<string, number> {

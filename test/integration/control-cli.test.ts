@@ -120,6 +120,7 @@ function report(id: string, changes: Partial<StatusReport> = {}): StatusReport {
     draining: false,
     phase: 'mirroring',
     control: { source: 'etcd', connected: true, revision: 3, appliedAt: new Date(0).toISOString() },
+    workers: [],
     shards: [
       {
         name: 's00',

@@ -13,6 +13,7 @@ const STATUS: StatusReport = {
   draining: false,
   phase: 'mirroring',
   control: { source: 'etcd', connected: true, revision: 1, appliedAt: '2024-01-01T00:00:00.000Z' },
+  workers: [],
   shards: ['s00', 's01'].map((name, index) => ({
     name,
     listen: '',

@@ -17,6 +17,7 @@ const STATUS = {
   draining: false,
   phase: 'mirroring',
   control: { source: 'file', connected: true, revision: 1, appliedAt: '2024-01-01T00:00:00.000Z' },
+  workers: [],
   shards: [],
 } as const satisfies StatusReport;
 

@@ -103,15 +103,15 @@ describe('metrics before any traffic', () => {
   it('the build, the limits, the event loop and the process show', async () => {
     const samples = await samplesOf(createMetrics());
     const node = process.versions.node;
-    const build = `understudy_build_info{node="${node}",service="message-center",version="9.8.7"}`;
+    const build = `understudy_build_info{node="${node}",service="message-center",version="9.8.7",worker="0"}`;
     expect(samples.get(build)).toBe(1);
     expect(samples.get('understudy_connections_limit')).toBe(50);
     expect(samples.get('understudy_mirror_queue_statements_limit')).toBe(60);
     expect(samples.get('understudy_mirror_queue_bytes_limit')).toBe(70);
-    expect(samples.get('understudy_event_loop_lag_seconds{stat="p99"}')).toBeGreaterThanOrEqual(0);
-    expect(samples.get('understudy_event_loop_lag_seconds{stat="max"}')).toBeGreaterThanOrEqual(0);
-    expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(0);
-    expect(samples.get('process_open_fds')).toBeGreaterThan(0);
+    expect(samples.get('understudy_event_loop_lag_seconds{stat="p99",worker="0"}')).toBeGreaterThanOrEqual(0);
+    expect(samples.get('understudy_event_loop_lag_seconds{stat="max",worker="0"}')).toBeGreaterThanOrEqual(0);
+    expect(samples.get('process_resident_memory_bytes{worker="0"}')).toBeGreaterThan(0);
+    expect(samples.get('process_open_fds{worker="0"}')).toBeGreaterThan(0);
   });
 
   it('no series stands twice', async () => {

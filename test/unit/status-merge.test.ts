@@ -34,6 +34,7 @@ function proxy(id: string, shards: ShardStatus[], connected = true): ProxyStatus
     draining: false,
     phase: 'mirroring',
     control: { source: 'etcd', connected, revision: 42, appliedAt: '2026-01-01T00:00:00.000Z' },
+    workers: [],
     shards,
   };
   return { type: 'reachable', address: { id, admin: `http://${id}:9104` }, report };

@@ -1,0 +1,77 @@
+/** The metrics of one process as data, and how those of several processes become one exposition. */
+import { type Aggregator, AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
+import { z } from 'zod';
+
+const AGGREGATORS = [
+  'omit',
+  'sum',
+  'first',
+  'min',
+  'max',
+  'average',
+] as const satisfies readonly Aggregator[];
+
+const valueSchema = z.object({
+  value: z
+    .number()
+    .or(z.nan())
+    .or(z.literal([Infinity, -Infinity])),
+  labels: z.record(z.string(), z.union([z.string(), z.number()])),
+  metricName: z.string().optional(),
+});
+
+const familySchema = z.object({
+  name: z.string(),
+  help: z.string(),
+  type: z.enum(['counter', 'gauge', 'histogram', 'summary']),
+  aggregator: z.enum(AGGREGATORS),
+  values: z.array(valueSchema),
+});
+
+/** Holds a document against its form, where it comes from another process. */
+export const metricDocumentSchema = z.array(familySchema);
+
+export type MetricDocument = z.output<typeof metricDocumentSchema>;
+
+/** What a registry's families hold now. */
+export async function documentOf(registry: Registry): Promise<MetricDocument> {
+  const families = metricDocumentSchema.parse(await registry.getMetricsAsJSON());
+  // The series of a process carry its label and meet no others: none of them has to be left out.
+  return families.map((family) =>
+    family.aggregator === 'omit' ? { ...family, aggregator: 'first' } : family,
+  );
+}
+
+/** One text of several documents: the same series of several processes joined as their family says. */
+export function textOf(documents: readonly MetricDocument[]): Promise<string> {
+  return aggregate(documents).metrics();
+}
+
+/**
+ * The figures of a worker through all of its processes. What a process had counted when it was last heard is
+ * kept when it ends, so that no counter goes back; gauges are true of a living process alone.
+ */
+export class LastingFigures {
+  #base: MetricDocument = [];
+  #last: MetricDocument = [];
+
+  /** The process's newest figures. */
+  heard(document: MetricDocument): void {
+    this.#last = document;
+  }
+
+  /** The process has ended; another begins to count from 0. */
+  async ended(): Promise<void> {
+    const counted = this.#last.filter(({ type }) => type !== 'gauge');
+    this.#last = [];
+    this.#base = metricDocumentSchema.parse(await aggregate([this.#base, counted]).getMetricsAsJSON());
+  }
+
+  documents(): readonly MetricDocument[] {
+    return [this.#base, this.#last];
+  }
+}
+
+function aggregate(documents: readonly MetricDocument[]): Registry<PrometheusContentType> {
+  return AggregatorRegistry.aggregate<PrometheusContentType>([...documents]);
+}

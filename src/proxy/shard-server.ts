@@ -1,0 +1,119 @@
+/** The shards that one process serves, under the ratios that it was last told. */
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/load.ts';
+import type { ControlSnapshot, Ratios } from '../config/ratios.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { ShardStatus } from '../observe/status.ts';
+import { SqlReader } from '../sql/plan-cache.ts';
+import { ServedShard } from './served-shard.ts';
+
+/** `lost`: a process before this one served the shards, and ended with what only its memory held. */
+export type Memory = 'fresh' | 'lost';
+
+export interface ShardServerOptions {
+  readonly config: Config;
+  /** The names of those of `config.shards` that this process owns. */
+  readonly shards: readonly string[];
+  readonly snapshot: ControlSnapshot;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly memory: Memory;
+}
+
+/** After the last session is over the mirror may still send what it holds, for so long. */
+export const FLUSH_MS = 5000;
+const POLL_MS = 20;
+
+const NOTHING: Ratios = { reads: 0, writes: 0, deletes: 0 };
+
+export class ShardServer {
+  readonly #options: ShardServerOptions;
+  readonly #shards: readonly ServedShard[];
+  #ratios: ControlSnapshot['shards'];
+
+  constructor(options: ShardServerOptions) {
+    const { config, metrics, log, memory } = options;
+    this.#options = options;
+    this.#ratios = options.snapshot.shards;
+    const sql = new SqlReader({ maxPlans: config.plans });
+    this.#shards = config.shards
+      .filter(({ name }) => options.shards.includes(name))
+      .map(
+        (shard) =>
+          new ServedShard({
+            shard,
+            config,
+            ratios: () => this.#ratios[shard.name] ?? NOTHING,
+            sql,
+            metrics: metrics.shard(shard.name),
+            log: log.child({ shard: shard.name }),
+            memory,
+          }),
+      );
+  }
+
+  /** Listens; rejects with UsageError when a port can't be had, and then `release` must be called. */
+  async start(): Promise<void> {
+    await Promise.all(this.#shards.map((shard) => shard.start()));
+  }
+
+  /** These ratios are in force from the next statement on. */
+  apply(snapshot: ControlSnapshot): void {
+    this.#ratios = snapshot.shards;
+  }
+
+  /**
+   * Takes no new connections; sessions outside of a transaction end at once, others at its end or after
+   * `drainTimeoutMs`; then the mirror has a few seconds to send what it holds.
+   */
+  async drain(): Promise<void> {
+    const { config, log } = this.#options;
+    log.info({ sessions: this.#sessions(), drainTimeoutMs: config.drainTimeoutMs }, 'draining');
+    const timer = setTimeout(() => this.hurry(), config.drainTimeoutMs);
+    await Promise.all(this.#shards.map((shard) => shard.drain()));
+    clearTimeout(timer);
+    await this.#flush();
+  }
+
+  /** Ends the sessions that are left, whatever they are doing. */
+  hurry(): void {
+    const left = this.#sessions();
+    if (left > 0) this.#options.log.warn({ sessions: left }, 'ending the sessions that are left');
+    for (const shard of this.#shards) shard.terminate();
+  }
+
+  /**
+   * An exception that nobody caught. The relay of a session does not depend on what the mirror does, so the
+   * sessions go on; but nothing that was mirrored until now can be vouched for.
+   */
+  faulted(error: unknown): void {
+    this.#options.log.error({ err: error }, 'an exception went uncaught: please report this');
+    for (const shard of this.#shards) shard.faulted();
+  }
+
+  /** Reads again what may change on disk while the process runs; connections that are open keep what they have. */
+  reload(): void {
+    for (const shard of this.#shards) shard.reload();
+  }
+
+  status(): ShardStatus[] {
+    return this.#shards.map((shard) => shard.status());
+  }
+
+  /** Ends everything now; what the mirror still holds is dropped and counted. */
+  release(): void {
+    for (const shard of this.#shards) shard.terminate();
+    for (const shard of this.#shards) shard.stop();
+  }
+
+  #sessions(): number {
+    return this.#shards.reduce((sum, shard) => sum + shard.sessions, 0);
+  }
+
+  async #flush(): Promise<void> {
+    const untilMs = performance.now() + FLUSH_MS;
+    while (performance.now() < untilMs && this.#shards.some((shard) => shard.unsettled > 0)) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}
