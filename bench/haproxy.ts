@@ -1,20 +1,11 @@
 /** HAProxy as a plain TCP relay: the yardstick for what any process in between costs. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { createConnection } from 'mysql2/promise';
-import { freePort } from '../test/harness/ports.ts';
-import { type Child, startChild } from '../test/harness/process.ts';
-import { temporaryDirectory } from '../test/harness/temp.ts';
-
-export interface Haproxy {
-  readonly port: number;
-  readonly child: Child;
-}
+import { type Peer, startPeer } from './peer.ts';
 
 /** As short as its documentation lets it be; in TCP mode it sets TCP_NODELAY by itself. */
 export function haproxyConfig(port: number | string, oldPort: number | string): string {
   return `global
   maxconn 4096
+  nbthread 1
 defaults
   mode tcp
   timeout connect 5s
@@ -26,20 +17,10 @@ listen mysql
 `;
 }
 
-export async function startHaproxy(oldPort: number): Promise<Haproxy> {
-  const port = await freePort();
-  const file = join(temporaryDirectory('haproxy'), 'haproxy.cfg');
-  writeFileSync(file, haproxyConfig(port, oldPort));
-  const child = await startChild({
-    name: 'haproxy',
+export function startHaproxy(oldPort: number): Promise<Peer> {
+  return startPeer('haproxy', ({ port, writeFile }) => ({
     command: 'haproxy',
     // In the foreground and without a master, so that the one process is the one that relays.
-    args: ['-db', '-q', '-f', file],
-    ready: async () => {
-      const connection = await createConnection({ host: '127.0.0.1', port, user: 'root' });
-      connection.destroy();
-      return true;
-    },
-  });
-  return { port, child };
+    args: ['-db', '-q', '-f', writeFile('haproxy.cfg', haproxyConfig(port, oldPort))],
+  }));
 }

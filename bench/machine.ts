@@ -4,15 +4,19 @@ import { availableParallelism, loadavg, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../test/harness/cli.ts';
 import { REPOSITORY } from '../test/harness/repository.ts';
+import { routerVersion } from './mysql-router.ts';
+import { proxysqlVersion } from './proxysql.ts';
 import type { Machine } from './results.ts';
 
 const GIBIBYTE = 1024 ** 3;
 
 /** Called before the load begins: the load average is to tell of others. */
 export async function describeMachine(): Promise<Machine> {
-  const [mariadb, haproxy, sysbench] = await Promise.all([
+  const [mariadb, haproxy, router, proxysql, sysbench] = await Promise.all([
     version('mariadbd', ['--no-defaults', '--version'], /Ver (\d+\.\d+\.\d+)/),
     version('haproxy', ['-v'], /version (\d+\.\d+\.\d+)/),
+    routerVersion(),
+    proxysqlVersion(),
     version('sysbench', ['--version'], /sysbench (\d+\.\d+\.\d+)/),
   ]);
   return {
@@ -24,6 +28,8 @@ export async function describeMachine(): Promise<Machine> {
     node: process.versions.node,
     mariadb,
     haproxy,
+    router,
+    proxysql,
     sysbench,
   };
 }

@@ -1,17 +1,29 @@
-/** `npm run bench`: what a statement costs directly, through HAProxy, and through Understudy. */
+/** `npm run bench`: what a statement or a session costs directly, through other proxies, and through Understudy. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { describeConfigurations } from './configurations.ts';
 import { describeCommit, describeMachine } from './machine.ts';
 import { measure } from './measure.ts';
 import { type BenchOptions, parseOptions, USAGE } from './options.ts';
 import { PERFORMANCE_PAGE, withResults } from './performance-page.ts';
-import { KEPT_RESULTS, type Results, type Run, resultsText } from './results.ts';
+import { estimateSeconds, planCases } from './plan.ts';
+import { profile } from './profile.ts';
+import {
+  KEPT_RESULTS,
+  type Machine,
+  type Results,
+  type Run,
+  resultsText,
+  TARGETS,
+  type Target,
+} from './results.ts';
 import { setStage } from './stage.ts';
 import { ROWS_PER_TABLE, TABLES } from './sysbench.ts';
 import { renderResults } from './tables.ts';
 
 const LEXER = fileURLToPath(new URL('lexer.ts', import.meta.url));
+const PROFILED_BY_DEFAULT = { workload: 'oltp_point_select', protocol: 'text', threads: 8 } as const;
 
 async function run(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
@@ -21,27 +33,70 @@ async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options.lexer && !existsSync(LEXER)) return refuse('there is no bench/lexer.ts');
-  const results = await measureAll(options);
+  if (options.profile) return runProfile(options);
+  const machine = await describeMachine();
+  const missing = missingPeers(machine);
+  const unmet = (options.peers ?? []).flatMap((target) => missing.get(target) ?? []);
+  if (unmet.length > 0) return refuse(unmet.join('\n'));
+  if (options.peers === undefined) for (const text of missing.values()) note(text);
+  const targets = options.peers ?? TARGETS.filter((target) => !missing.has(target));
+  const results = await measureAll(options, machine, targets);
   process.stdout.write(`${renderResults(results)}\n`);
   keep(results, options);
   return options.lexer ? runLexer() : 0;
 }
 
-async function measureAll(options: BenchOptions): Promise<Results> {
-  const [machine, commit] = [await describeMachine(), await describeCommit()];
-  note('starting two servers, HAProxy and two proxies');
-  const stage = await setStage();
+/** A sentence for each peer that can't be measured here. */
+function missingPeers({ router, proxysql }: Machine): Map<Target, string> {
+  const missing = new Map<Target, string>();
+  if (router === null) {
+    missing.set(
+      'router',
+      'MySQL Router is not on this machine: run "node scripts/mysql-root.mjs" as root to bring it',
+    );
+  }
+  if (proxysql === null)
+    missing.set('proxysql', 'ProxySQL is not on this machine: there is no proxysql in PATH');
+  return missing;
+}
+
+async function measureAll(
+  { selection, seconds }: BenchOptions,
+  machine: Machine,
+  targets: readonly Target[],
+): Promise<Results> {
+  const commit = await describeCommit();
+  note(`starting two servers and ${targets.join(', ')}`);
+  const stage = await setStage(targets);
   try {
+    const cases = planCases(selection);
+    const warmedUp = stage.ways.filter((way) => way.warmsUp).length;
+    const estimate = estimateSeconds(cases, seconds, { all: stage.ways.length, warmedUp });
+    note(`measuring takes about ${Math.ceil(estimate)} s`);
     return {
       measuredAt: new Date().toISOString(),
       commit,
       machine,
-      settings: { ...options.settings, tables: TABLES, rowsPerTable: ROWS_PER_TABLE },
-      runs: await measure(stage.ways, options, noteRun),
+      settings: { seconds, tables: TABLES, rowsPerTable: ROWS_PER_TABLE },
+      configurations: describeConfigurations(targets),
+      runs: await measure(stage.ways, cases, seconds, noteRun),
     };
   } finally {
     await stage.end();
   }
+}
+
+async function runProfile({ selection, seconds, peers, profileFile }: BenchOptions): Promise<number> {
+  const target = peers?.[0] ?? 'mirror-0';
+  const { workload, protocol, threads } = PROFILED_BY_DEFAULT;
+  const load = {
+    workload: selection.workloads?.[0] ?? workload,
+    protocol: selection.protocols?.[0] ?? protocol,
+    threads: selection.threads?.[0] ?? threads,
+  };
+  const { text } = await profile(target, load, seconds, profileFile);
+  process.stdout.write(`${text}\n`);
+  return 0;
 }
 
 function keep(results: Results, options: BenchOptions): void {
@@ -51,11 +106,10 @@ function keep(results: Results, options: BenchOptions): void {
   writeFileSync(PERFORMANCE_PAGE, withResults(readFileSync(PERFORMANCE_PAGE, 'utf8'), results));
 }
 
-function noteRun({ workload, protocol, round, target, statementsPerSecond, p99Ms, cpuMicros }: Run): void {
-  const cpu =
-    cpuMicros === null ? '' : `, CPU ${(cpuMicros.user + cpuMicros.system).toFixed(1)} us/statement`;
-  const rate = Math.round(statementsPerSecond);
-  note(`${workload} (${protocol}) round ${round} ${target}: ${rate} statements/s, p99 ${p99Ms} ms${cpu}`);
+function noteRun({ workload, protocol, threads, round, target, perSecond, p99Ms, cpuMicros }: Run): void {
+  const cpu = cpuMicros === null ? '' : `, CPU ${(cpuMicros.user + cpuMicros.system).toFixed(1)} us each`;
+  const load = `${workload} (${protocol}, ${threads} threads)`;
+  note(`${load} round ${round} ${target}: ${Math.round(perSecond)}/s, p99 ${p99Ms} ms${cpu}`);
 }
 
 function runLexer(): number {

@@ -1,33 +1,33 @@
-/** Runs every workload on every way in turn, and keeps each run's figures. */
+/** Runs every case on every way in turn, and keeps each run's figures. */
 import type { Proxy as RunningProxy } from '../test/harness/proxy.ts';
 import { waitFor } from '../test/harness/wait.ts';
-import type { BenchOptions } from './options.ts';
+import { type PlannedCase, WARM_UP_SECONDS } from './plan.ts';
 import { readCpuTime } from './process-cpu.ts';
-import { type MirrorFigures, type Run, WORKLOADS } from './results.ts';
+import { type MirrorFigures, type Run, unitOf } from './results.ts';
 import type { Way } from './stage.ts';
 import { type Load, runLoad } from './sysbench.ts';
 
-const WARM_UP_SECONDS = 2;
 const DRAIN_TIMEOUT_MS = 60_000;
 const OUTCOMES_METRIC = 'understudy_mirror_statements_total';
 
-/** `report` hears of every run as it ends. */
+/** Runs of `seconds` each; `report` hears of every one as it ends. */
 export async function measure(
   ways: readonly Way[],
-  { settings, protocols }: BenchOptions,
+  cases: readonly PlannedCase[],
+  seconds: number,
   report: (run: Run) => void,
 ): Promise<Run[]> {
   const runs: Run[] = [];
-  for (const protocol of protocols) {
-    for (const workload of WORKLOADS) {
-      const load = { workload, protocol, threads: settings.threads };
-      for (const way of ways) await runOnce(way, { ...load, port: way.port, seconds: WARM_UP_SECONDS }, 0);
-      for (let round = 1; round <= settings.rounds; round += 1) {
-        for (const way of rotated(ways, round)) {
-          const run = await runOnce(way, { ...load, port: way.port, seconds: settings.seconds }, round);
-          report(run);
-          runs.push(run);
-        }
+  for (const { rounds, ...each } of cases) {
+    for (const way of ways.filter(({ warmsUp }) => warmsUp)) {
+      await runLoad({ ...each, port: way.port, seconds: WARM_UP_SECONDS });
+      if (way.mirroring !== undefined) await waitUntilDrained(way.mirroring);
+    }
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const way of rotated(ways, round)) {
+        const run = await runOnce(way, { ...each, port: way.port, seconds }, round);
+        report(run);
+        runs.push(run);
       }
     }
   }
@@ -39,7 +39,8 @@ function rotated<T>(list: readonly T[], by: number): T[] {
   return list.map((_, index) => list[(index + by) % list.length] as T);
 }
 
-async function runOnce(way: Way, load: Load, round: number): Promise<Run> {
+/** One run on one way. */
+export async function runOnce(way: Way, load: Load, round: number): Promise<Run> {
   const outcomesBefore = way.mirroring === undefined ? undefined : await readOutcomes(way.mirroring);
   const before = way.pid === undefined ? undefined : readCpuTime(way.pid);
   const figures = await runLoad(load);
@@ -49,20 +50,23 @@ async function runOnce(way: Way, load: Load, round: number): Promise<Run> {
       : await readMirror(way.mirroring, outcomesBefore);
   // Read after the mirror has caught up: what it still had to do belongs to these statements.
   const after = way.pid === undefined ? undefined : readCpuTime(way.pid);
-  const perStatement = (micros: number): number => round2(micros / figures.statements);
+  const sessions = unitOf(load.workload) === 'session';
+  const perUnit = (micros: number): number =>
+    round2(micros / (sessions ? figures.events : figures.statements));
   return {
     workload: load.workload,
     protocol: load.protocol,
+    threads: load.threads,
     target: way.target,
     round,
-    ...figures,
+    statements: figures.statements,
+    perSecond: sessions ? figures.eventsPerSecond : figures.statementsPerSecond,
+    p99Ms: figures.p99Ms,
+    ignoredErrors: figures.ignoredErrors,
     cpuMicros:
       before === undefined || after === undefined
         ? null
-        : {
-            user: perStatement(after.user - before.user),
-            system: perStatement(after.system - before.system),
-          },
+        : { user: perUnit(after.user - before.user), system: perUnit(after.system - before.system) },
     mirror,
   };
 }

@@ -1,25 +1,41 @@
 /** The bench's command line. */
 import { parseArgs } from 'node:util';
-import type { Protocol, Settings } from './results.ts';
+import type { Selection } from './plan.ts';
+import { PROTOCOLS, TARGETS, type Target, THREAD_COUNTS, WORKLOADS } from './results.ts';
 
-export const USAGE = `usage: npm run bench -- [options]
-  --seconds N   length of one run (5)
-  --rounds N    runs of each target and workload (5)
-  --threads N   sysbench's client threads (8)
-  --quick       2 rounds of 2 seconds: tells that it works, not how fast
-  --prepared    also with prepared statements
-  --json FILE   write the results to FILE
-  --docs        keep the results in bench/results/ and write docs/performance.md anew
-  --lexer       also run the lexer's own bench
-  --help        show this
-`;
-
-const QUICK: Pick<Settings, 'seconds' | 'rounds'> = { seconds: 2, rounds: 2 };
+const UNDERSTUDY: readonly Target[] = ['mirror-0', 'reads-100', 'mirror-100'];
+const SECONDS = 2;
+const PROFILE_SECONDS = 10;
 const COUNT_MAX = 1000;
 
+export const USAGE = `usage: npm run bench -- [options]
+what is measured; lists are separated by commas
+  --only LIST      of ${WORKLOADS.join(', ')}
+  --protocol LIST  of ${PROTOCOLS.join(', ')}
+  --threads LIST   client threads
+  --peers LIST     of ${TARGETS.join(', ')};
+                   understudy stands for the last three
+  --full           every workload with every protocol, at ${THREAD_COUNTS.join(', ')} threads
+  --rounds N       runs of each (3; 5 where an aim is judged)
+  --seconds N      length of one run (${SECONDS})
+  --quick          one round of one second, text: tells that it works, not how fast
+what becomes of it
+  --json FILE      write the results to FILE
+  --docs           keep the results in bench/results/ and write docs/performance.md anew
+others
+  --profile        where one way's process spends its time (mirror-0, oltp_point_select, ${PROFILE_SECONDS} s; --only,
+                   --peers and so on choose another); with --cpuprofile FILE, V8's profile is kept there
+  --lexer          also run the lexer's own bench
+  --help           show this
+`;
+
 export interface BenchOptions {
-  readonly settings: Pick<Settings, 'seconds' | 'rounds' | 'threads'>;
-  readonly protocols: readonly Protocol[];
+  readonly selection: Selection;
+  readonly seconds: number;
+  /** Undefined: all that the machine has. */
+  readonly peers: readonly Target[] | undefined;
+  readonly profile: boolean;
+  readonly profileFile: string | undefined;
   readonly jsonFile: string | undefined;
   readonly docs: boolean;
   readonly lexer: boolean;
@@ -36,29 +52,23 @@ export function parseOptions(args: readonly string[]): BenchOptions | { readonly
 }
 
 function readOptions(args: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seconds: { type: 'string' },
-      rounds: { type: 'string' },
-      threads: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      prepared: { type: 'boolean', default: false },
-      json: { type: 'string' },
-      docs: { type: 'boolean', default: false },
-      lexer: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  // What is published must not be what was only tried out.
-  if (values.quick && values.docs) throw new Error('--quick measures too little for --docs');
+  const values = parse(args);
+  refuseContradictions(values);
+  const { quick, full, profile } = values;
   return {
-    settings: {
-      seconds: count('--seconds', values.seconds, values.quick ? QUICK.seconds : 5),
-      rounds: count('--rounds', values.rounds, values.quick ? QUICK.rounds : 5),
-      threads: count('--threads', values.threads, 8),
+    selection: {
+      workloads: choice('--only', values.only, WORKLOADS) ?? (full ? WORKLOADS : undefined),
+      protocols:
+        choice('--protocol', values.protocol, PROTOCOLS) ?? (full ? PROTOCOLS : quick ? ['text'] : undefined),
+      threads:
+        values.threads?.split(',').map((text) => count('--threads', text)) ??
+        (full ? THREAD_COUNTS : undefined),
+      rounds: optionalCount('--rounds', values.rounds) ?? (quick ? 1 : undefined),
     },
-    protocols: values.prepared ? ['text', 'prepared'] : ['text'],
+    seconds: optionalCount('--seconds', values.seconds) ?? (quick ? 1 : profile ? PROFILE_SECONDS : SECONDS),
+    peers: readPeers(values.peers),
+    profile,
+    profileFile: values.cpuprofile,
     jsonFile: values.json,
     docs: values.docs,
     lexer: values.lexer,
@@ -66,8 +76,68 @@ function readOptions(args: readonly string[]): BenchOptions {
   };
 }
 
-function count(option: string, text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
+type Values = ReturnType<typeof parse>;
+
+function parse(args: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string' },
+      protocol: { type: 'string' },
+      threads: { type: 'string' },
+      peers: { type: 'string' },
+      full: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      cpuprofile: { type: 'string' },
+      json: { type: 'string' },
+      docs: { type: 'boolean', default: false },
+      lexer: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  return values;
+}
+
+/** What is published is neither a part of the whole nor what was only tried out. */
+function refuseContradictions(values: Values): void {
+  const narrowed = (['only', 'protocol', 'threads', 'peers'] as const).filter(
+    (name) => values[name] !== undefined,
+  );
+  if (values.docs && values.quick) throw new Error('--quick measures too little for --docs');
+  if (values.docs && values.profile) throw new Error('--profile measures nothing for --docs');
+  if (values.docs && narrowed.length > 0) {
+    throw new Error(`--docs publishes the whole: leave out --${narrowed.join(', --')}`);
+  }
+  if (values.cpuprofile !== undefined && !values.profile) throw new Error('--cpuprofile needs --profile');
+}
+
+function readPeers(text: string | undefined): readonly Target[] | undefined {
+  const chosen = choice('--peers', text, [...TARGETS, 'understudy'] as const);
+  if (chosen === undefined) return undefined;
+  const targets = new Set(chosen.flatMap((name) => (name === 'understudy' ? UNDERSTUDY : [name])));
+  return TARGETS.filter((target) => targets.has(target));
+}
+
+function choice<T extends string>(
+  option: string,
+  text: string | undefined,
+  known: readonly T[],
+): T[] | undefined {
+  return text?.split(',').map((name) => {
+    const found = known.find((each) => each === name);
+    if (found === undefined) throw new Error(`${option}: "${name}" is none of ${known.join(', ')}`);
+    return found;
+  });
+}
+
+function optionalCount(option: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : count(option, text);
+}
+
+function count(option: string, text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > COUNT_MAX) {
     throw new Error(`${option} must be a whole number from 1 to ${COUNT_MAX}, not "${text}"`);

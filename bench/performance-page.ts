@@ -1,5 +1,4 @@
 /** docs/performance.md: prose by hand, figures from the kept results, between two markers. */
-import { haproxyConfig } from './haproxy.ts';
 import type { Results } from './results.ts';
 import { renderResults } from './tables.ts';
 
@@ -12,7 +11,12 @@ export const PERFORMANCE_PAGE = new URL('../docs/performance.md', import.meta.ur
 export function withResults(page: string, results: Results): string {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error('docs/performance.md has lost its markers');
-  const config = ['```', haproxyConfig('PORT', 'OLD').trimEnd(), '```'].join('\n');
-  const written = [BEGIN, renderResults(results), `HAProxy's whole configuration:\n\n${config}`].join('\n\n');
+  const written = [BEGIN, renderResults(results), ...renderConfigs(results)].join('\n\n');
   return `${page.slice(0, begin)}${written}\n\n${page.slice(end)}`;
+}
+
+/** As they were when it was measured. */
+function renderConfigs({ configurations }: Results): string[] {
+  const blocks = configurations.map(({ name, text }) => `${name}:\n\n\`\`\`\n${text.trimEnd()}\n\`\`\``);
+  return blocks.length === 0 ? [] : ['### Configurations of the others', ...blocks];
 }

@@ -1,10 +1,13 @@
-/** CPU time of a whole process, all its threads, from Linux's /proc. */
-import { readFileSync } from 'node:fs';
+/** CPU time of a process with all its threads and all its descendants, from Linux's /proc. */
+import { readdirSync, readFileSync } from 'node:fs';
 
 // proc(5) counts in clock ticks, and Linux shows programs 100 a second whatever its own rate is.
 const MICROS_PER_TICK = 10_000;
+const PPID_FIELD = 4;
 const UTIME_FIELD = 14;
 const STIME_FIELD = 15;
+const CUTIME_FIELD = 16;
+const CSTIME_FIELD = 17;
 const FIRST_FIELD_AFTER_NAME = 3;
 
 /** Microseconds since the process began. */
@@ -13,17 +16,59 @@ export interface CpuTime {
   readonly system: number;
 }
 
+/** One line of /proc/PID/stat. */
+export interface ProcessStat {
+  readonly parent: number;
+  /** Its own, and that of its children which have ended. */
+  readonly cpu: CpuTime;
+}
+
+/** The process and every descendant, ended ones too. Throws where the process itself is gone. */
 export function readCpuTime(pid: number): CpuTime {
-  return parseCpuTime(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  const all = new Map<number, ProcessStat>();
+  for (const name of readdirSync('/proc')) {
+    const stat = /^\d+$/.test(name) ? readStat(Number(name)) : undefined;
+    if (stat !== undefined) all.set(Number(name), stat);
+  }
+  return sumOfTree(all, pid);
+}
+
+export function sumOfTree(all: ReadonlyMap<number, ProcessStat>, root: number): CpuTime {
+  const own = all.get(root)?.cpu;
+  if (own === undefined) throw new Error(`there is no process ${root}`);
+  let { user, system } = own;
+  for (const [pid, { parent }] of all) {
+    if (parent !== root) continue;
+    const below = sumOfTree(all, pid);
+    user += below.user;
+    system += below.system;
+  }
+  return { user, system };
 }
 
 /** The process's name stands in parentheses and may hold blanks and parentheses itself. */
-export function parseCpuTime(stat: string): CpuTime {
+export function parseStat(stat: string): ProcessStat {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = (field: number): number => {
-    const value = Number(fields[field - FIRST_FIELD_AFTER_NAME]);
-    if (!Number.isInteger(value)) throw new Error(`no field ${field} in ${stat}`);
+  const field = (index: number): number => {
+    const value = Number(fields[index - FIRST_FIELD_AFTER_NAME]);
+    if (!Number.isInteger(value)) throw new Error(`no field ${index} in ${stat}`);
     return value;
   };
-  return { user: ticks(UTIME_FIELD) * MICROS_PER_TICK, system: ticks(STIME_FIELD) * MICROS_PER_TICK };
+  return {
+    parent: field(PPID_FIELD),
+    cpu: {
+      user: (field(UTIME_FIELD) + field(CUTIME_FIELD)) * MICROS_PER_TICK,
+      system: (field(STIME_FIELD) + field(CSTIME_FIELD)) * MICROS_PER_TICK,
+    },
+  };
+}
+
+/** Undefined: it ended between the listing and the reading. */
+function readStat(pid: number): ProcessStat | undefined {
+  try {
+    return parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return undefined;
+    throw error;
+  }
 }

@@ -2,17 +2,32 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
-export const WORKLOADS = ['oltp_point_select', 'oltp_read_write'] as const;
+export const WORKLOADS = [
+  'oltp_point_select',
+  'oltp_read_only',
+  'oltp_read_write',
+  'short_sessions',
+] as const;
 export const PROTOCOLS = ['text', 'prepared'] as const;
-export const TARGETS = ['direct', 'haproxy', 'mirror-0', 'mirror-100'] as const;
+/** Client threads. */
+export const THREAD_COUNTS = [1, 8, 64] as const;
+/** The ways to the old server, in the order of the tables. */
+export const TARGETS = [
+  'direct',
+  'haproxy',
+  'router',
+  'proxysql',
+  'relay',
+  'mirror-0',
+  'reads-100',
+  'mirror-100',
+] as const;
 export type Workload = (typeof WORKLOADS)[number];
 export type Protocol = (typeof PROTOCOLS)[number];
 export type Target = (typeof TARGETS)[number];
 
 const settingsSchema = z.strictObject({
-  threads: z.number(),
   seconds: z.number(),
-  rounds: z.number(),
   tables: z.number(),
   rowsPerTable: z.number(),
 });
@@ -27,6 +42,9 @@ const machineSchema = z.strictObject({
   node: z.string(),
   mariadb: z.string(),
   haproxy: z.string(),
+  /** Null: not on this machine. */
+  router: z.string().nullable(),
+  proxysql: z.string().nullable(),
   sysbench: z.string(),
 });
 
@@ -43,15 +61,17 @@ const mirrorSchema = z.strictObject({
 const runSchema = z.strictObject({
   workload: z.enum(WORKLOADS),
   protocol: z.enum(PROTOCOLS),
+  threads: z.number(),
   target: z.enum(TARGETS),
   round: z.number(),
   statements: z.number(),
-  statementsPerSecond: z.number(),
-  /** Of a sysbench event: one statement in oltp_point_select, one transaction in oltp_read_write. */
+  /** Statements a second; in short_sessions, sessions a second. */
+  perSecond: z.number(),
+  /** Of a sysbench event: a statement in oltp_point_select, a session in short_sessions, else a transaction. */
   p99Ms: z.number(),
   /** Deadlocks and the like, after which sysbench repeats the transaction. */
   ignoredErrors: z.number(),
-  /** Of the process in between, per statement; null where there is none. */
+  /** Of the processes in between, per statement or session; null where there is none. */
   cpuMicros: z.strictObject({ user: z.number(), system: z.number() }).nullable(),
   mirror: mirrorSchema.nullable(),
 });
@@ -61,6 +81,8 @@ export const resultsSchema = z.strictObject({
   commit: z.string(),
   machine: machineSchema,
   settings: settingsSchema,
+  /** Of the others that were measured, whole, but for ports and folders. */
+  configurations: z.array(z.strictObject({ name: z.string(), text: z.string() })),
   runs: z.array(runSchema),
 });
 
@@ -70,7 +92,12 @@ export type Machine = z.output<typeof machineSchema>;
 export type Run = z.output<typeof runSchema>;
 export type MirrorFigures = z.output<typeof mirrorSchema>;
 
-export const KEPT_RESULTS = new URL('results/first-measurement.json', import.meta.url);
+export const KEPT_RESULTS = new URL('results/kept.json', import.meta.url);
+
+/** What the figures of a workload count. */
+export function unitOf(workload: Workload): 'statement' | 'session' {
+  return workload === 'short_sessions' ? 'session' : 'statement';
+}
 
 /** Throws where the file is missing or of another form. */
 export function readResults(file: URL): Results {

@@ -1,17 +1,26 @@
-/** What is measured: two servers with the same rows, and the four ways to the old one. */
+/** What is measured: two servers with the same rows, and the ways to the old one. */
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { runCommand } from '../test/harness/cli.ts';
 import { type Mariadb, startMariadb } from '../test/harness/mariadb.ts';
 import { freePort } from '../test/harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../test/harness/proxy.ts';
 import { temporaryDirectory } from '../test/harness/temp.ts';
 import { startHaproxy } from './haproxy.ts';
+import { startRouter } from './mysql-router.ts';
+import { type Peer, startPeer } from './peer.ts';
+import { startProxysql } from './proxysql.ts';
 import type { Target } from './results.ts';
 import { DATABASE, prepareTables } from './sysbench.ts';
 
 const SHARD = 's00';
+const NET_RELAY = fileURLToPath(new URL('net-relay.ts', import.meta.url));
 /** The tables and their indexes fit many times over: the way is measured, not the disk. */
-const SERVER_SETTINGS = ['--innodb-buffer-pool-size=256M', '--innodb-flush-log-at-trx-commit=2'];
+const SERVER_SETTINGS = [
+  '--innodb-buffer-pool-size=256M',
+  '--innodb-flush-log-at-trx-commit=2',
+  '--max-connections=1000',
+];
 
 /** One way to the old server. */
 export interface Way {
@@ -21,35 +30,104 @@ export interface Way {
   readonly pid: number | undefined;
   /** The proxy whose mirror is at work. */
   readonly mirroring: RunningProxy | undefined;
+  /** Compiles itself while it runs: it needs a warm-up. */
+  readonly warmsUp: boolean;
+  /** Ends the process in good order. */
+  stop(): Promise<unknown>;
 }
 
 export interface Stage {
-  readonly old: Mariadb;
   readonly ways: readonly Way[];
   /** Ends every process. */
   end(): Promise<void>;
 }
 
-/** Takes seconds. Whatever it started goes with this process, however that ends. */
-export async function setStage(): Promise<Stage> {
+interface Servers {
+  readonly old: Mariadb;
+  readonly shadow: Mariadb;
+}
+
+/**
+ * Takes seconds. Whatever it started goes with this process, however that ends. `nodeArgs` are for the ways
+ * that run on Node.
+ */
+export async function setStage(targets: readonly Target[], nodeArgs: readonly string[] = []): Promise<Stage> {
   const [old, shadow] = await Promise.all([startServer('old'), startServer('new')]);
   await prepareTables(old.port);
   await copyRows(old, shadow);
-  const haproxy = await startHaproxy(old.port);
-  const idle = await startMirror('mirror-0', old, shadow, 0);
-  const mirroring = await startMirror('mirror-100', old, shadow, 100);
+  const ways: Way[] = [];
+  for (const target of targets) ways.push(await startWay(target, { old, shadow }, nodeArgs));
   return {
-    old,
-    ways: [
-      { target: 'direct', port: old.port, pid: undefined, mirroring: undefined },
-      { target: 'haproxy', port: haproxy.port, pid: haproxy.child.pid, mirroring: undefined },
-      { target: 'mirror-0', port: idle.port(SHARD), pid: idle.pid, mirroring: undefined },
-      { target: 'mirror-100', port: mirroring.port(SHARD), pid: mirroring.pid, mirroring },
-    ],
+    ways,
     async end() {
-      await Promise.all([idle.stop(), mirroring.stop(), haproxy.child.stop()]);
+      await Promise.all(ways.map((way) => way.stop()));
       await Promise.all([old.destroy(), shadow.destroy()]);
     },
+  };
+}
+
+async function startWay(target: Target, servers: Servers, nodeArgs: readonly string[]): Promise<Way> {
+  const { port } = servers.old;
+  switch (target) {
+    case 'direct':
+      return {
+        target,
+        port,
+        pid: undefined,
+        mirroring: undefined,
+        warmsUp: false,
+        stop: () => Promise.resolve(),
+      };
+    case 'haproxy':
+      return peerWay(target, await startHaproxy(port), false);
+    case 'router':
+      return peerWay(target, await startRouter(port), false);
+    case 'proxysql':
+      return peerWay(target, await startProxysql(port), false);
+    case 'relay':
+      return peerWay(target, await startNetRelay(port, nodeArgs), true);
+    case 'mirror-0':
+      return mirrorWay(target, servers, { reads: 0, writes: 0, deletes: 0 }, nodeArgs);
+    case 'reads-100':
+      return mirrorWay(target, servers, { reads: 100, writes: 0, deletes: 0 }, nodeArgs);
+    case 'mirror-100':
+      return mirrorWay(target, servers, { reads: 100, writes: 100, deletes: 100 }, nodeArgs);
+  }
+}
+
+function peerWay(target: Target, { port, child }: Peer, warmsUp: boolean): Way {
+  return { target, port, pid: child.pid, mirroring: undefined, warmsUp, stop: () => child.stop() };
+}
+
+function startNetRelay(oldPort: number, nodeArgs: readonly string[]): Promise<Peer> {
+  const tsx = import.meta.resolve('tsx');
+  return startPeer('net-relay', ({ port }) => ({
+    command: process.execPath,
+    args: [...nodeArgs, '--import', tsx, NET_RELAY, String(port), String(oldPort)],
+  }));
+}
+
+/** A process for each ratio: what the compiler has learnt from one must not help or hinder the other. */
+async function mirrorWay(
+  target: Target,
+  { old, shadow }: Servers,
+  mirror: { readonly reads: number; readonly writes: number; readonly deletes: number },
+  nodeArgs: readonly string[],
+): Promise<Way> {
+  const side = ({ host, port }: Mariadb) => ({ host, port, database: DATABASE });
+  const shard = { name: SHARD, port: await freePort(), old: side(old), new: side(shadow) };
+  const proxy = await startProxy({
+    name: target,
+    nodeArgs,
+    config: { shards: [shard], mirror, logLevel: 'warn' },
+  });
+  return {
+    target,
+    port: proxy.port(SHARD),
+    pid: proxy.pid,
+    mirroring: mirror.reads > 0 ? proxy : undefined,
+    warmsUp: true,
+    stop: () => proxy.stop(),
   };
 }
 
@@ -75,23 +153,4 @@ async function copyRows(old: Mariadb, shadow: Mariadb): Promise<void> {
 async function requireDone(command: string, args: readonly string[]): Promise<void> {
   const done = await runCommand(command, args);
   if (done.code !== 0) throw new Error(`${command} ended with ${done.code}: ${done.stderr}`);
-}
-
-/** A process for each ratio: what the compiler has learnt from one must not help or hinder the other. */
-async function startMirror(
-  name: string,
-  old: Mariadb,
-  shadow: Mariadb,
-  percent: number,
-): Promise<RunningProxy> {
-  const side = ({ host, port }: Mariadb) => ({ host, port, database: DATABASE });
-  const shard = { name: SHARD, port: await freePort(), old: side(old), new: side(shadow) };
-  return startProxy({
-    name,
-    config: {
-      shards: [shard],
-      mirror: { reads: percent, writes: percent, deletes: percent },
-      logLevel: 'warn',
-    },
-  });
 }

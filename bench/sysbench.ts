@@ -1,6 +1,8 @@
 /** One run of sysbench against one port. */
+import { fileURLToPath } from 'node:url';
 import { runCommand } from '../test/harness/cli.ts';
-import type { Protocol, Workload } from './results.ts';
+import type { Case } from './plan.ts';
+import { unitOf } from './results.ts';
 
 export const DATABASE = 'sbtest';
 export const TABLES = 4;
@@ -10,17 +12,20 @@ const PREPARE_TIMEOUT_MS = 120_000;
 /** Beyond its own length a run may take this long to connect and to end. */
 const MARGIN_MS = 30_000;
 
-export interface Load {
+/** sysbench has no workload of connections; this is one in its own language. */
+const SHORT_SESSIONS = fileURLToPath(new URL('short-sessions.lua', import.meta.url));
+
+export interface Load extends Case {
   readonly port: number;
-  readonly workload: Workload;
-  readonly protocol: Protocol;
-  readonly threads: number;
   readonly seconds: number;
 }
 
 export interface LoadFigures {
   readonly statements: number;
+  /** sysbench's events: sessions in short_sessions, transactions else. */
+  readonly events: number;
   readonly statementsPerSecond: number;
+  readonly eventsPerSecond: number;
   readonly p99Ms: number;
   readonly ignoredErrors: number;
 }
@@ -31,14 +36,17 @@ export async function prepareTables(port: number): Promise<void> {
 
 /** Throws where a client saw an error that sysbench does not repeat by itself. */
 export async function runLoad(load: Load): Promise<LoadFigures> {
-  const args = [load.workload, ...dataArguments(load.port), ...loadArguments(load), 'run'];
+  const program = unitOf(load.workload) === 'session' ? SHORT_SESSIONS : load.workload;
+  const args = [program, ...dataArguments(load.port), ...loadArguments(load), 'run'];
   return parseSysbench(await sysbench(args, load.seconds * 1000 + MARGIN_MS));
 }
 
 /** Even keys: with hot rows the locks would be measured, not the way to them. */
-function loadArguments({ protocol, threads, seconds }: Load): string[] {
+function loadArguments({ workload, protocol, threads, seconds }: Load): string[] {
+  const prepared = protocol === 'prepared';
   return [
-    `--db-ps-mode=${protocol === 'text' ? 'disable' : 'auto'}`,
+    `--db-ps-mode=${prepared ? 'auto' : 'disable'}`,
+    ...(unitOf(workload) === 'session' ? [`--prepared=${prepared ? 'on' : 'off'}`] : []),
     `--threads=${threads}`,
     `--time=${seconds}`,
     '--rand-type=uniform',
@@ -70,7 +78,9 @@ export function parseSysbench(report: string): LoadFigures {
   };
   return {
     statements: figure('statements', /^\s*queries:\s+(\d+)/m),
+    events: figure('events', /^\s*transactions:\s+(\d+)/m),
     statementsPerSecond: figure('rate', /^\s*queries:\s+\d+\s+\(([\d.]+) per sec/m),
+    eventsPerSecond: figure('rate', /^\s*transactions:\s+\d+\s+\(([\d.]+) per sec/m),
     p99Ms: figure('99th percentile', /^\s*99th percentile:\s+([\d.]+)/m),
     ignoredErrors: figure('ignored errors', /^\s*ignored errors:\s+(\d+)/m),
   };

@@ -1,152 +1,148 @@
 /** Results as Markdown: what the terminal shows and what docs/performance.md holds. */
+import { type Judgement, judge } from './aims.ts';
+import { decimals, NONE, table, thousands } from './markdown.ts';
+import { renderMirror } from './mirror-account.ts';
+import { type Case, cross } from './plan.ts';
 import {
-  type MirrorFigures,
   PROTOCOLS,
   type Protocol,
   type Results,
   type Run,
   TARGETS,
   type Target,
+  unitOf,
   WORKLOADS,
 } from './results.ts';
-import { runsOf, type Summary, summarize } from './summary.ts';
+import { runsOf, type Spread, type Summary, summarize } from './summary.ts';
 
-const TARGET_NAMES: Readonly<Record<Target, string>> = {
+export const TARGET_NAMES: Readonly<Record<Target, string>> = {
   direct: 'direct',
   haproxy: 'HAProxy, TCP mode',
+  router: 'MySQL Router',
+  proxysql: 'ProxySQL',
+  relay: 'bare Node relay',
   'mirror-0': 'Understudy, mirror at 0',
+  'reads-100': 'Understudy, reads at 100',
   'mirror-100': 'Understudy, everything at 100',
 };
 const PROTOCOL_NAMES: Readonly<Record<Protocol, string>> = {
   text: 'text protocol',
   prepared: 'prepared statements',
 };
-const NONE = '–';
+/** A difference between rounds, over their median, from which on a figure tells little. */
+const WIDE_SPREAD = 0.25;
 
-/** Machine, then for each workload and protocol one table of the ways and one of the mirror. */
+/** Machine, aims, then for each case one table of the ways and the account of the mirrors. */
 export function renderResults(results: Results): string {
-  const sections = PROTOCOLS.flatMap((protocol) =>
-    WORKLOADS.flatMap((workload) => {
-      const runs = runsOf(results.runs, workload, protocol);
-      if (runs.length === 0) return [];
-      return [`### ${workload}, ${PROTOCOL_NAMES[protocol]}`, renderWays(runs), renderMirror(runs)];
-    }),
-  );
-  return [renderMachine(results), ...sections].join('\n\n');
+  const threads = [...new Set(results.runs.map((run) => run.threads))].toSorted((a, b) => a - b);
+  const sections = WORKLOADS.flatMap((workload) => cross([workload], PROTOCOLS, threads)).flatMap((each) => {
+    const runs = runsOf(results.runs, each);
+    if (runs.length === 0) return [];
+    return [caseTitle(each), renderWays(each, runs), renderWideSpread(runs), renderMirror(runs)];
+  });
+  const parts = [renderMachine(results), renderAims(judge(results.runs)), ...sections];
+  return parts.filter((part) => part !== '').join('\n\n');
 }
 
-function renderMachine({ measuredAt, commit, machine, settings }: Results): string {
+function caseTitle({ workload, protocol, threads }: Case): string {
+  const clients = threads === 1 ? '1 thread' : `${threads} threads`;
+  return `### ${workload}, ${PROTOCOL_NAMES[protocol]}, ${clients}`;
+}
+
+function renderMachine({ measuredAt, commit, machine, settings, runs }: Results): string {
+  const counts = new Set(runs.map((run) => Math.max(...runsOf(runs, run).map(({ round }) => round))));
+  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
+  const rounds = `${fewest === most ? '' : `${fewest} to `}${most} ${most === 1 ? 'round' : 'rounds'}`;
+  const software = [
+    `Node ${machine.node}`,
+    `MariaDB ${machine.mariadb}`,
+    `HAProxy ${machine.haproxy}`,
+    machine.router === null ? 'no MySQL Router on this machine' : `MySQL Router ${machine.router}`,
+    machine.proxysql === null ? 'no ProxySQL on this machine' : `ProxySQL ${machine.proxysql}`,
+    `sysbench ${machine.sysbench}`,
+  ];
   return [
     `- **When:** ${measuredAt.slice(0, 10)}, commit ${commit}; load average before the first run ${machine.loadAverage}.`,
     `- **Machine:** ${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB, Linux ${machine.kernel}.`,
-    `- **Software:** Node ${machine.node}, MariaDB ${machine.mariadb}, HAProxy ${machine.haproxy}, sysbench ${machine.sysbench}.`,
-    `- **Load:** ${settings.threads} client threads, ${settings.tables} tables of ${thousands(settings.rowsPerTable)} rows, ${settings.rounds} rounds of ${settings.seconds} s a way.`,
+    `- **Software:** ${software.join(', ')}.`,
+    `- **Load:** ${settings.tables} tables of ${thousands(settings.rowsPerTable)} rows; ${rounds} of ${settings.seconds} s a way.`,
   ].join('\n');
 }
 
-function renderWays(runs: readonly Run[]): string {
+function renderAims(judgements: readonly Judgement[]): string {
+  if (judgements.length === 0) return '';
+  return [
+    '### Aims',
+    table(
+      ['aim, CPU of one over the other', 'protocol', 'at most', 'measured', 'lowest–highest', 'verdict'],
+      judgements.map(({ aim, protocol, ratio, verdict }) => [
+        `${aim.workload}, 8 threads: ${TARGET_NAMES[aim.target]} ÷ ${TARGET_NAMES[aim.base]}`,
+        protocol,
+        aim.atMost.toFixed(2),
+        decimals(ratio?.median, 3),
+        range(ratio, 2),
+        verdict,
+      ]),
+    ),
+  ].join('\n\n');
+}
+
+function renderWays({ workload }: Case, runs: readonly Run[]): string {
+  const unit = unitOf(workload);
   const summaries = TARGETS.flatMap((target) => summarize(runs, target) ?? []);
   return table(
     [
       'way',
-      'statements/s',
+      `${unit}s/s`,
       'lowest–highest',
       'p99 ms',
-      'CPU µs/statement',
+      `CPU µs/${unit}`,
       'of it kernel',
       'rate ÷ direct',
       'rate ÷ HAProxy',
+      'p99 ÷ HAProxy',
       'CPU ÷ HAProxy',
+      'lowest–highest',
     ],
     summaries.map(wayCells),
   );
 }
 
 function wayCells(summary: Summary): string[] {
-  const { median: middle, min, max } = summary.statementsPerSecond;
   return [
     TARGET_NAMES[summary.target],
-    thousands(middle),
-    `${thousands(min)}–${thousands(max)}`,
+    thousands(summary.rate.median),
+    `${thousands(summary.rate.min)}–${thousands(summary.rate.max)}`,
     summary.p99Ms.toFixed(2),
-    summary.cpu === null ? NONE : summary.cpu.micros.toFixed(1),
+    decimals(summary.cpu?.micros, 1),
     summary.cpu === null ? NONE : `${Math.round(summary.cpu.kernelShare * 100)} %`,
-    ratio(summary.rateToDirect),
-    ratio(summary.rateToHaproxy),
-    ratio(summary.cpuToHaproxy),
+    decimals(summary.rateToDirect?.median, 2),
+    decimals(summary.rateToHaproxy?.median, 2),
+    decimals(summary.p99ToHaproxy?.median, 2),
+    decimals(summary.cpuToHaproxy?.median, 2),
+    range(summary.cpuToHaproxy, 2),
   ];
 }
 
-/** Sums over the rounds. */
-function renderMirror(runs: readonly Run[]): string {
-  const mirrors = runs.flatMap((run) => run.mirror ?? []);
-  if (mirrors.length === 0) return 'Nothing was mirrored.';
-  const totals = new Map<string, number>();
-  for (const { outcomes } of mirrors) {
-    for (const [outcome, count] of Object.entries(outcomes)) {
-      totals.set(outcome, (totals.get(outcome) ?? 0) + count);
-    }
-  }
-  const all = [...totals.values()].reduce((sum, count) => sum + count, 0);
-  const relayed = runs.reduce((sum, run) => sum + (run.mirror === null ? 0 : run.statements), 0);
-  const others = relayed > all ? ' (the others are no reads, writes or deletes)' : '';
-  const shares = [...totals]
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([outcome, count]) => `\`${outcome}\` ${thousands(count)} (${percent(count / all)})`);
-  return [
-    `Everything at 100: ${thousands(relayed)} statements relayed, ${thousands(all)} selected for the mirror${others}: ${shares.join(', ')}.`,
-    renderLoadEnd(mirrors),
-  ].join(' ');
+/** Empty where the rounds agree. */
+function renderWideSpread(runs: readonly Run[]): string {
+  const wide = TARGETS.flatMap((target) => {
+    const summary = summarize(runs, target);
+    if (summary === null) return [];
+    const what = [
+      ...(isWide(summary.rate) ? ['rate'] : []),
+      ...(isWide(summary.cpuToHaproxy) ? ['CPU ÷ HAProxy'] : []),
+    ];
+    return what.length === 0 ? [] : [`${TARGET_NAMES[target]} (${what.join(', ')})`];
+  });
+  if (wide.length === 0) return '';
+  return `The rounds differ by more than ${WIDE_SPREAD * 100} % of their median: ${wide.join('; ')}.`;
 }
 
-/** What was seen when a load ended: the worst round counts. */
-function renderLoadEnd(mirrors: readonly MirrorFigures[]): string {
-  const queue = thousands(worst(mirrors.map(({ queueStatements }) => queueStatements)));
-  const lag = worst(mirrors.map(({ lagSeconds }) => lagSeconds)).toFixed(2);
-  const drains = mirrors.map(({ drainSeconds }) => drainSeconds);
-  const drained = drains.filter((seconds) => seconds !== null);
-  const emptied =
-    drained.length < drains.length
-      ? `in ${drains.length - drained.length} of ${drains.length} rounds the queue did not empty in time`
-      : `the queue was empty at most ${worst(drained).toFixed(2)} s later`;
-  return `At the end of a load the queue held at most ${queue} and the lag was at most ${lag} s; ${emptied}.`;
+function isWide(spread: Spread | null): boolean {
+  return spread !== null && (spread.max - spread.min) / spread.median > WIDE_SPREAD;
 }
 
-/** Cells are padded, so that the table can be read in a terminal too. */
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((cells) => cells[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(' | ')} |`;
-  const rule = widths.map((width, column) =>
-    column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
-  );
-  return [line(header), line(rule), ...rows.map(line)].join('\n');
-}
-
-/** The first column names, the others count. */
-function pad(cell: string, width: number, column: number): string {
-  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
-}
-
-function worst(values: readonly number[]): number {
-  return Math.max(...values);
-}
-
-function ratio(value: number | null): string {
-  return value === null ? NONE : value.toFixed(2);
-}
-
-/** Never rounded up to all or down to none. */
-function percent(share: number): string {
-  if (share === 1) return '100 %';
-  if (share < 0.0001) return 'below 0.01 %';
-  return `${Math.min(99.99, share * 100).toFixed(2)} %`;
-}
-
-function thousands(value: number): string {
-  return Math.round(value)
-    .toString()
-    .replace(/\B(?=(\d{3})+$)/g, ',');
+function range(spread: Spread | null, digits: number): string {
+  return spread === null ? NONE : `${spread.min.toFixed(digits)}–${spread.max.toFixed(digits)}`;
 }

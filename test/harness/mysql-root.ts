@@ -23,14 +23,16 @@ export function mysqlRoot(): string {
 /**
  * How to start a program of the root, `usr/sbin/mysqld` say: by the root's own loader and libraries, since
  * this machine's may be years older. Nothing is mounted, and the paths it is given mean what they say.
+ * `libraries`: more folders of the root where the program or its plugins look for theirs.
  */
-export function mysqlProgram(path: string): Program {
+export function mysqlProgram(path: string, libraries: readonly string[] = []): Program {
   const library = join(mysqlRoot(), 'usr', 'lib');
-  const libraries = readdirSync(library).filter((name) => name.endsWith('-linux-gnu'));
-  for (const folder of libraries.map((name) => join(library, name))) {
+  const folders = readdirSync(library).filter((name) => name.endsWith('-linux-gnu'));
+  for (const folder of folders.map((name) => join(library, name))) {
     const loader = readdirSync(folder).find((name) => /^ld-linux.*\.so\.\d+$/.test(name));
     if (loader === undefined) continue;
-    return { command: join(folder, loader), args: ['--library-path', folder, join(mysqlRoot(), path)] };
+    const searched = [folder, ...libraries.map((name) => join(mysqlRoot(), name))].join(':');
+    return { command: join(folder, loader), args: ['--library-path', searched, join(mysqlRoot(), path)] };
   }
   throw new Error(`${library} has no loader`);
 }

@@ -32,6 +32,8 @@ export interface ProxyOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** More arguments after `proxy --config FILE`. */
   readonly args?: readonly string[];
+  /** Node's own arguments, `--cpu-prof` say. */
+  readonly nodeArgs?: readonly string[];
   readonly name?: string;
   /** False: returns at once, for tests of a proxy that can't get ready. */
   readonly waitUntilReady?: boolean;
@@ -76,7 +78,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const child = await startChild({
     name,
     command: process.execPath,
-    args: [MAIN, 'proxy', '--config', configFile, ...(options.args ?? [])],
+    args: [...(options.nodeArgs ?? []), MAIN, 'proxy', '--config', configFile, ...(options.args ?? [])],
     cwd: folder,
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.waitUntilReady === false ? {} : { ready: () => isReady(adminUrl) }),

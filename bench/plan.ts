@@ -1,0 +1,75 @@
+/** What is measured in one go: the cases, in their order, and about how long they take. */
+import { AIM_THREADS, AIMS } from './aims.ts';
+import { PROTOCOLS, type Protocol, THREAD_COUNTS, WORKLOADS, type Workload } from './results.ts';
+
+/** Warm-up of what compiles itself while it runs. */
+export const WARM_UP_SECONDS = 2;
+/** What a run takes beyond its own length: sysbench's start and end, the metrics, the mirror's rest. */
+const RUN_EXTRA_SECONDS = 0.2;
+
+/** One workload as one kind of client sends it; each way takes turns in it. */
+export interface Case {
+  readonly workload: Workload;
+  readonly protocol: Protocol;
+  readonly threads: number;
+}
+
+export interface PlannedCase extends Case {
+  readonly rounds: number;
+}
+
+/** What the command line asked for; a part that it left out is undefined. */
+export interface Selection {
+  readonly workloads: readonly Workload[] | undefined;
+  readonly protocols: readonly Protocol[] | undefined;
+  readonly threads: readonly number[] | undefined;
+  readonly rounds: number | undefined;
+}
+
+/**
+ * Nothing selected: every workload and protocol at 8 threads, and what the aims are about at 1 and 64 too.
+ * With a selection: the cross of what was asked for, text and 8 threads where that was left open.
+ */
+export function planCases(selection: Selection): PlannedCase[] {
+  const { workloads, protocols, threads } = selection;
+  const open = workloads === undefined && protocols === undefined && threads === undefined;
+  const cases = open
+    ? defaultCases()
+    : cross(workloads ?? WORKLOADS, protocols ?? ['text'], threads ?? [AIM_THREADS]);
+  return cases.map((each) => ({ ...each, rounds: selection.rounds ?? roundsOf(each) }));
+}
+
+export function cross(
+  workloads: readonly Workload[],
+  protocols: readonly Protocol[],
+  threads: readonly number[],
+): Case[] {
+  return protocols.flatMap((protocol) =>
+    workloads.flatMap((workload) => threads.map((count) => ({ workload, protocol, threads: count }))),
+  );
+}
+
+/** Seconds that measuring takes, without starting and filling the servers. */
+export function estimateSeconds(
+  cases: readonly PlannedCase[],
+  seconds: number,
+  ways: { readonly all: number; readonly warmedUp: number },
+): number {
+  const runs = cases.reduce((sum, each) => sum + each.rounds * ways.all, 0);
+  const warmUps = cases.length * ways.warmedUp;
+  return runs * (seconds + RUN_EXTRA_SECONDS) + warmUps * (WARM_UP_SECONDS + RUN_EXTRA_SECONDS);
+}
+
+function defaultCases(): Case[] {
+  const others = THREAD_COUNTS.filter((count) => count !== AIM_THREADS);
+  return [
+    ...cross(WORKLOADS, PROTOCOLS, [AIM_THREADS]),
+    ...cross(['oltp_point_select', 'short_sessions'], ['text'], others),
+  ];
+}
+
+/** What is judged is measured more often. */
+function roundsOf({ workload, threads }: Case): number {
+  const judged = threads === AIM_THREADS && AIMS.some((aim) => aim.workload === workload);
+  return judged ? 5 : 3;
+}
