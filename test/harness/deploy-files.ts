@@ -23,7 +23,16 @@ const dashboardSchema = z.object({
   uid: z.string(),
   title: z.string(),
   schemaVersion: z.number(),
-  templating: z.object({ list: z.array(z.object({ name: z.string(), definition: z.string().optional() })) }),
+  templating: z.object({
+    list: z.array(
+      z.object({
+        name: z.string(),
+        type: z.string(),
+        query: z.unknown(),
+        definition: z.string().optional(),
+      }),
+    ),
+  }),
   annotations: z.object({ list: z.array(z.object({ name: z.string(), expr: z.string().optional() })) }),
   panels: z.array(panelSchema),
 });
