@@ -8,7 +8,7 @@ import { measure } from './measure.ts';
 import { type BenchOptions, parseOptions, USAGE } from './options.ts';
 import { PERFORMANCE_PAGE, withResults } from './performance-page.ts';
 import { estimateSeconds, planCases } from './plan.ts';
-import { profile } from './profile.ts';
+import { profileByPerf, profileByV8 } from './profile.ts';
 import {
   KEPT_RESULTS,
   type Machine,
@@ -33,7 +33,7 @@ async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options.lexer && !existsSync(LEXER)) return refuse('there is no bench/lexer.ts');
-  if (options.profile) return runProfile(options);
+  if (options.profile !== 'none') return runProfile(options);
   const machine = await describeMachine();
   const missing = missingPeers(machine);
   const unmet = (options.peers ?? []).flatMap((target) => missing.get(target) ?? []);
@@ -61,13 +61,13 @@ function missingPeers({ router, proxysql }: Machine): Map<Target, string> {
 }
 
 async function measureAll(
-  { selection, seconds }: BenchOptions,
+  { selection, seconds, pinned }: BenchOptions,
   machine: Machine,
   targets: readonly Target[],
 ): Promise<Results> {
   const commit = await describeCommit();
   note(`starting two servers and ${targets.join(', ')}`);
-  const stage = await setStage(targets);
+  const stage = await setStage(targets, { pinned });
   try {
     const cases = planCases(selection);
     const warmedUp = stage.ways.filter((way) => way.warmsUp).length;
@@ -77,7 +77,7 @@ async function measureAll(
       measuredAt: new Date().toISOString(),
       commit,
       machine,
-      settings: { seconds, tables: TABLES, rowsPerTable: ROWS_PER_TABLE },
+      settings: { seconds, pinned, tables: TABLES, rowsPerTable: ROWS_PER_TABLE },
       configurations: describeConfigurations(targets),
       runs: await measure(stage.ways, cases, seconds, noteRun),
     };
@@ -86,7 +86,8 @@ async function measureAll(
   }
 }
 
-async function runProfile({ selection, seconds, peers, profileFile }: BenchOptions): Promise<number> {
+async function runProfile(options: BenchOptions): Promise<number> {
+  const { selection, seconds, peers, profileFile, pinned } = options;
   const target = peers?.[0] ?? 'mirror-0';
   const { workload, protocol, threads } = PROFILED_BY_DEFAULT;
   const load = {
@@ -94,7 +95,8 @@ async function runProfile({ selection, seconds, peers, profileFile }: BenchOptio
     protocol: selection.protocols?.[0] ?? protocol,
     threads: selection.threads?.[0] ?? threads,
   };
-  const { text } = await profile(target, load, seconds, profileFile);
+  const how = { pinned, seconds, keepAs: profileFile };
+  const text = await (options.profile === 'perf' ? profileByPerf : profileByV8)(target, load, how);
   process.stdout.write(`${text}\n`);
   return 0;
 }
@@ -106,10 +108,21 @@ function keep(results: Results, options: BenchOptions): void {
   writeFileSync(PERFORMANCE_PAGE, withResults(readFileSync(PERFORMANCE_PAGE, 'utf8'), results));
 }
 
-function noteRun({ workload, protocol, threads, round, target, perSecond, p99Ms, cpuMicros }: Run): void {
+function noteRun({
+  workload,
+  protocol,
+  threads,
+  round,
+  target,
+  perSecond,
+  p99Ms,
+  cpuMicros,
+  othersShare,
+}: Run): void {
   const cpu = cpuMicros === null ? '' : `, CPU ${(cpuMicros.user + cpuMicros.system).toFixed(1)} us each`;
+  const others = othersShare === null ? '' : `, others ${Math.round(othersShare * 100)} %`;
   const load = `${workload} (${protocol}, ${threads} threads)`;
-  note(`${load} round ${round} ${target}: ${Math.round(perSecond)}/s, p99 ${p99Ms} ms${cpu}`);
+  note(`${load} round ${round} ${target}: ${Math.round(perSecond)}/s, p99 ${p99Ms} ms${cpu}${others}`);
 }
 
 function runLexer(): number {

@@ -1,8 +1,9 @@
 /** Runs every case on every way in turn, and keeps each run's figures. */
+import { cpus } from 'node:os';
 import type { Proxy as RunningProxy } from '../test/harness/proxy.ts';
 import { waitFor } from '../test/harness/wait.ts';
 import { type PlannedCase, WARM_UP_SECONDS } from './plan.ts';
-import { readCpuTime } from './process-cpu.ts';
+import { type CpuTime, readCpuTime, readMachineCpu } from './process-cpu.ts';
 import { type MirrorFigures, type Run, unitOf } from './results.ts';
 import type { Way } from './stage.ts';
 import { type Load, runLoad } from './sysbench.ts';
@@ -43,7 +44,9 @@ function rotated<T>(list: readonly T[], by: number): T[] {
 export async function runOnce(way: Way, load: Load, round: number): Promise<Run> {
   const outcomesBefore = way.mirroring === undefined ? undefined : await readOutcomes(way.mirroring);
   const before = way.pid === undefined ? undefined : readCpuTime(way.pid);
+  const others = watchOthers();
   const figures = await runLoad(load);
+  const othersShare = others();
   const mirror =
     way.mirroring === undefined || outcomesBefore === undefined
       ? null
@@ -67,8 +70,23 @@ export async function runOnce(way: Way, load: Load, round: number): Promise<Run>
       before === undefined || after === undefined
         ? null
         : { user: perUnit(after.user - before.user), system: perUnit(after.system - before.system) },
+    othersShare,
     mirror,
   };
+}
+
+/** Begins to look; called again it tells what others than this process and its descendants have used since. */
+function watchOthers(): () => number {
+  const others = (): number => readMachineCpu() - total(readCpuTime(process.pid));
+  const [begin, before] = [performance.now(), others()];
+  return () => {
+    const available = (performance.now() - begin) * 1000 * cpus().length;
+    return round2(Math.max(0, (others() - before) / available));
+  };
+}
+
+function total({ user, system }: CpuTime): number {
+  return user + system;
 }
 
 async function readMirror(proxy: RunningProxy, before: ReadonlyMap<string, number>): Promise<MirrorFigures> {

@@ -23,8 +23,11 @@ what becomes of it
   --json FILE      write the results to FILE
   --docs           keep the results in bench/results/ and write docs/performance.md anew
 others
+  --pin            what stands in between gets the last core to itself, all else the others
   --profile        where one way's process spends its time (mirror-0, oltp_point_select, ${PROFILE_SECONDS} s; --only,
-                   --peers and so on choose another); with --cpuprofile FILE, V8's profile is kept there
+                   --peers and so on choose another), by V8's profiler
+  --cpuprofile FILE  the same, and keeps V8's profile there
+  --perf           the same by Linux's perf: CPU alone, with the kernel's functions
   --lexer          also run the lexer's own bench
   --help           show this
 `;
@@ -34,7 +37,9 @@ export interface BenchOptions {
   readonly seconds: number;
   /** Undefined: all that the machine has. */
   readonly peers: readonly Target[] | undefined;
-  readonly profile: boolean;
+  readonly pinned: boolean;
+  readonly profile: 'none' | 'v8' | 'perf';
+  /** Where V8's profile is kept. */
   readonly profileFile: string | undefined;
   readonly jsonFile: string | undefined;
   readonly docs: boolean;
@@ -54,7 +59,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | { readonly
 function readOptions(args: readonly string[]): BenchOptions {
   const values = parse(args);
   refuseContradictions(values);
-  const { quick, full, profile } = values;
+  const { quick, full } = values;
+  const profile = values.perf ? 'perf' : values.profile || values.cpuprofile !== undefined ? 'v8' : 'none';
   return {
     selection: {
       workloads: choice('--only', values.only, WORKLOADS) ?? (full ? WORKLOADS : undefined),
@@ -65,8 +71,11 @@ function readOptions(args: readonly string[]): BenchOptions {
         (full ? THREAD_COUNTS : undefined),
       rounds: optionalCount('--rounds', values.rounds) ?? (quick ? 1 : undefined),
     },
-    seconds: optionalCount('--seconds', values.seconds) ?? (quick ? 1 : profile ? PROFILE_SECONDS : SECONDS),
+    seconds:
+      optionalCount('--seconds', values.seconds) ??
+      (quick ? 1 : profile === 'none' ? SECONDS : PROFILE_SECONDS),
     peers: readPeers(values.peers),
+    pinned: values.pin,
     profile,
     profileFile: values.cpuprofile,
     jsonFile: values.json,
@@ -92,6 +101,8 @@ function parse(args: readonly string[]) {
       quick: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       cpuprofile: { type: 'string' },
+      perf: { type: 'boolean', default: false },
+      pin: { type: 'boolean', default: false },
       json: { type: 'string' },
       docs: { type: 'boolean', default: false },
       lexer: { type: 'boolean', default: false },
@@ -107,11 +118,13 @@ function refuseContradictions(values: Values): void {
     (name) => values[name] !== undefined,
   );
   if (values.docs && values.quick) throw new Error('--quick measures too little for --docs');
-  if (values.docs && values.profile) throw new Error('--profile measures nothing for --docs');
+  if (values.docs && values.pin) throw new Error('--docs publishes what is measured without --pin');
+  const profiling = values.profile || values.perf || values.cpuprofile !== undefined;
+  if (values.docs && profiling) throw new Error('a profile measures nothing for --docs');
   if (values.docs && narrowed.length > 0) {
     throw new Error(`--docs publishes the whole: leave out --${narrowed.join(', --')}`);
   }
-  if (values.cpuprofile !== undefined && !values.profile) throw new Error('--cpuprofile needs --profile');
+  if (values.perf && values.cpuprofile !== undefined) throw new Error('--perf keeps no profile of V8');
 }
 
 function readPeers(text: string | undefined): readonly Target[] | undefined {

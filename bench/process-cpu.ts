@@ -25,12 +25,29 @@ export interface ProcessStat {
 
 /** The process and every descendant, ended ones too. Throws where the process itself is gone. */
 export function readCpuTime(pid: number): CpuTime {
-  const all = new Map<number, ProcessStat>();
-  for (const name of readdirSync('/proc')) {
-    const stat = /^\d+$/.test(name) ? readStat(Number(name)) : undefined;
-    if (stat !== undefined) all.set(Number(name), stat);
-  }
-  return sumOfTree(all, pid);
+  return sumOfTree(readAll(), pid);
+}
+
+/** The ids of a process and of every descendant. */
+export function readTree(pid: number): number[] {
+  const all = readAll();
+  const below = (root: number): number[] => [
+    root,
+    ...[...all].flatMap(([child, { parent }]) => (parent === root ? below(child) : [])),
+  ];
+  return below(pid);
+}
+
+/** Microseconds that all cores together have worked since the machine began. */
+export function readMachineCpu(): number {
+  return parseMachineCpu(readFileSync('/proc/stat', 'utf8'));
+}
+
+/** Everything but what was idle; time that a guest used stands in the others already. */
+export function parseMachineCpu(stat: string): number {
+  const fields = /^cpu\s+(.*)$/m.exec(stat)?.[1]?.split(' ').map(Number) ?? [];
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields;
+  return (user + nice + system + irq + softirq + steal) * MICROS_PER_TICK;
 }
 
 export function sumOfTree(all: ReadonlyMap<number, ProcessStat>, root: number): CpuTime {
@@ -61,6 +78,15 @@ export function parseStat(stat: string): ProcessStat {
       system: (field(STIME_FIELD) + field(CSTIME_FIELD)) * MICROS_PER_TICK,
     },
   };
+}
+
+function readAll(): Map<number, ProcessStat> {
+  const all = new Map<number, ProcessStat>();
+  for (const name of readdirSync('/proc')) {
+    const stat = /^\d+$/.test(name) ? readStat(Number(name)) : undefined;
+    if (stat !== undefined) all.set(Number(name), stat);
+  }
+  return all;
 }
 
 /** Undefined: it ended between the listing and the reading. */

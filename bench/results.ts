@@ -28,6 +28,8 @@ export type Target = (typeof TARGETS)[number];
 
 const settingsSchema = z.strictObject({
   seconds: z.number(),
+  /** What stands in between had the last core to itself, and all else the others. */
+  pinned: z.boolean(),
   tables: z.number(),
   rowsPerTable: z.number(),
 });
@@ -73,6 +75,8 @@ const runSchema = z.strictObject({
   ignoredErrors: z.number(),
   /** Of the processes in between, per statement or session; null where there is none. */
   cpuMicros: z.strictObject({ user: z.number(), system: z.number() }).nullable(),
+  /** What other programs used of all cores meanwhile, from 0 to 1; null: it was not looked at. */
+  othersShare: z.number().nullable(),
   mirror: mirrorSchema.nullable(),
 });
 

@@ -1,4 +1,5 @@
 /** What is measured: two servers with the same rows, and the ways to the old one. */
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../test/harness/cli.ts';
@@ -47,16 +48,29 @@ interface Servers {
   readonly shadow: Mariadb;
 }
 
-/**
- * Takes seconds. Whatever it started goes with this process, however that ends. `nodeArgs` are for the ways
- * that run on Node.
- */
-export async function setStage(targets: readonly Target[], nodeArgs: readonly string[] = []): Promise<Stage> {
+export interface StageOptions {
+  /** For the ways that run on Node. */
+  readonly nodeArgs?: readonly string[];
+  /** What stands in between gets the last core to itself; this process and all else it starts the others. */
+  readonly pinned?: boolean;
+}
+
+/** Takes seconds. Whatever it started goes with this process, however that ends. */
+export async function setStage(targets: readonly Target[], options: StageOptions = {}): Promise<Stage> {
+  const { nodeArgs = [], pinned = false } = options;
+  const lastCore = availableParallelism() - 1;
+  if (pinned && lastCore === 0) throw new Error('--pin needs a second core');
+  // What this process starts from here on inherits it, sysbench too.
+  if (pinned) await pin(process.pid, `0-${lastCore - 1}`);
   const [old, shadow] = await Promise.all([startServer('old'), startServer('new')]);
   await prepareTables(old.port);
   await copyRows(old, shadow);
   const ways: Way[] = [];
-  for (const target of targets) ways.push(await startWay(target, { old, shadow }, nodeArgs));
+  for (const target of targets) {
+    const way = await startWay(target, { old, shadow }, nodeArgs);
+    ways.push(way);
+    if (pinned && way.pid !== undefined) await pin(way.pid, String(lastCore));
+  }
   return {
     ways,
     async end() {
@@ -148,6 +162,11 @@ async function copyRows(old: Mariadb, shadow: Mariadb): Promise<void> {
   ];
   await requireDone('mariadb-dump', [...account(old), `--result-file=${file}`, DATABASE]);
   await requireDone('mariadb', [...account(shadow), `--database=${DATABASE}`, `--execute=source ${file}`]);
+}
+
+/** All threads of a process. */
+async function pin(pid: number, cores: string): Promise<void> {
+  await requireDone('taskset', ['--all-tasks', '--cpu-list', '--pid', cores, String(pid)]);
 }
 
 async function requireDone(command: string, args: readonly string[]): Promise<void> {

@@ -31,6 +31,8 @@ const PROTOCOL_NAMES: Readonly<Record<Protocol, string>> = {
 };
 /** A difference between rounds, over their median, from which on a figure tells little. */
 const WIDE_SPREAD = 0.25;
+/** Of all cores; what others use from here on changes the figures. */
+const OTHERS_SHARE = 0.05;
 
 /** Machine, aims, then for each case one table of the ways and the account of the mirrors. */
 export function renderResults(results: Results): string {
@@ -38,7 +40,7 @@ export function renderResults(results: Results): string {
   const sections = WORKLOADS.flatMap((workload) => cross([workload], PROTOCOLS, threads)).flatMap((each) => {
     const runs = runsOf(results.runs, each);
     if (runs.length === 0) return [];
-    return [caseTitle(each), renderWays(each, runs), renderWideSpread(runs), renderMirror(runs)];
+    return [caseTitle(each), renderWays(each, runs), renderDoubts(runs), renderMirror(runs)];
   });
   const parts = [renderMachine(results), renderAims(judge(results.runs)), ...sections];
   return parts.filter((part) => part !== '').join('\n\n');
@@ -65,7 +67,7 @@ function renderMachine({ measuredAt, commit, machine, settings, runs }: Results)
     `- **When:** ${measuredAt.slice(0, 10)}, commit ${commit}; load average before the first run ${machine.loadAverage}.`,
     `- **Machine:** ${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB, Linux ${machine.kernel}.`,
     `- **Software:** ${software.join(', ')}.`,
-    `- **Load:** ${settings.tables} tables of ${thousands(settings.rowsPerTable)} rows; ${rounds} of ${settings.seconds} s a way.`,
+    `- **Load:** ${settings.tables} tables of ${thousands(settings.rowsPerTable)} rows; ${rounds} of ${settings.seconds} s a way.${settings.pinned ? ' What stands in between had the last core to itself, all else the others.' : ''}`,
   ].join('\n');
 }
 
@@ -124,8 +126,8 @@ function wayCells(summary: Summary): string[] {
   ];
 }
 
-/** Empty where the rounds agree. */
-function renderWideSpread(runs: readonly Run[]): string {
+/** What tells that a table's figures are to be read with care; empty where nothing does. */
+function renderDoubts(runs: readonly Run[]): string {
   const wide = TARGETS.flatMap((target) => {
     const summary = summarize(runs, target);
     if (summary === null) return [];
@@ -135,8 +137,15 @@ function renderWideSpread(runs: readonly Run[]): string {
     ];
     return what.length === 0 ? [] : [`${TARGET_NAMES[target]} (${what.join(', ')})`];
   });
-  if (wide.length === 0) return '';
-  return `The rounds differ by more than ${WIDE_SPREAD * 100} % of their median: ${wide.join('; ')}.`;
+  const others = Math.max(...runs.map((run) => run.othersShare ?? 0));
+  return [
+    ...(wide.length === 0
+      ? []
+      : [`The rounds differ by more than ${WIDE_SPREAD * 100} % of their median: ${wide.join('; ')}.`]),
+    ...(others < OTHERS_SHARE
+      ? []
+      : [`Other programs used up to ${Math.round(others * 100)} % of the machine meanwhile.`]),
+  ].join(' ');
 }
 
 function isWide(spread: Spread | null): boolean {

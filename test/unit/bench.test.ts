@@ -2,12 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { judge } from '../../bench/aims.ts';
-import { parseProfile, renderSelfTimes, selfTimes } from '../../bench/cpu-profile.ts';
+import { parseProfile, selfTimes } from '../../bench/cpu-profile.ts';
 import { parseOptions } from '../../bench/options.ts';
+import { parsePerfReport } from '../../bench/perf.ts';
 import { PERFORMANCE_PAGE, withResults } from '../../bench/performance-page.ts';
 import { estimateSeconds, planCases } from '../../bench/plan.ts';
-import { parseStat, readCpuTime, sumOfTree } from '../../bench/process-cpu.ts';
+import { parseMachineCpu, parseStat, readCpuTime, readTree, sumOfTree } from '../../bench/process-cpu.ts';
 import { KEPT_RESULTS, type Run, readResults, type Target } from '../../bench/results.ts';
+import { renderSelfTimes } from '../../bench/self-time.ts';
 import { median, runsOf, summarize } from '../../bench/summary.ts';
 import { parseSysbench } from '../../bench/sysbench.ts';
 import { renderResults } from '../../bench/tables.ts';
@@ -44,6 +46,7 @@ function run(target: Target, round: number, figures: Partial<Run>): Run {
     p99Ms: 1,
     ignoredErrors: 0,
     cpuMicros: null,
+    othersShare: null,
     mirror: null,
     ...figures,
   };
@@ -131,11 +134,14 @@ describe('summaries', () => {
     expect(verdicts(rounds([9]).map((each) => ({ ...each, threads: 1 })))).toEqual([]);
   });
 
-  it('say where the rounds differ widely', () => {
+  it('say where the rounds differ widely, and where others were at work', () => {
     const results = readResults(KEPT_RESULTS);
     const calm = [run('direct', 1, {}), run('direct', 2, {}), run('direct', 3, {})];
+    const shared = [...calm.slice(1), run('direct', 1, { othersShare: 0.3 })];
     const wild = [...calm.slice(1), run('direct', 1, { perSecond: 700 })];
     expect(renderResults({ ...results, runs: calm })).not.toContain('The rounds differ');
+    expect(renderResults({ ...results, runs: calm })).not.toContain('Other programs');
+    expect(renderResults({ ...results, runs: shared })).toContain('Other programs used up to 30 %');
     expect(renderResults({ ...results, runs: wild })).toContain('The rounds differ');
   });
 });
@@ -222,12 +228,39 @@ describe('what is read', () => {
       }),
     );
     const times = selfTimes([profile], { from: 1200, to: 9000 });
-    expect(times.map(({ file, micros }) => [file, micros])).toEqual([
+    expect(times.map(({ file, weight }) => [file, weight])).toEqual([
       ['dist/proxy/session.js', 700],
       ['(V8 and native code)', 200],
       ['pino/lib/pino.js', 100],
     ]);
     expect(renderSelfTimes(times)).toContain(' 70.0 %  relay:42');
+  });
+
+  it("perf's report is told apart by file, and by kernel, V8 and libraries", () => {
+    const report = `
+# Overhead  Shared Object  Symbol
+    12.00%  [kernel.kallsyms]    [k] tcp_ack
+     6.00%  [JIT] tid 187  [.] JS:*data file:///home/a/dist/proxy/session.js:32:19
+     2.00%  [JIT] tid 187  [.] JS:~ node:net:10:1
+     3.00%  node                 [.] Builtins_LoadIC
+     1.00%  libc.so.6            [.] malloc
+`;
+    expect(parsePerfReport(report).map(({ file, functions }) => [file, functions[0]?.name])).toEqual([
+      ['(kernel)', 'tcp_ack'],
+      ['dist/proxy/session.js', 'data:32'],
+      ["(V8's built-in functions)", 'Builtins_LoadIC'],
+      ['node:net', ':10'],
+      ['(libc.so.6)', 'malloc'],
+    ]);
+  });
+
+  it('/proc/stat counts what all cores worked, not what they waited', () => {
+    expect(parseMachineCpu('cpu  10 2 30 5000 600 4 50 6 700 8\ncpu0 1 1 1 1\n')).toBe(1_020_000);
+  });
+
+  it.runIf(process.platform === 'linux')('a process stands at the head of its descendants', () => {
+    expect(readTree(process.pid)[0]).toBe(process.pid);
+    expect(readTree(process.ppid)).toContain(process.pid);
   });
 
   it('options have defaults and bounds', () => {
@@ -248,7 +281,7 @@ describe('what is read', () => {
       ...[
         ['--only', 'oltp'],
         ['--peers', 'nobody'],
-        ['--cpuprofile', 'x'],
+        ['--cpuprofile', 'x', '--perf'],
       ],
       ...[
         ['--quick', '--docs'],
