@@ -31,6 +31,7 @@ const NEEDS = {
     ['prometheus', inPath('prometheus')],
     ['prometheus', inPath('promtool')],
     ['openssl', inPath('openssl')],
+    ['haproxy', inPath('haproxy')],
     ['php-cli', inPath('php')],
     [
       'php-mysql',

@@ -50,6 +50,13 @@ export const CLIENT_ERRORS = {
     sqlState: '08S01',
     message: 'Bad handshake (understudy: {reason})',
   },
+  badProxyHeader: {
+    code: 'BAD_PROXY_HEADER',
+    errno: 1043,
+    sqlState: '08S01',
+    message:
+      'Bad handshake (understudy: {reason}; listen.proxyProtocol.trusted asks {peer} for one before the login)',
+  },
 } as const satisfies Record<string, ClientError>;
 
 /** Fills the `{name}` places of a catalogue message. */

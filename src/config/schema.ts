@@ -3,6 +3,7 @@
  * `schema/proxy.config.schema.json` is generated from here (`npm run schema`).
  */
 import { z } from 'zod';
+import { parseNetwork } from '../base/ip-network.ts';
 import { findCrossFaults } from './cross-checks.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -77,6 +78,28 @@ export const mirrorSchema = z.strictObject({
     .record(shardName, ratioOverrideSchema)
     .optional()
     .describe('Ratios that differ for single shards'),
+});
+
+const networkSchema = z.string().refine((text) => parseNetwork(text) !== null, {
+  message:
+    'must be an address or a network such as "10.0.0.0/8" or "2001:db8::/32", with no bits set behind its length',
+});
+
+const proxyProtocolSchema = z
+  .strictObject({
+    trusted: z
+      .array(networkSchema)
+      .min(1)
+      .max(1000)
+      .describe(
+        'Addresses and networks of the balancers: each of their connections must begin with a header',
+      ),
+  })
+  .describe('PROXY protocol, v1 and v2, towards clients. Left out: no header is read from anyone');
+
+const listenSchema = z.strictObject({
+  host: hostName.default('127.0.0.1'),
+  proxyProtocol: proxyProtocolSchema.optional(),
 });
 
 const shardSchema = z.strictObject({
@@ -184,7 +207,11 @@ export const configSchema = z
     service: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be letters, digits, "_", "-" or "."'),
-    listen: z.strictObject({ host: hostName.default('127.0.0.1') }).prefault({}),
+    listen: listenSchema.prefault({}),
+    oldProxyProtocol: z
+      .enum(['v1', 'v2'])
+      .optional()
+      .describe('Tell the old cluster each client’s address by a PROXY protocol header of this version'),
     admin: z
       .strictObject({ host: hostName.default('127.0.0.1'), port: port.default(9104) })
       .prefault({})

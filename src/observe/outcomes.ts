@@ -49,6 +49,8 @@ export const REFUSAL_REASONS = [
   'old_refused',
   'login_timeout',
   'bad_handshake',
+  // A trusted balancer did not begin with a header of the PROXY protocol.
+  'bad_proxy_header',
 ] as const;
 
 /** Why a session is only passed on and no longer followed. */

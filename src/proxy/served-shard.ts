@@ -1,4 +1,5 @@
 /** One shard as the proxy serves it: its listener in front, its mirror aside, and what both report. */
+import { type IpNetwork, parseNetwork } from '../base/ip-network.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import type { Ratios } from '../config/ratios.ts';
@@ -47,6 +48,8 @@ export class ServedShard {
       shard: shard.name,
       listen: { host: config.listen.host, port: shard.port },
       old: shard.old,
+      oldProxyProtocol: config.oldProxyProtocol,
+      trusted: networksOf(config.listen.proxyProtocol?.trusted ?? []),
       maxConnections: config.maxConnections,
       connectTimeoutMs: config.connectTimeoutMs,
       loginTimeoutMs: config.loginTimeoutMs,
@@ -163,4 +166,9 @@ function isoTime(atMs: number): string {
 
 function address(side: { host: string; port: number; database?: string | undefined }): string {
   return `${side.host}:${side.port}${side.database === undefined ? '' : `/${side.database}`}`;
+}
+
+/** The configuration was validated, so none is left out here. */
+function networksOf(texts: readonly string[]): IpNetwork[] {
+  return texts.map(parseNetwork).filter((network) => network !== null);
 }

@@ -11,13 +11,17 @@ import type { BlindReason } from '../observe/outcomes.ts';
 import type { Agreement } from '../wire/login.ts';
 import { commandPacket, errorPacket } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
+import { type ProxyProtocolVersion, writeProxyHeader } from '../wire/proxy-protocol.ts';
 import { ByteStream, openStream } from './byte-stream.ts';
+import type { ClientOrigin } from './client-origin.ts';
 import { LoginPhase } from './login-phase.ts';
 import { RelayPhase } from './relay-phase.ts';
 
 export interface SessionOptions {
   readonly shard: string;
   readonly old: { readonly host: string; readonly port: number };
+  /** The header by which the old server is told whom each connection is for; left out: none. */
+  readonly oldProxyProtocol?: ProxyProtocolVersion | undefined;
   readonly connectTimeoutMs: number;
   readonly loginTimeoutMs: number;
   /** A longer command is looked at no further than its beginning. */
@@ -47,6 +51,7 @@ type Phase =
 
 export class Session {
   readonly #options: SessionOptions;
+  readonly #origin: ClientOrigin;
   readonly #onClosed: (session: Session) => void;
   readonly #client: ByteStream;
   readonly #server: ByteStream;
@@ -59,11 +64,17 @@ export class Session {
   /** Why nothing is read from the client just now. */
   #clientHeld: 'pipeline' | 'server_busy' | null = null;
 
-  constructor(socket: Socket, options: SessionOptions, onClosed: (session: Session) => void) {
+  constructor(
+    socket: Socket,
+    origin: ClientOrigin,
+    options: SessionOptions,
+    onClosed: (session: Session) => void,
+  ) {
     this.#options = options;
+    this.#origin = origin;
     this.#onClosed = onClosed;
     this.#phase = { at: 'login', login: new LoginPhase() };
-    this.#loginTimer = setTimeout(() => this.#loginTimedOut(), options.loginTimeoutMs);
+    this.#loginTimer = setTimeout(() => this.#loginTimedOut(), options.loginTimeoutMs - origin.waitedMs);
     this.#client = new ByteStream(socket, {
       data: (chunk) => {
         options.metrics.relayed('to_old', chunk.length);
@@ -89,6 +100,9 @@ export class Session {
         this.#serverReached = true;
       },
     );
+    if (options.oldProxyProtocol !== undefined) {
+      this.#server.write(writeProxyHeader(options.oldProxyProtocol, origin.endpoints));
+    }
   }
 
   get state(): ConnectionState {
@@ -216,7 +230,7 @@ export class Session {
     // What a replica reads off a binlog changes nothing.
     if (reason === 'stream') return;
     taps.unseen();
-    log.warn({ reason }, 'a session goes on as a blind relay: it is not mirrored');
+    log.warn({ reason, client: this.#origin.name }, 'a session goes on as a blind relay: it is not mirrored');
   }
 
   /** The readers can't go on; the client must not notice. */
@@ -256,7 +270,7 @@ export class Session {
     const { shard, metrics, log } = this.#options;
     const text = errorText(error, { shard, ...values });
     metrics.refused(reason);
-    log.warn({ reason, error: error.code }, text);
+    log.warn({ reason, error: error.code, client: this.#origin.name }, text);
     this.#client.write(errorPacket(error, text, phase.login.errorSequence, phase.login.clientSpeaks41));
     this.#client.endAndDestroy();
     this.#server.destroy();

@@ -177,6 +177,20 @@ describe('loadConfig', () => {
     expect(faultsOf('null')).toHaveLength(1);
   });
 
+  it('takes addresses and networks of balancers, and names those that are none', () => {
+    const listen = (...trusted: unknown[]) => ({ ...MINIMAL, listen: { proxyProtocol: { trusted } } });
+    expect(faultsOf(listen('10.0.0.0/8', '::1/128', '192.168.1.7', '::ffff:10.0.0.0/104'))).toEqual([]);
+    const faults = faultsOf(listen('10.0.0.0/8', '10.0.0.1/8', 'balancer', 7));
+    expect(faults.map((fault) => fault.slice(0, fault.indexOf(':')))).toEqual([
+      'listen.proxyProtocol.trusted[1]',
+      'listen.proxyProtocol.trusted[2]',
+      'listen.proxyProtocol.trusted[3]',
+    ]);
+    expect(faults[0]).toMatch(/must be an address or a network such as "10\.0\.0\.0\/8"/);
+    expect(faultsOf(listen())).toHaveLength(1);
+    expect(faultsOf({ ...MINIMAL, oldProxyProtocol: 'v3' })).toHaveLength(1);
+  });
+
   it('says what may stand where one of several forms may', () => {
     const etcd = { hosts: ['127.0.0.1:2379'] };
     expect(faultsOf({ ...MINIMAL, tables: ['messages'], etcd, newUser: { user: 'n', password: 5 } })).toEqual(

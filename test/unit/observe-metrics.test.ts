@@ -49,6 +49,7 @@ describe('metrics before any traffic', () => {
     'old_refused',
     'login_timeout',
     'bad_handshake',
+    'bad_proxy_header',
   ];
 
   const blind = ['tls', 'compression', 'stream', 'lost_step_command', 'lost_step_reply'];
