@@ -87,6 +87,11 @@ const PLAN_CACHE: readonly ShardFamily[] = [
   gauge('understudy_plan_cache_entries', 'Digests whose plans are kept.', 'sum', planCache('entries')),
   counter('understudy_plan_cache_hits_total', 'Statements whose plan was at hand.', planCache('hits')),
   counter('understudy_plan_cache_misses_total', 'Statements whose plan had to be made.', planCache('misses')),
+  counter(
+    'understudy_plan_cache_deferred_total',
+    'Plans made without the parser, which had used up its time: their keys are unknown at first.',
+    planCache('deferred'),
+  ),
 ];
 
 export const SHARD_FAMILIES: readonly ShardFamily[] = [...RELAY, ...MIRROR, ...PLAN_CACHE];

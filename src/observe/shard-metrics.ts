@@ -50,6 +50,8 @@ export interface PlanCacheFigures {
   readonly entries: number;
   readonly hits: number;
   readonly misses: number;
+  /** Plans made in a hurry, without the parser. */
+  readonly deferred: number;
 }
 
 export class ShardMetrics {

@@ -154,6 +154,7 @@ export class ServedShard {
         entries: sql.stats.misses - sql.stats.evicted,
         hits: sql.stats.hits,
         misses: sql.stats.misses,
+        deferred: sql.stats.deferred,
       }),
     };
   }

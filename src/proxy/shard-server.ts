@@ -35,7 +35,7 @@ export class ShardServer {
     const { config, metrics, log, memory } = options;
     this.#options = options;
     this.#ratios = options.snapshot.shards;
-    const sql = new SqlReader({ maxPlans: config.plans });
+    const sql = new SqlReader({ maxPlans: config.plans, clock: () => performance.now() });
     this.#shards = config.shards
       .filter(({ name }) => options.shards.includes(name))
       .map(

@@ -13,6 +13,8 @@ const UNION = keyword('UNION');
 const EXCEPT = keyword('EXCEPT');
 const INTERSECT = keyword('INTERSECT');
 const MINUS = keyword('MINUS');
+const ALL = keyword('ALL');
+const DISTINCT = keyword('DISTINCT');
 const INSERT = keyword('INSERT');
 const REPLACE = keyword('REPLACE');
 const CREATE = keyword('CREATE');
@@ -26,9 +28,15 @@ export class Blocks {
   /** Depth of parentheses at which each block's own clauses stand. */
   readonly depths: number[] = [0];
   private readonly list: TokenList;
+  /** For each token, the first one from it on that is no opening parenthesis. */
+  private readonly behindOpens: Int32Array;
 
   constructor(list: TokenList, verb: number) {
     this.list = list;
+    this.behindOpens = new Int32Array(list.length + 1).fill(list.length);
+    for (let index = list.length - 1; index >= 0; index--) {
+      this.behindOpens[index] = list.is(index, TOKEN.open) ? this.behindOpens[index + 1]! : index;
+    }
     this.of = new Int32Array(list.length);
     this.assign(verb === INSERT || verb === REPLACE || verb === CREATE);
   }
@@ -97,9 +105,7 @@ export class Blocks {
   }
 
   private opensQuery(open: number): boolean {
-    let at = open + 1;
-    while (this.list.is(at, TOKEN.open)) at++;
-    const word = this.list.keyword(at);
+    const word = this.list.keyword(this.behindOpens[open]!);
     return word === SELECT || word === VALUES || word === WITH;
   }
 
@@ -107,11 +113,9 @@ export class Blocks {
   private isSetOperator(index: number, word: number): boolean {
     if (word === UNION) return true;
     if (word !== EXCEPT && word !== INTERSECT && word !== MINUS) return false;
-    for (let at = index + 1; at < this.list.length; at++) {
-      const next = this.list.keyword(at);
-      if (next === SELECT || next === VALUES) return true;
-      if (next === 0 && !this.list.is(at, TOKEN.open)) return false;
-    }
-    return false;
+    const next = this.list.keyword(index + 1);
+    const query = next === ALL || next === DISTINCT ? index + 2 : index + 1;
+    const opening = this.list.keyword(this.behindOpens[query] ?? query);
+    return opening === SELECT || opening === VALUES;
   }
 }

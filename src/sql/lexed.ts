@@ -62,7 +62,7 @@ export const TOKEN_FIELDS = 5;
 export const LITERALS_MAX = 1 << 20;
 const ROWS_MAX = 1 << 20;
 const QUALIFIERS_MAX = 1 << 18;
-export const TOKENS_MAX = 1 << 20;
+export const TOKENS_MAX = 1 << 16;
 /** Arrays that one huge statement made larger than this are let go again. */
 const KEPT_MAX = 1 << 16;
 

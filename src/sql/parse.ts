@@ -22,6 +22,12 @@ export const PARSE_LENGTH_MAX = 4096;
 /** Markers are this large, so that no other number of the text is taken for one: there is no other. */
 const MARKER_BASE = 700_000_000;
 const NESTING_MAX = 200;
+/** The grammars try again from the start what stands in parentheses: for some forms twice as long each level. */
+const PARSE_DEPTH_MAX = 8;
+/** Words whose parentheses they read up to six times over, how deep these may stand in each other, and how many. */
+const SLOW_CALLS: ReadonlySet<string> = new Set(['CAST', 'CONVERT', 'INTERVAL', 'TRIM']);
+const SLOW_DEPTH_MAX = 2;
+const SLOW_CALLS_MAX = 16;
 
 const require = createRequire(import.meta.url);
 let parsers: SqlParser[] | undefined;
@@ -99,7 +105,22 @@ function markedText(list: TokenList, lexed: Lexed): string | null {
     if (text.length > PARSE_LENGTH_MAX) return null;
     index++;
   }
-  return text;
+  return isSlow(list) ? null : text;
+}
+
+/** Would the parser take more than a few milliseconds over it? */
+function isSlow(list: TokenList): boolean {
+  const closes: number[] = [];
+  let calls = 0;
+  for (let index = 0; index < list.length; index++) {
+    if (list.depth(index) > PARSE_DEPTH_MAX) return true;
+    if (index === closes.at(-1)) closes.pop();
+    if (!list.is(index, TOKEN.word) || !list.is(index + 1, TOKEN.open)) continue;
+    if (!SLOW_CALLS.has(list.text(index).toUpperCase())) continue;
+    if (++calls > SLOW_CALLS_MAX || closes.length === SLOW_DEPTH_MAX) return true;
+    closes.push(list.partner(index + 1));
+  }
+  return false;
 }
 
 /** SET STATEMENT … FOR is left out: the parser reads what stands behind it. */

@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto';
 import type { Lexed } from './lexed.ts';
 import { Lexer } from './lexer.ts';
+import { ParserBudget } from './parser-budget.ts';
 import type { Plan } from './plan.ts';
 import { makePlan } from './planner.ts';
 import type { SqlMode } from './sql-mode.ts';
@@ -11,6 +12,8 @@ export interface SqlReaderOptions {
   readonly maxPlans: number;
   /** Seed of the digest hashes; left out: a random one, so that nobody can craft digests that collide. */
   readonly seed?: number;
+  /** Milliseconds, monotonic: by it the parser's time is bounded. Left out: the parser reads every new digest. */
+  readonly clock?: () => number;
 }
 
 export interface SqlReaderStats {
@@ -19,6 +22,8 @@ export interface SqlReaderStats {
   /** Plans for which the parser refused the digest, or disagreed, and our own reading stands alone. */
   refused: number;
   evicted: number;
+  /** Plans made without the parser because it had used up its time. */
+  deferred: number;
 }
 
 /** Fields of an entry in `keys`: the two hashes, and the two counts that cross-check them. */
@@ -27,8 +32,9 @@ const KEY_FIELDS = 4;
 const WAYS = 16;
 
 export class SqlReader {
-  readonly stats: SqlReaderStats = { hits: 0, misses: 0, refused: 0, evicted: 0 };
+  readonly stats: SqlReaderStats = { hits: 0, misses: 0, refused: 0, evicted: 0, deferred: 0 };
   private readonly lexer: Lexer;
+  private readonly budget: ParserBudget | null;
   private readonly keys: Int32Array;
   private readonly plans: (Plan | undefined)[];
   /** 1: used since the clock's hand passed. */
@@ -40,6 +46,7 @@ export class SqlReader {
 
   constructor(options: SqlReaderOptions) {
     this.lexer = new Lexer(options.seed ?? randomInt(2 ** 31));
+    this.budget = options.clock === undefined ? null : new ParserBudget(options.clock);
     this.maxPlans = Math.max(1, options.maxPlans);
     // Four times the room: a full cache has 4 plans in a set on average, and one of 16 practically never.
     this.sets = Math.ceil((this.maxPlans * 4) / WAYS);
@@ -66,6 +73,7 @@ export class SqlReader {
       if (plan !== undefined && this.matches(place, lexed)) {
         this.used[place] = 1;
         this.stats.hits++;
+        if (plan.deferred && this.budget?.allows === true) return this.remake(sql, from, to, mode, place);
         return plan;
       }
     }
@@ -73,12 +81,28 @@ export class SqlReader {
   }
 
   private miss(sql: Buffer, from: number, to: number, mode: SqlMode, first: number): Plan {
-    const lexed = this.lexer.lex(sql, from, to, mode, true);
-    const plan = makePlan(sql, lexed, mode);
+    const plan = this.make(sql, from, to, mode);
     this.stats.misses++;
-    if (!plan.parsed && plan.kind !== 'other') this.stats.refused++;
-    this.keep(lexed, plan, first);
+    if (plan.deferred) this.stats.deferred++;
+    else if (!plan.parsed && plan.kind !== 'other') this.stats.refused++;
+    this.keep(this.lexed, plan, first);
     return plan;
+  }
+
+  /** A digest that is still in use once the parser has time for it gets its full plan. */
+  private remake(sql: Buffer, from: number, to: number, mode: SqlMode, place: number): Plan {
+    const plan = this.make(sql, from, to, mode);
+    if (!plan.parsed && !plan.deferred) this.stats.refused++;
+    this.plans[place] = plan;
+    return plan;
+  }
+
+  private make(sql: Buffer, from: number, to: number, mode: SqlMode): Plan {
+    const lexed = this.lexer.lex(sql, from, to, mode, true);
+    const { budget } = this;
+    if (budget === null) return makePlan(sql, lexed, mode, true);
+    if (!budget.allows) return makePlan(sql, lexed, mode, false);
+    return budget.spend(() => makePlan(sql, lexed, mode, true));
   }
 
   private matches(place: number, lexed: Lexed): boolean {

@@ -132,4 +132,6 @@ export interface Plan {
   readonly opaque: boolean;
   /** The parser read the digest and agrees; false: it refused, and only our own reading of the words stands. */
   readonly parsed: boolean;
+  /** The parser was not asked, for want of time: no predicates are given, and a later use may get a fuller plan. */
+  readonly deferred: boolean;
 }

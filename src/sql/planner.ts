@@ -30,20 +30,25 @@ const NO_TABLE_OBJECTS = new Set(
   ['USER', 'ROLE', 'SERVER', 'EVENT', 'PROCEDURE', 'FUNCTION', 'PACKAGE', 'PREPARE', 'LOGFILE'].map(keyword),
 );
 
-/** Of a longer digest only kind, tables, rows and hazards are read: the rest takes more than linear time. */
+/** Of a longer digest, and of one that is not read to its end or too deep, only kind, tables, rows and hazards are read: the rest takes more than linear time. */
 const TOKENS_READ_MAX = 20_000;
 
 /** By how much a wrong guess would cost: of two readings of a statement the graver one is taken. */
 const GRAVITY: Readonly<Record<Plan['kind'], number>> = { read: 0, other: 1, write: 2, delete: 3 };
 
-/** `lexed` must hold recorded tokens of the statement, which is read under `mode`. */
-export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode): Plan {
+/**
+ * `lexed` must hold recorded tokens of the statement, which is read under `mode`. Where `parserHasTime` is false
+ * our own reading stands alone, and no predicate counts that nobody has confirmed.
+ */
+export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode, parserHasTime: boolean): Plan {
   const list = new TokenList(sql, lexed, mode);
   const digest = digestText(sql, lexed, mode);
-  const reading = readStatement(list);
+  const reading = readStatement(list, lexed);
   const hazards = new Set(reading.hazards);
   const { kind, isCertain } = weigh(sql, lexed, mode, list, reading, hazards);
-  const structure = isCertain && kind !== 'other' ? parseStructure(list, lexed) : null;
+  const isParsed = isCertain && kind !== 'other';
+  const deferred = isParsed && !parserHasTime;
+  const structure = isParsed && parserHasTime ? parseStructure(list, lexed) : null;
   const agreed = structure !== null && sameTables(structure.tables, reading.tables);
   const predicates = reading.predicates.filter((predicate) =>
     structure === null ? true : agreed && predicate.slots.every((slot) => structure.predicateSlots.has(slot)),
@@ -57,7 +62,7 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode): Plan {
     transaction: step.step,
     savepoint: step.savepoint,
     tables: reading.tables.map((table) => plainTable(table, kind, isCertain)),
-    predicates: isCertain ? predicates : [],
+    predicates: isCertain && !deferred ? predicates : [],
     rows: isCertain ? readRows(list, reading.verb, reading.tables) : null,
     assignments: reading.assignments,
     hazards,
@@ -70,6 +75,7 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode): Plan {
     session: readSessionChanges(list),
     opaque: isOpaque(list),
     parsed: agreed,
+    deferred,
   };
 }
 
@@ -83,12 +89,12 @@ interface Reading {
   readonly compound: boolean;
 }
 
-function readStatement(list: TokenList): Reading {
+function readStatement(list: TokenList, lexed: Lexed): Reading {
   const verb = readVerb(list);
   const compound = isCompound(list);
   const blocks = new Blocks(list, verb.word);
   const found = readTables(list, blocks, verb);
-  const isLong = list.length > TOKENS_READ_MAX;
+  const isLong = list.length > TOKENS_READ_MAX || lexed.state !== 'complete';
   const assignments = isLong ? [] : readAssignments(list, verb, found);
   const tables = verb.word === UPDATE ? onlyAssigned(found, assignments) : found;
   return {
@@ -130,7 +136,7 @@ function weigh(
   const kind = reading.verb.kind;
   if (!list.conditional) return { kind, isCertain: lexed.state === 'complete' };
   hazards.add('conditional');
-  const other = readStatement(new TokenList(sql, lexed, mode, 'without'));
+  const other = readStatement(new TokenList(sql, lexed, mode, 'without'), lexed);
   for (const hazard of other.hazards) hazards.add(hazard);
   const isGraver = GRAVITY[other.verb.kind] > GRAVITY[kind];
   return { kind: isGraver ? other.verb.kind : kind, isCertain: false };

@@ -57,6 +57,8 @@ const NULL_SAFE_EQUALS = 0x3c3d3e;
 const DOUBLE_AMPERSAND = 0x2626;
 const DOUBLE_BAR = 0x7c7c;
 const ASSIGN = 0x3a3d;
+/** A JOIN is looked for so many tokens before its ON; what stands in parentheses is skipped. */
+const JOIN_TOKENS_MAX = 500;
 /** Conjuncts in parentheses are followed this deep. */
 const NESTING_MAX = 32;
 
@@ -66,11 +68,20 @@ export function readPredicates(
   tables: readonly TableReference[],
 ): Predicate[] {
   const found: Predicate[] = [];
+  const byBlock = new Map<number, number[]>();
+  tables.forEach(({ block }, index) => {
+    const indexes = byBlock.get(block);
+    if (indexes === undefined) byBlock.set(block, [index]);
+    else indexes.push(index);
+  });
   for (let index = 0; index < list.length; index++) {
     const word = list.keyword(index);
     if ((word !== WHERE && word !== ON) || !blocks.isClause(index)) continue;
     if (word === ON && !isInnerJoin(list, blocks, index)) continue;
-    const reader = new ClauseReader(list, blocks, tables, blocks.of[index]!, word === WHERE);
+    const reader = new ClauseReader(list, tables, {
+      candidates: byBlock.get(blocks.of[index]!) ?? [],
+      outer: word === WHERE && blocks.depths[blocks.of[index]!] === 0,
+    });
     reader.conjuncts(index + 1, clauseEnd(list, blocks, index), 0);
     found.push(...reader.found);
   }
@@ -104,7 +115,9 @@ function endsOperand(list: TokenList, index: number): boolean {
 /** ON of a join that is neither LEFT, RIGHT nor NATURAL, and not ON DUPLICATE KEY. */
 function isInnerJoin(list: TokenList, blocks: Blocks, on: number): boolean {
   if (list.keyword(on + 1) === DUPLICATE) return false;
-  for (let index = on - 1; index >= 0; index--) {
+  let steps = 0;
+  for (let index = on - 1; index >= 0 && steps < JOIN_TOKENS_MAX; index--, steps++) {
+    if (list.is(index, TOKEN.close) && list.partner(index) !== -1) index = list.partner(index);
     if (list.depth(index) !== list.depth(on) || blocks.of[index] !== blocks.of[on]) continue;
     if (list.keyword(index) === JOIN) return !OUTER_JOINS.has(list.keyword(index - 1));
   }
@@ -114,21 +127,20 @@ function isInnerJoin(list: TokenList, blocks: Blocks, on: number): boolean {
 class ClauseReader {
   readonly found: Predicate[] = [];
   private readonly list: TokenList;
-  private readonly candidates: readonly TableReference[];
   private readonly tables: readonly TableReference[];
+  /** Indexes of the tables of the clause's block. */
+  private readonly candidates: readonly number[];
   private readonly outer: boolean;
 
   constructor(
     list: TokenList,
-    blocks: Blocks,
     tables: readonly TableReference[],
-    block: number,
-    isWhere: boolean,
+    clause: { readonly candidates: readonly number[]; readonly outer: boolean },
   ) {
     this.list = list;
     this.tables = tables;
-    this.candidates = tables.filter((table) => table.block === block);
-    this.outer = isWhere && blocks.depths[block] === 0;
+    this.candidates = clause.candidates;
+    this.outer = clause.outer;
   }
 
   /** Splits [from, to) at its ANDs; an OR, XOR or assignment at this level makes all of it unknown. */
@@ -240,6 +252,9 @@ export function elements(list: TokenList, open: number, close: number): [number,
   return found;
 }
 
+/** No server joins more tables: of a statement that names more in one block, no column's table is looked for. */
+const JOINED_TABLES_MAX = 64;
+
 /**
  * The tables (indexes in `tables`) that the column in [from, end) may belong to, among the candidates of its
  * block. A qualifier that is none of them names a table of a block outside: then there is none.
@@ -249,16 +264,18 @@ export function resolveColumn(
   from: number,
   end: number,
   tables: readonly TableReference[],
-  candidates: readonly TableReference[],
-): number[] {
+  candidates: readonly number[],
+): readonly number[] {
+  if (candidates.length > JOINED_TABLES_MAX) return [];
   const parts = (end - from + 1) / 2;
-  if (parts === 1) return candidates.map((table) => tables.indexOf(table));
+  if (parts === 1) return candidates;
   const qualifier = list.name(end - 3);
   const database = parts > 2 ? list.name(from) : null;
-  return candidates
-    .filter((table) => table.alias === qualifier && (database === null || table.name === table.alias))
-    .filter((table) => database === null || table.database === null || table.database === database)
-    .map((table) => tables.indexOf(table));
+  return candidates.filter((index) => {
+    const table = tables[index]!;
+    if (table.alias !== qualifier || (database !== null && table.name !== table.alias)) return false;
+    return database === null || table.database === null || table.database === database;
+  });
 }
 
 function isEquality(operator: number): boolean {

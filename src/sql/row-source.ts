@@ -103,8 +103,8 @@ export function readAssignments(
 ): Assignment[] {
   const from = assignmentsStart(list, verb);
   if (from === -1) return [];
-  const candidates =
-    verb.word === UPDATE ? tables.filter((table) => table.written) : tables.filter((_, index) => index === 0);
+  const all = [...tables.keys()];
+  const candidates = verb.word === UPDATE ? all.filter((index) => tables[index]!.written) : all.slice(0, 1);
   return readAssignmentList(list, from).map(({ at, end, slot }) => ({
     tables: resolveColumn(list, at, end, tables, candidates),
     column: list.name(end - 1),

@@ -89,17 +89,30 @@ interface CommonTable {
   readonly to: number;
 }
 
-function commonTables(list: TokenList): CommonTable[] {
+/** More of them than anyone writes: the names of further ones count as tables, which is the more careful reading. */
+const COMMON_TABLES_MAX = 1000;
+
+type CommonTables = ReadonlyMap<string, readonly CommonTable[]>;
+
+function commonTables(list: TokenList): CommonTables {
   const found: CommonTable[] = [];
-  for (let index = 0; index < list.length; index++) {
-    if (list.keyword(index) === WITH) readWithList(list, index, found);
+  const opened: number[] = [];
+  for (let index = 0; index < list.length && found.length < COMMON_TABLES_MAX; index++) {
+    if (list.is(index, TOKEN.open)) opened.push(index);
+    else if (list.is(index, TOKEN.close)) opened.pop();
+    else if (list.keyword(index) === WITH) readWithList(list, index, levelEnd(list, opened.at(-1)), found);
   }
-  return found;
+  const byName = new Map<string, CommonTable[]>();
+  for (const table of found.slice(0, COMMON_TABLES_MAX)) {
+    const namesakes = byName.get(table.name);
+    if (namesakes === undefined) byName.set(table.name, [table]);
+    else namesakes.push(table);
+  }
+  return byName;
 }
 
-function readWithList(list: TokenList, start: number, found: CommonTable[]): void {
+function readWithList(list: TokenList, start: number, scopeEnd: number, found: CommonTable[]): void {
   const recursive = list.keyword(start + 1) === RECURSIVE;
-  const scopeEnd = levelEnd(list, start);
   let at = recursive ? start + 2 : start + 1;
   while (isName(list, at)) {
     const name = list.name(at);
@@ -114,16 +127,14 @@ function readWithList(list: TokenList, start: number, found: CommonTable[]): voi
   }
 }
 
-/** Index at which the parentheses around a token close, or behind the last token. */
-function levelEnd(list: TokenList, index: number): number {
-  const depth = list.depth(index);
-  let end = index + 1;
-  while (end < list.length && list.depth(end) >= depth) end++;
-  return end;
+/** Index at which the parenthesis opened at `open` closes, or behind the last token. */
+function levelEnd(list: TokenList, open: number | undefined): number {
+  const close = open === undefined ? -1 : list.partner(open);
+  return close === -1 ? list.length : close;
 }
 
-function isCommon(common: readonly CommonTable[], name: string, at: number): boolean {
-  return common.some((table) => table.name === name && at >= table.from && at < table.to);
+function isCommon(common: CommonTables, name: string, at: number): boolean {
+  return common.get(name)?.some((table) => at >= table.from && at < table.to) ?? false;
 }
 
 // ---- which of them are written ---------------------------------------------------------------------------------
@@ -166,15 +177,15 @@ function markWritten(
   targets: ReadonlySet<string> | null,
 ): TableReference[] {
   const single = [INSERT, REPLACE, LOAD, TRUNCATE].includes(verb.word);
-  const own = found.filter((reference) => list.depth(reference.at) === 0 || reference.block === 0);
+  const own = new Set(found.filter((reference) => list.depth(reference.at) === 0 || reference.block === 0));
   return found.map((reference) => {
     let written = false;
     if (single) written = reference === found[0];
     else if (verb.word === DELETE) {
       const named = targets === null || targets.has(reference.alias) || targets.has(reference.name);
-      written = named && own.includes(reference);
+      written = named && own.has(reference);
     } else if (verb.word === UPDATE) {
-      written = own.includes(reference);
+      written = own.has(reference);
     } else written = DDL_VERBS.has(list.keyword(0)) && list.depth(reference.at) === 0;
     return written ? { ...reference, written } : reference;
   });
