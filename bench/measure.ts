@@ -9,7 +9,6 @@ import type { Way } from './stage.ts';
 import { type Load, runLoad } from './sysbench.ts';
 
 const DRAIN_TIMEOUT_MS = 60_000;
-const OUTCOMES_METRIC = 'understudy_mirror_statements_total';
 
 /** Runs of `seconds` each; `report` hears of every one as it ends. */
 export async function measure(
@@ -42,20 +41,20 @@ function rotated<T>(list: readonly T[], by: number): T[] {
 
 /** One run on one way. */
 export async function runOnce(way: Way, load: Load, round: number): Promise<Run> {
-  const outcomesBefore = way.mirroring === undefined ? undefined : await readOutcomes(way.mirroring);
-  const before = way.pid === undefined ? undefined : readCpuTime(way.pid);
+  const { mirroring } = way;
+  const outcomesBefore = mirroring === undefined ? null : await readOutcomes(mirroring);
+  const before = way.pid === undefined ? null : readCpuTime(way.pid);
   const others = watchOthers();
   const figures = await runLoad(load);
   const othersShare = others();
-  const mirror =
-    way.mirroring === undefined || outcomesBefore === undefined
-      ? null
-      : await readMirror(way.mirroring, outcomesBefore);
+  const settled = mirroring === undefined ? null : await settle(mirroring);
   // Read after the mirror has caught up: what it still had to do belongs to these statements.
-  const after = way.pid === undefined ? undefined : readCpuTime(way.pid);
+  const after = way.pid === undefined ? null : readCpuTime(way.pid);
+  const mirror =
+    mirroring === undefined || outcomesBefore === null || settled === null
+      ? null
+      : { outcomes: difference(await readOutcomes(mirroring), outcomesBefore), ...settled };
   const sessions = unitOf(load.workload) === 'session';
-  const perUnit = (micros: number): number =>
-    round2(micros / (sessions ? figures.events : figures.statements));
   return {
     workload: load.workload,
     protocol: load.protocol,
@@ -66,12 +65,17 @@ export async function runOnce(way: Way, load: Load, round: number): Promise<Run>
     perSecond: sessions ? figures.eventsPerSecond : figures.statementsPerSecond,
     p99Ms: figures.p99Ms,
     ignoredErrors: figures.ignoredErrors,
-    cpuMicros:
-      before === undefined || after === undefined
-        ? null
-        : { user: perUnit(after.user - before.user), system: perUnit(after.system - before.system) },
+    cpuMicros: perUnit(before, after, sessions ? figures.events : figures.statements),
     othersShare,
     mirror,
+  };
+}
+
+function perUnit(before: CpuTime | null, after: CpuTime | null, units: number): CpuTime | null {
+  if (before === null || after === null) return null;
+  return {
+    user: round2((after.user - before.user) / units),
+    system: round2((after.system - before.system) / units),
   };
 }
 
@@ -89,24 +93,19 @@ function total({ user, system }: CpuTime): number {
   return user + system;
 }
 
-async function readMirror(proxy: RunningProxy, before: ReadonlyMap<string, number>): Promise<MirrorFigures> {
+/** What the mirror had left when the load ended; it waits until that is done. */
+async function settle(proxy: RunningProxy): Promise<Omit<MirrorFigures, 'outcomes'>> {
   const ended = performance.now();
-  const queueStatements = await proxy.metric('understudy_mirror_queue_statements');
-  const lagSeconds = await proxy.metric('understudy_mirror_lag_seconds');
+  const { statements, lagSeconds } = await readQueue(proxy);
   const drained = await waitUntilDrained(proxy);
   const drainSeconds = drained ? round2((performance.now() - ended) / 1000) : null;
-  const outcomes: Record<string, number> = {};
-  for (const [outcome, count] of await readOutcomes(proxy)) {
-    const since = count - (before.get(outcome) ?? 0);
-    if (since > 0) outcomes[outcome] = since;
-  }
-  return { outcomes, queueStatements, lagSeconds: round2(lagSeconds), drainSeconds };
+  return { queueStatements: statements, lagSeconds: round2(lagSeconds), drainSeconds };
 }
 
 async function waitUntilDrained(proxy: RunningProxy): Promise<boolean> {
   const nothingWaits = async (): Promise<boolean> => {
-    const waiting = await proxy.metric('understudy_mirror_queue_statements');
-    return waiting === 0 && (await proxy.metric('understudy_mirror_lag_seconds')) === 0;
+    const { statements, lagSeconds } = await readQueue(proxy);
+    return statements === 0 && lagSeconds === 0;
   };
   try {
     return await waitFor(nothingWaits, { timeoutMs: DRAIN_TIMEOUT_MS, what: 'the mirror to catch up' });
@@ -115,14 +114,37 @@ async function waitUntilDrained(proxy: RunningProxy): Promise<boolean> {
   }
 }
 
-/** Statements by outcome since the proxy began, over all kinds. */
+async function readQueue(proxy: RunningProxy): Promise<{ statements: number; lagSeconds: number }> {
+  const { shards } = await proxy.status();
+  return {
+    statements: shards.reduce((sum, { queue }) => sum + queue.statements, 0),
+    lagSeconds: Math.max(...shards.map(({ lagSeconds }) => lagSeconds)),
+  };
+}
+
+/**
+ * Selected statements by outcome since the proxy began. From the status, as the queue: the metrics cost the
+ * proxy milliseconds, which would count as the statements'.
+ */
 async function readOutcomes(proxy: RunningProxy): Promise<Map<string, number>> {
   const outcomes = new Map<string, number>();
-  for (const [key, value] of await proxy.metrics()) {
-    const outcome = key.startsWith(`${OUTCOMES_METRIC}{`) ? /outcome="([^"]*)"/.exec(key)?.[1] : undefined;
-    if (outcome !== undefined) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + value);
+  for (const shard of (await proxy.status()).shards) {
+    for (const [outcome, count] of Object.entries(shard.outcomes)) {
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
+    }
   }
   return outcomes;
+}
+
+function difference(
+  after: ReadonlyMap<string, number>,
+  before: ReadonlyMap<string, number>,
+): Record<string, number> {
+  return Object.fromEntries(
+    [...after]
+      .map(([outcome, count]) => [outcome, count - (before.get(outcome) ?? 0)] as const)
+      .filter(([, count]) => count > 0),
+  );
 }
 
 function round2(value: number): number {
