@@ -7,6 +7,7 @@ import type { CommandContext } from './commands/command-context.ts';
 import { registerProxy } from './commands/proxy.ts';
 import { registerRatio } from './commands/ratio.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerWorker } from './commands/worker.ts';
 
 /** Runs one command line to its end and resolves to the exit code: 0 done, 1 found wrong, 2 bad usage. */
 async function run(args: readonly string[]): Promise<number> {
@@ -28,6 +29,7 @@ async function run(args: readonly string[]): Promise<number> {
   registerProxy(program, context, version);
   registerRatio(program, context);
   registerStatus(program, context);
+  registerWorker(program, context, version);
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { createLog } from '../base/log.ts';
 import { loadConfig } from '../config/load.ts';
 import { ProxyServer } from '../proxy/proxy-server.ts';
+import { forkWorker } from '../proxy/worker-process.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 
 export function registerProxy(program: Command, context: CommandContext, version: string): void {
@@ -16,7 +17,7 @@ export function registerProxy(program: Command, context: CommandContext, version
 async function serve(file: string, version: string): Promise<number> {
   const config = loadConfig(file);
   const log = createLog({ level: config.logLevel });
-  const proxy = new ProxyServer({ config, log, version });
+  const proxy = new ProxyServer({ config, log, version, launch: forkWorker(ownFile()) });
   process.on('uncaughtException', (error) => proxy.faulted(error));
   process.on('unhandledRejection', (reason) => proxy.faulted(reason));
   const asked = untilAsked(() => proxy.hurry());
@@ -25,6 +26,13 @@ async function serve(file: string, version: string): Promise<number> {
   await asked;
   await proxy.drain();
   return 0;
+}
+
+/** The file that this process was started from: the workers start from the same. */
+function ownFile(): string {
+  const file = process.argv[1];
+  if (file === undefined) throw new Error('the process does not know the file that it was started from');
+  return file;
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a further one calls `hurry`. */

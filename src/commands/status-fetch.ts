@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { messageOf } from '../base/errors.ts';
 import { type StatusReport, WORKER_STATES } from '../observe/status.ts';
+import { shardStatusSchema } from '../observe/status-schema.ts';
 
 const TIMEOUT_MS = 3000;
 /** 1024 shards with their samples fit well. */
@@ -17,40 +18,6 @@ export interface ProxyAddress {
 export type ProxyStatus =
   | { readonly type: 'reachable'; readonly address: ProxyAddress; readonly report: StatusReport }
   | { readonly type: 'unreachable'; readonly address: ProxyAddress; readonly reason: string };
-
-const counts = z.record(z.string(), z.number());
-
-const shardSchema = z.object({
-  name: z.string(),
-  listen: z.string(),
-  old: z.string(),
-  new: z.string(),
-  ratios: z.object({ reads: z.number(), writes: z.number(), deletes: z.number() }),
-  connections: z.number(),
-  shadow: z.object({
-    state: z.enum(['up', 'down', 'recovering', 'idle']),
-    since: z.string(),
-    lastError: z.string().nullable(),
-    // A proxy of an earlier version, in the middle of a rollout, does not tell it.
-    lastErrorAt: z.string().nullable().default(null),
-  }),
-  queue: z.object({ statements: z.number(), bytes: z.number() }),
-  lagSeconds: z.number(),
-  journal: z.object({ keys: z.number(), reset: z.boolean(), byReason: counts }),
-  outcomes: counts,
-  mismatches: counts,
-  latestMismatches: z.array(
-    z.object({
-      at: z.string(),
-      kind: z.string(),
-      reason: z.string(),
-      digestId: z.string(),
-      digest: z.string(),
-      detail: z.string(),
-    }),
-  ),
-  straddles: z.array(z.object({ digest: z.string(), count: z.number() })),
-});
 
 const reportSchema: z.ZodType<StatusReport> = z.object({
   id: z.string(),
@@ -79,7 +46,7 @@ const reportSchema: z.ZodType<StatusReport> = z.object({
     )
     // A proxy of an earlier version, in the middle of a rollout, has none to tell of.
     .default([]),
-  shards: z.array(shardSchema),
+  shards: z.array(shardStatusSchema),
 });
 
 /** Never rejects: whatever goes wrong is the reason of an unreachable proxy. */

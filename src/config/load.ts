@@ -1,9 +1,10 @@
 /** Reads and validates the configuration file; every fault is reported at once, with its path. */
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
-import { configSchema, type ParsedConfig, type Secret } from './schema.ts';
+import { configSchema, type ParsedConfig, type Secret, WORKERS_MAX } from './schema.ts';
 
 export interface Account {
   readonly user: string;
@@ -11,9 +12,11 @@ export interface Account {
 }
 
 /** The whole configuration, validated, defaults filled in, secrets resolved. */
-export interface Config extends Omit<ParsedConfig, 'newUser' | 'oldUser' | '$schema' | 'etcd'> {
+export interface Config extends Omit<ParsedConfig, 'newUser' | 'oldUser' | '$schema' | 'etcd' | 'workers'> {
   /** Absolute path of the file it was read from. */
   readonly file: string;
+  /** At least 1; shards may be fewer. */
+  readonly workers: number;
   readonly newUser: Account;
   readonly oldUser: Account;
   readonly etcd: EtcdSettings | undefined;
@@ -120,6 +123,7 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
   const config: Config = {
     ...rest,
     file,
+    workers: parsed.workers ?? Math.min(availableParallelism(), WORKERS_MAX),
     journal: { directory: resolve(base, parsed.journal.directory) },
     newUser: account('newUser'),
     oldUser: account('oldUser'),

@@ -7,6 +7,7 @@ import { parseNetwork } from '../base/ip-network.ts';
 import { findCrossFaults } from './cross-checks.ts';
 
 const MEBIBYTE = 1024 * 1024;
+export const WORKERS_MAX = 128;
 
 const port = z.number().int().min(1).max(65535);
 const hostName = z.string().min(1).describe('Host name or address');
@@ -216,7 +217,15 @@ export const configSchema = z
       .strictObject({ host: hostName.default('127.0.0.1'), port: port.default(9104) })
       .prefault({})
       .describe('Where /metrics, /healthz, /readyz and /api/ are served'),
-    workers: z.literal(1).default(1).describe('Worker processes; this version runs one'),
+    workers: z
+      .number()
+      .int()
+      .min(1)
+      .max(WORKERS_MAX)
+      .optional()
+      .describe(
+        'Processes that share the shards out; left out: as many as there are cores, at most one a shard',
+      ),
     tables: tablesSchema,
     shards: z.array(shardSchema).min(1).max(1024),
     newUser: accountSchema.default({ user: 'understudy' }).describe('Our account on the new cluster'),

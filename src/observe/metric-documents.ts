@@ -61,10 +61,11 @@ export class LastingFigures {
   }
 
   /** The process has ended; another begins to count from 0. */
-  async ended(): Promise<void> {
+  ended(): void {
     const counted = this.#last.filter(({ type }) => type !== 'gauge');
     this.#last = [];
-    this.#base = metricDocumentSchema.parse(await aggregate([this.#base, counted]).getMetricsAsJSON());
+    // What the aggregator registers are the joined families themselves.
+    this.#base = metricDocumentSchema.parse(aggregate([this.#base, counted]).getMetricsAsArray());
   }
 
   documents(): readonly MetricDocument[] {

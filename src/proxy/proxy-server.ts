@@ -13,11 +13,16 @@ import type { StatusReport } from '../observe/status.ts';
 import { OneProcess } from './one-process.ts';
 import type { ShardHost } from './shard-host.ts';
 import { ShardServer } from './shard-server.ts';
+import { shareOut } from './shard-shares.ts';
+import { WorkerPool } from './worker-pool.ts';
+import type { Launch } from './worker-process.ts';
 
 export interface ProxyOptions {
   readonly config: Config;
   readonly log: Log;
   readonly version: string;
+  /** Starts a worker process, where the configuration wants more than one. */
+  readonly launch: Launch;
 }
 
 type Phase = 'starting' | 'serving' | 'draining' | 'stopped';
@@ -35,12 +40,14 @@ export class ProxyServer {
 
   constructor(options: ProxyOptions) {
     const { config, log, version } = options;
-    const shards = config.shards.map((shard) => shard.name);
+    const names = config.shards.map((shard) => shard.name);
+    const shares = shareOut(names, config.workers);
+    const alone = shares.length === 1;
     this.#options = options;
     this.#metrics = new Metrics({
       service: config.service,
       version,
-      shards,
+      ...(alone ? { shards: names } : { role: 'supervisor', worker: 'supervisor', shards: [] }),
       limits: {
         connections: config.maxConnections,
         queueStatements: config.queue.statements,
@@ -49,16 +56,7 @@ export class ProxyServer {
       workers: () => this.#host.workers(),
     });
     this.#control = createControl({ config, log, metrics: this.#metrics.control });
-    const snapshot = this.#control.current();
-    const server = new ShardServer({
-      config,
-      shards,
-      snapshot,
-      metrics: this.#metrics,
-      log,
-      memory: 'fresh',
-    });
-    this.#host = new OneProcess({ server, shards, applied: (applied) => this.#applied(applied) });
+    this.#host = alone ? this.#ownProcess(names) : this.#workerPool(shares);
     this.#control.onChange((changed) => this.#host.apply(changed));
   }
 
@@ -98,7 +96,6 @@ export class ProxyServer {
 
   /** Reads again what may change on disk while the proxy runs; connections that are open keep what they have. */
   reload(): void {
-    this.#options.log.info('reading again what may change while the proxy runs');
     this.#host.reload();
   }
 
@@ -125,6 +122,29 @@ export class ProxyServer {
       },
       ...(await this.#host.report()),
     };
+  }
+
+  #ownProcess(shards: readonly string[]): ShardHost {
+    const { config, log } = this.#options;
+    const snapshot = this.#control.current();
+    const server = new ShardServer({
+      config,
+      shards,
+      snapshot,
+      metrics: this.#metrics,
+      log,
+      memory: 'fresh',
+    });
+    return new OneProcess({ server, shards, applied: (applied) => this.#applied(applied) });
+  }
+
+  #workerPool(shares: readonly (readonly string[])[]): ShardHost {
+    return new WorkerPool({
+      ...this.#options,
+      shares,
+      snapshot: this.#control.current(),
+      applied: (applied) => this.#applied(applied),
+    });
   }
 
   #readiness(): Readiness {

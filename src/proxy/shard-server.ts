@@ -93,6 +93,7 @@ export class ShardServer {
 
   /** Reads again what may change on disk while the process runs; connections that are open keep what they have. */
   reload(): void {
+    this.#options.log.info('reading again what may change while the proxy runs');
     for (const shard of this.#shards) shard.reload();
   }
 

@@ -1,8 +1,8 @@
 /** Whatever bytes some clients send, the others notice nothing, and nothing of it stays behind (invariant 3). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { residentBytes } from '../harness/processes.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import { waitFor } from '../harness/wait.ts';
-import { residentBytes } from '../integration/stage.ts';
 import {
   activity,
   badLogLines,

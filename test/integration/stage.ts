@@ -1,6 +1,5 @@
 /** What the tests through the real proxy share: an old and a new server, and the proxy before them. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { type Mariadb, type MariadbOptions, startMariadb } from '../harness/mariadb.ts';
 import type { Labels } from '../harness/metrics-text.ts';
 import { freePorts } from '../harness/ports.ts';
@@ -100,13 +99,6 @@ export async function untilMirrorIsIdle(proxy: RunningProxy): Promise<void> {
   await waitFor(async () => (await proxy.metric('understudy_mirror_queue_statements')) === 0, {
     what: 'the mirror to have nothing left to send',
   });
-}
-
-/** Resident memory of a process in bytes, from /proc. */
-export function residentBytes(pid: number): number {
-  const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  if (kibibytes === undefined) throw new Error(`process ${pid} has no resident memory: it is gone`);
-  return Number(kibibytes) * 1024;
 }
 
 /** A short name of any value, to hold two long histories side by side. */

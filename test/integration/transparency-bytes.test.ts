@@ -5,13 +5,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { residentBytes } from '../harness/processes.ts';
 import { createRandom } from '../harness/random.ts';
 import { COM, connectRaw } from '../harness/recorder.ts';
 import { CLIENT } from '../harness/reply-reader.ts';
 import { waitFor } from '../harness/wait.ts';
 import { command, execute, integer, longData, sentAhead, text, uint32 } from './command-bytes.ts';
 import { expectSameBytes, type SessionScript } from './same-bytes.ts';
-import { mirrored, residentBytes, type Stage, startStage, untilMirrorIsIdle } from './stage.ts';
+import { mirrored, type Stage, startStage, untilMirrorIsIdle } from './stage.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const SCHEMA = `

@@ -1,0 +1,37 @@
+/** The form of a shard's status, for those who get it from another process. */
+import { z } from 'zod';
+import type { ShardStatus } from './status.ts';
+
+const counts = z.record(z.string(), z.number());
+
+export const shardStatusSchema: z.ZodType<ShardStatus> = z.object({
+  name: z.string(),
+  listen: z.string(),
+  old: z.string(),
+  new: z.string(),
+  ratios: z.object({ reads: z.number(), writes: z.number(), deletes: z.number() }),
+  connections: z.number(),
+  shadow: z.object({
+    state: z.enum(['up', 'down', 'recovering', 'idle']),
+    since: z.string(),
+    lastError: z.string().nullable(),
+    // A proxy of an earlier version, in the middle of a rollout, does not tell it.
+    lastErrorAt: z.string().nullable().default(null),
+  }),
+  queue: z.object({ statements: z.number(), bytes: z.number() }),
+  lagSeconds: z.number(),
+  journal: z.object({ keys: z.number(), reset: z.boolean(), byReason: counts }),
+  outcomes: counts,
+  mismatches: counts,
+  latestMismatches: z.array(
+    z.object({
+      at: z.string(),
+      kind: z.string(),
+      reason: z.string(),
+      digestId: z.string(),
+      digest: z.string(),
+      detail: z.string(),
+    }),
+  ),
+  straddles: z.array(z.object({ digest: z.string(), count: z.number() })),
+});
