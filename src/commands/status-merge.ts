@@ -137,7 +137,16 @@ export function findFaults(proxies: readonly ProxyStatus[]): string[] {
         ]
       : [],
   );
-  return [...unreachable, ...down, ...cut];
+  const notServing = proxies.flatMap((proxy) => {
+    if (proxy.type === 'unreachable' || proxy.report.draining) return [];
+    return proxy.report.workers
+      .filter(({ state }) => state !== 'serving')
+      .map(
+        ({ worker, state, since, shards }) =>
+          `worker ${worker} of proxy ${nameOf(proxy)} is ${state} since ${since}: clients of ${shards.join(', ')} are not served`,
+      );
+  });
+  return [...unreachable, ...notServing, ...down, ...cut];
 }
 
 /** The id, and the address where the id is not known or not enough to find it. */

@@ -1,4 +1,5 @@
 /** Shards shared out over worker processes: one picture of them all, and what becomes of it when one is in trouble. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -109,6 +110,13 @@ describe('two workers and their supervisor', () => {
     expect(processes('understudy_worker_up')).toEqual(['0', '1']);
     expect(samples.get('understudy_control_connected')).toBe(1);
     expect([...samples.values()].filter(Number.isNaN).length).toBeLessThan(10);
+  });
+
+  it('export together what promtool finds no fault with', async () => {
+    const input = await (await fetch(`${proxy.adminUrl}/metrics`)).text();
+    const done = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
+    expect(done.stdout + done.stderr).toBe('');
+    expect(done.status).toBe(0);
   });
 
   it('take a change of the ratios up on connections that are open', async () => {

@@ -1,6 +1,6 @@
 /** The configuration file: what is kept beside the code agrees with it, and faults are told all at once. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -67,13 +67,19 @@ describe('loadConfig', () => {
     expect(config).toMatchObject({
       listen: { host: '127.0.0.1' },
       admin: { host: '127.0.0.1', port: 9104 },
-      workers: 1,
+      workers: availableParallelism(),
       mirror: { reads: 0, writes: 0, deletes: 0 },
       newUser: { user: 'understudy', password: '' },
       etcd: undefined,
       logLiterals: false,
       journal: { directory: join(folder, 'var/journal') },
     });
+  });
+
+  it('takes 1 to 128 workers', () => {
+    expect(loadConfig(write({ ...MINIMAL, workers: 128 })).workers).toBe(128);
+    for (const workers of [0, 129, 1.5, 'all'])
+      expect(faultsOf({ ...MINIMAL, workers })).toEqual([expect.stringMatching(/^workers: /)]);
   });
 
   it('takes "*" for the tables, and etcd’s prefix from the service', () => {

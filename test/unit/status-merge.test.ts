@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { ProxyStatus } from '../../src/commands/status-fetch.ts';
 import { findFaults, mergeShards } from '../../src/commands/status-merge.ts';
 import { statusLines } from '../../src/commands/status-text.ts';
-import type { ShardStatus, StatusReport } from '../../src/observe/status.ts';
+import type { ShardStatus, StatusReport, WorkerState } from '../../src/observe/status.ts';
 
 function shard(changes: Partial<ShardStatus> = {}): ShardStatus {
   return {
@@ -107,6 +107,24 @@ test('each fault is a sentence with its place', () => {
     'the shadow of shard s00 is down since T (proxy a): refused',
     "proxy a can't reach its etcd for the ratios; the last ones stay in force",
   ]);
+});
+
+test('a worker that does not serve is a fault, unless its proxy drains', () => {
+  const reached = proxy('a', [shard()]);
+  if (reached.type === 'unreachable') throw new Error('it is reachable');
+  const worker = (number: number, state: WorkerState) => ({
+    worker: number,
+    pid: null,
+    state,
+    since: 'T',
+    restarts: 1,
+    shards: [`s0${number}`, 's09'],
+  });
+  const report = { ...reached.report, workers: [worker(0, 'serving'), worker(1, 'down')] };
+  expect(findFaults([{ ...reached, report }])).toEqual([
+    'worker 1 of proxy a is down since T: clients of s01, s09 are not served',
+  ]);
+  expect(findFaults([{ ...reached, report: { ...report, draining: true } }])).toEqual([]);
 });
 
 test('the text shows every figure, and proxies that differ', () => {
