@@ -1,4 +1,4 @@
-# The image of the proxy.
+# The image of the proxy. docs/deployment.md says how it is run; `npm run verify:image` carries these lines out.
 ARG NODE_IMAGE=node:26.13.0-trixie-slim
 
 FROM ${NODE_IMAGE} AS build

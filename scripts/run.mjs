@@ -18,7 +18,7 @@ if (file === undefined) {
   process.exit(2);
 }
 
-await bootstrap(file.startsWith('bench/') ? 'bench' : 'demo');
+await bootstrap(taskOf(file));
 buildIfStale();
 const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, file), ...args], { stdio: 'inherit' });
 for (const signal of Object.keys(SIGNALS)) {
@@ -29,3 +29,9 @@ for (const signal of Object.keys(SIGNALS)) {
   });
 }
 child.once('exit', (code, signal) => process.exit(code ?? SIGNAL_EXIT_BASE + (SIGNALS[signal] ?? 9)));
+
+/** What a file needs of the machine. */
+function taskOf(path) {
+  if (path.startsWith('bench/')) return 'bench';
+  return path.startsWith('scripts/verify-') ? 'test' : 'demo';
+}

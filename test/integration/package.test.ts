@@ -1,0 +1,133 @@
+/** The npm package as people get it: packed from a clean tree, installed in an empty folder, and serving. */
+import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { RowDataPacket } from 'mysql2/promise';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { runCommand } from '../harness/cli.ts';
+import { startMariadb } from '../harness/mariadb.ts';
+import { freePorts } from '../harness/ports.ts';
+import { startChild } from '../harness/process.ts';
+import { REPOSITORY } from '../harness/repository.ts';
+import { temporaryDirectory } from '../harness/temp.ts';
+
+const NPM_TIMEOUT_MS = 240_000;
+const UNPACKED_BYTES_MAX = 3 * 1024 * 1024;
+const ROOT = fileURLToPath(REPOSITORY);
+const LEFT_OUT = ['node_modules', 'dist', 'coverage', 'var', '.git', '.cache', 'secrets'];
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+
+interface Entry {
+  readonly mode: string;
+  readonly bytes: number;
+}
+
+let installed: string;
+let packed: Map<string, Entry>;
+
+beforeAll(async () => {
+  const folder = temporaryDirectory('package');
+  const tarball = await pack(folder);
+  packed = await contentOf(tarball);
+  installed = join(folder, 'installed');
+  mkdirSync(installed);
+  await npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], installed);
+}, NPM_TIMEOUT_MS);
+
+/** From a copy: packing builds dist/ anew, in which other tests may be at work. */
+async function pack(folder: string): Promise<string> {
+  const copy = join(folder, 'copy');
+  cpSync(ROOT, copy, { recursive: true, filter: (path) => !LEFT_OUT.includes(basename(path)) });
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  await npm(['pack', '--silent', '--pack-destination', folder], copy);
+  return join(folder, `understudy-${manifest.version}.tgz`);
+}
+
+async function npm(args: readonly string[], cwd: string): Promise<void> {
+  const done = await runCommand('npm', args, { cwd, timeoutMs: NPM_TIMEOUT_MS });
+  if (done.code !== 0) throw new Error(`npm ${args.join(' ')} failed:\n${done.stdout}${done.stderr}`);
+}
+
+async function contentOf(tarball: string): Promise<Map<string, Entry>> {
+  const { stdout } = await runCommand('tar', ['--list', '--verbose', '--gzip', '--file', tarball]);
+  const lines = stdout.trim().split('\n');
+  return new Map(
+    lines.map((line) => {
+      const [mode = '', , bytes = '', , , path = ''] = line.split(/\s+/);
+      return [path.replace(/^package\//, ''), { mode, bytes: Number(bytes) }];
+    }),
+  );
+}
+
+describe('the package', () => {
+  it('holds the program, its schema, its documents, and what goes beside it', () => {
+    expect([...packed.keys()]).toEqual(
+      expect.arrayContaining([
+        ...['dist/main.js', 'package.json', 'LICENSE', 'README.md'],
+        ...['proxy.config.json', 'schema/proxy.config.schema.json', 'docs/operations.md'],
+        ...[
+          'deploy/systemd/understudy.service',
+          'deploy/prometheus/alerts.yml',
+          'deploy/grafana/understudy.json',
+        ],
+      ]),
+    );
+  });
+
+  it('holds nothing of the development', () => {
+    const wanted = /^(?:dist\/.*\.js|schema\/|docs\/|deploy\/(?:grafana|prometheus|systemd)\/|[^/]+$)/;
+    expect([...packed.keys()].filter((path) => !wanted.test(path) || path.includes('.test.'))).toEqual([]);
+    const bytes = [...packed.values()].reduce((sum, entry) => sum + entry.bytes, 0);
+    expect(bytes).toBeLessThan(UNPACKED_BYTES_MAX);
+  });
+
+  it('holds a command that can be run', () => {
+    expect(packed.get('dist/main.js')?.mode).toBe('-rwxr-xr-x');
+    const main = readFileSync(join(installed, 'node_modules/understudy/dist/main.js'), 'utf8');
+    expect(main.startsWith('#!/usr/bin/env node\n')).toBe(true);
+  });
+});
+
+describe('an installation', () => {
+  const command = () => join(installed, 'node_modules/.bin/understudy');
+
+  it('says its version', async () => {
+    expect((statSync(command()).mode & 0o111) !== 0).toBe(true);
+    expect(await runCommand(command(), ['--version'], { cwd: installed })).toMatchObject({
+      code: 0,
+      stdout: `${manifest.version}\n`,
+      stderr: '',
+    });
+  });
+
+  it('serves a query, and drains', async () => {
+    const server = await startMariadb();
+    await server.query(
+      'CREATE DATABASE app; CREATE TABLE app.t (id INT PRIMARY KEY); INSERT INTO app.t VALUES (7)',
+    );
+    const [port = 0, admin = 0] = await freePorts(2);
+    const end = { host: '127.0.0.1', port: server.port };
+    const config = {
+      service: 'packed',
+      admin: { port: admin },
+      tables: '*',
+      shards: [{ name: 's00', port, old: { ...end, database: 'app' }, new: { ...end, database: 'app' } }],
+      newUser: { user: 'root' },
+      oldUser: { user: 'root' },
+    };
+    writeFileSync(join(installed, 'proxy.config.json'), JSON.stringify(config));
+    const proxy = await startChild({
+      name: 'packed proxy',
+      command: command(),
+      args: ['proxy'],
+      cwd: installed,
+      ready: async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).ok,
+    });
+    const client = await server.connect({ port, database: 'app' });
+    const [rows] = await client.query<RowDataPacket[]>('SELECT id FROM t');
+    expect(rows).toEqual([{ id: 7 }]);
+    await client.end();
+    expect(await proxy.stop()).toEqual({ code: 0, signal: null });
+    await server.destroy();
+  });
+});
