@@ -7,9 +7,9 @@ import { type Connection, createConnection, type RowDataPacket } from 'mysql2/pr
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { freePorts } from '../harness/ports.ts';
+import { residentBytes } from '../harness/processes.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import { waitFor } from '../harness/wait.ts';
-import { residentBytes } from '../integration/stage.ts';
 import { badLogLines, type Figures, figures, untilIdle, untilNobodyIsConnected } from './centre-stage.ts';
 import { chaosRun } from './chaos-run.ts';
 import { FuzzedShadow } from './fuzzed-shadow.ts';
