@@ -9,6 +9,8 @@ const REDACTED = [
   '*.password',
   '*.*.password',
   'config.etcd.key',
+  'config.admin.token',
+  'admin.token',
   'authorization',
   '*.authorization',
 ];

@@ -62,7 +62,7 @@ export function registerRatio(program: Command, context: CommandContext): void {
 }
 
 async function getRatios(options: RatioOptions, context: CommandContext): Promise<number> {
-  return withStore(loadConfig(options.config, { accounts: false }), context, async (store) => {
+  return withStore(loadConfig(options.config, { accounts: false, admin: false }), context, async (store) => {
     const state = await store.read();
     if (options.json === true) context.out(JSON.stringify(jsonOf(state), null, 2));
     else showState(state, context);
@@ -75,7 +75,7 @@ async function changeRatios(
   context: CommandContext,
   read: (shards: readonly string[]) => RatioChange,
 ): Promise<number> {
-  const config = loadConfig(options.config, { accounts: false });
+  const config = loadConfig(options.config, { accounts: false, admin: false });
   const change = read(config.shards.map((shard) => shard.name));
   return withStore(config, context, async (store) => {
     const revision = await store.change(change);

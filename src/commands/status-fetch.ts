@@ -49,12 +49,17 @@ const reportSchema: z.ZodType<StatusReport> = z.object({
   shards: z.array(shardStatusSchema),
 });
 
-/** Never rejects: whatever goes wrong is the reason of an unreachable proxy. */
-export async function fetchStatus(address: ProxyAddress): Promise<ProxyStatus> {
+/** `token`: of the admin port. Never rejects: whatever goes wrong is the reason of an unreachable proxy. */
+export async function fetchStatus(address: ProxyAddress, token: string | undefined): Promise<ProxyStatus> {
   try {
     const response = await fetch(new URL('/api/status', address.admin), {
       signal: AbortSignal.timeout(TIMEOUT_MS),
+      // The token is for the proxies alone: no answer may lead it elsewhere.
+      redirect: 'error',
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     });
+    if (response.status === 401)
+      throw new Error(`it asks for ${token === undefined ? 'a' : 'another'} token: see admin.token`);
     if (response.status !== 200) throw new Error(`it answers with HTTP status ${response.status}`);
     const parsed = reportSchema.safeParse(JSON.parse(await readBody(response)));
     if (!parsed.success)

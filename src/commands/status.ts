@@ -32,7 +32,7 @@ export function registerStatus(program: Command, context: CommandContext): void 
 async function showStatus(options: StatusOptions, context: CommandContext): Promise<number> {
   const config = loadConfig(options.config, { accounts: false });
   const found = await findProxies(config);
-  const proxies = await fetchAll(found.addresses);
+  const proxies = await fetchAll(found.addresses, config.admin.token);
   const shards = mergeShards(proxies);
   const faults = [...found.faults, ...findFaults(proxies)];
   if (options.json === true) {
@@ -73,10 +73,14 @@ async function findProxies(config: Config): Promise<FoundProxies> {
   }
 }
 
-async function fetchAll(addresses: readonly ProxyAddress[]): Promise<ProxyStatus[]> {
+async function fetchAll(
+  addresses: readonly ProxyAddress[],
+  token: string | undefined,
+): Promise<ProxyStatus[]> {
   const all: ProxyStatus[] = [];
   for (let start = 0; start < addresses.length; start += ASKED_AT_ONCE) {
-    all.push(...(await Promise.all(addresses.slice(start, start + ASKED_AT_ONCE).map(fetchStatus))));
+    const asked = addresses.slice(start, start + ASKED_AT_ONCE);
+    all.push(...(await Promise.all(asked.map((address) => fetchStatus(address, token)))));
   }
   return all;
 }

@@ -3,6 +3,8 @@
  * person sees all of them at once: whatever is read here may therefore be missing or of any type.
  */
 
+import { isWithin, parseNetwork } from '../base/ip-network.ts';
+
 export interface CrossFault {
   readonly path: readonly (string | number)[];
   readonly message: string;
@@ -19,6 +21,7 @@ export function findCrossFaults(config: unknown): CrossFault[] {
     ...foreignOverrides(field(config, 'mirror', 'shards'), shards),
     ...backoffOrder(field(config, 'breaker')),
     ...certificatePair(field(config, 'etcd')),
+    ...openAdmin(field(config, 'admin')),
   ];
 }
 
@@ -65,6 +68,17 @@ function backoffOrder(breaker: unknown): CrossFault[] {
 function certificatePair(etcd: unknown): CrossFault[] {
   if ((field(etcd, 'certificate') === undefined) === (field(etcd, 'key') === undefined)) return [];
   return [{ path: ['etcd', 'certificate'], message: 'certificate and key go together' }];
+}
+
+const LOOPBACK = ['127.0.0.0/8', '::1'].map(parseNetwork).filter((network) => network !== null);
+
+/** Whoever reaches the port sees statements, tables and addresses: on other machines, only with the token. */
+function openAdmin(admin: unknown): CrossFault[] {
+  const host = field(admin, 'host');
+  if (typeof host !== 'string' || host === 'localhost' || isWithin(LOOPBACK, host)) return [];
+  if (field(admin, 'token') !== undefined) return [];
+  const message = `is needed where admin.host ("${host}") is not loopback: write a text of 16 characters or more, {"env": "NAME"} or {"file": "PATH"}`;
+  return [{ path: ['admin', 'token'], message }];
 }
 
 function field(value: unknown, ...path: readonly string[]): unknown {

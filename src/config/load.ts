@@ -12,7 +12,8 @@ export interface Account {
 }
 
 /** The whole configuration, validated, defaults filled in, secrets resolved. */
-export interface Config extends Omit<ParsedConfig, 'newUser' | 'oldUser' | '$schema' | 'etcd' | 'workers'> {
+export interface Config
+  extends Omit<ParsedConfig, 'newUser' | 'oldUser' | '$schema' | 'etcd' | 'admin' | 'workers'> {
   /** Absolute path of the file it was read from. */
   readonly file: string;
   /** At least 1; shards may be fewer. */
@@ -20,6 +21,14 @@ export interface Config extends Omit<ParsedConfig, 'newUser' | 'oldUser' | '$sch
   readonly newUser: Account;
   readonly oldUser: Account;
   readonly etcd: EtcdSettings | undefined;
+  readonly admin: AdminSettings;
+}
+
+export interface AdminSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: the port asks for none. */
+  readonly token: string | undefined;
 }
 
 export interface EtcdSettings {
@@ -38,7 +47,13 @@ export interface LoadOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** False for commands that never log in to a cluster: the accounts' secrets need not be at hand then. */
   readonly accounts?: boolean;
+  /** False for commands that ask no proxy: nor need the admin port's token. */
+  readonly admin?: boolean;
 }
+
+const TOKEN_CHARACTERS_MIN = 16;
+/** What may stand in the header: RFC 6750, section 2.1. */
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /**
  * Reads `path`. Throws UsageError listing every fault (unreadable file, bad JSON with line and column,
@@ -118,6 +133,12 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
   const pem = (path: string, name: string | undefined): Buffer | undefined =>
     name === undefined ? undefined : attempt(path, () => readFileSync(resolve(base, name)), Buffer.alloc(0));
 
+  const { token } = parsed.admin;
+  const adminToken =
+    token === undefined || options.admin === false
+      ? undefined
+      : attempt('admin.token', () => checkToken(resolveSecret(token, base, env)), '');
+
   const { $schema: _schema, ...rest } = parsed;
   const etcd = parsed.etcd;
   const config: Config = {
@@ -127,6 +148,7 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
     journal: { directory: resolve(base, parsed.journal.directory) },
     newUser: account('newUser'),
     oldUser: account('oldUser'),
+    admin: { host: parsed.admin.host, port: parsed.admin.port, token: adminToken },
     etcd: etcd && {
       hosts: etcd.hosts,
       prefix: etcd.prefix ?? `/understudy/${parsed.service}/`,
@@ -141,6 +163,17 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
   };
   if (faults.length > 0) throw new UsageError(faults.map((fault) => `${file}: ${fault}`).join('\n'));
   return config;
+}
+
+/** Throws, without showing it, where it would be guessed or could not be sent. */
+function checkToken(token: string): string {
+  if (token.length < TOKEN_CHARACTERS_MIN)
+    throw new Error(
+      `has ${token.length} characters, of which it needs ${TOKEN_CHARACTERS_MIN}: take one from "openssl rand -hex 24"`,
+    );
+  if (!TOKEN.test(token))
+    throw new Error('may hold letters, digits and "-._~+/" alone: take one from "openssl rand -hex 24"');
+  return token;
 }
 
 function resolveSecret(secret: Secret, base: string, env: NodeJS.ProcessEnv): string {

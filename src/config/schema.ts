@@ -214,7 +214,15 @@ export const configSchema = z
       .optional()
       .describe('Tell the old cluster each client’s address by a PROXY protocol header of this version'),
     admin: z
-      .strictObject({ host: hostName.default('127.0.0.1'), port: port.default(9104) })
+      .strictObject({
+        host: hostName.default('127.0.0.1'),
+        port: port.default(9104),
+        token: secretSchema
+          .optional()
+          .describe(
+            'Asked for by all but /healthz and /readyz ("Authorization: Bearer …"); needed where host is not loopback',
+          ),
+      })
       .prefault({})
       .describe('Where /metrics, /healthz, /readyz and /api/ are served'),
     workers: z

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { type FastifyInstance, fastify } from 'fastify';
 import { messageOf, UsageError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { guardRoutes } from './admin-guard.ts';
 import type { StatusReport } from './status.ts';
 
 /** Scrapers and people, not application servers: what a few of them need, and no more. */
@@ -26,6 +27,10 @@ export interface AdminOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Asked for by every route but the probes'; undefined: by none. */
+  readonly token?: string | undefined;
+  /** A request came without the token. */
+  unauthorized?(): void;
   readonly metrics: Exposition;
   /** Joined to the answer of /healthz. */
   health(): Readonly<Record<string, unknown>>;
@@ -53,6 +58,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     forceCloseConnections: true,
   });
   server.server.maxConnections = CONNECTIONS_MAX;
+  const { token, log, unauthorized = () => {} } = options;
+  if (token !== undefined) guardRoutes(server, { token, log, unauthorized, now: () => performance.now() });
   addRoutes(server, options);
   addErrors(server, options.log);
   const { host, port } = options;
@@ -105,13 +112,13 @@ function addErrors(server: FastifyInstance, log: Log): void {
   });
 }
 
-/** Without the query, where a caller may have put what is not ours to echo. */
 /** Every address of this machine is known to others by its name alone. */
 function reachableName(host: string): string {
   if (host === '0.0.0.0' || host === '::') return hostname();
   return host.includes(':') ? `[${host}]` : host;
 }
 
+/** Without the query, where a caller may have put what is not ours to echo. */
 function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }

@@ -50,6 +50,8 @@ export interface MetricsOptions {
 export class Metrics {
   readonly registry = new Registry();
   readonly control = new ControlMetrics();
+  /** Requests of the admin port without its token. */
+  adminUnauthorized = 0;
   readonly contentType = this.registry.contentType;
   readonly #shards: ReadonlyMap<string, ShardMetrics>;
 
@@ -65,6 +67,7 @@ export class Metrics {
     }
     if (role !== 'worker') {
       this.#exposeControl();
+      this.#exposeAdmin();
       exposeWorkers(this.registry, workers ?? (() => []));
       if (limits !== undefined) this.#exposeLimits(limits);
     }
@@ -142,6 +145,14 @@ export class Metrics {
       },
       () => [{ labels: {}, value: this.control.rejections }],
     );
+  }
+
+  #exposeAdmin(): void {
+    const name = 'understudy_admin_unauthorized_total';
+    const help = 'Requests of the admin port refused for want of the right token.';
+    expose(this.registry, { name, help, type: 'counter', aggregator: 'sum' }, () => [
+      { labels: {}, value: this.adminUnauthorized },
+    ]);
   }
 
   #exposeLimits(limits: Limits): void {

@@ -163,6 +163,9 @@ export class ProxyServer {
     const metrics = this.#metrics;
     this.#admin = await startAdmin({
       ...config.admin,
+      unauthorized: () => {
+        metrics.adminUnauthorized += 1;
+      },
       metrics: {
         contentType: metrics.contentType,
         text: async () => metrics.text(await this.#host.documents()),

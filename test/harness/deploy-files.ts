@@ -54,11 +54,13 @@ export interface Query {
 
 /**
  * The shipped prometheus.yml, changed only in whom it scrapes (`target`, host and port), how often, and in that
- * it finds the alerts from anywhere.
+ * it finds the alerts from anywhere; and with the lines on the token, which stand in comments, in force.
  */
-export function shippedPrometheusConfig(target: string): string {
+export function shippedPrometheusConfig(target: string, tokenFile: string): string {
   const replacements: readonly (readonly [string | RegExp, string])[] = [
     ['127.0.0.1:9104', target],
+    ['    # authorization:\n    #   credentials_file:', '    authorization:\n      credentials_file:'],
+    ['/etc/prometheus/understudy-admin-token', tokenFile],
     ['- alerts.yml', `- ${join(PROMETHEUS_FILES, 'alerts.yml')}`],
     [/^( *scrape_interval:).*/m, '$1 250ms'],
     [/^( *scrape_timeout:).*/m, '$1 250ms'],

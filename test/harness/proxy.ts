@@ -1,5 +1,5 @@
 /** The product itself, as its users run it: `node dist/main.js proxy --config FILE`. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StatusReport } from '../../src/observe/status.ts';
@@ -19,7 +19,11 @@ export interface ProxyConfig {
     readonly port: number;
     readonly [field: string]: unknown;
   }[];
-  readonly admin?: { readonly host?: string; readonly port?: number };
+  readonly admin?: {
+    readonly host?: string;
+    readonly port?: number;
+    readonly token?: string | { readonly file: string };
+  };
   readonly [field: string]: unknown;
 }
 
@@ -62,7 +66,8 @@ export interface Proxy {
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const name = options.name ?? 'proxy';
   const folder = temporaryDirectory(name);
-  const admin = { host: '127.0.0.1', port: options.config.admin?.port ?? (await freePort()) };
+  const { port: adminPort, token } = options.config.admin ?? {};
+  const admin = { host: '127.0.0.1', port: adminPort ?? (await freePort()), token };
   const config = {
     service: 'test',
     tables: '*',
@@ -83,7 +88,8 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.waitUntilReady === false ? {} : { ready: () => isReady(adminUrl) }),
   });
-  const metrics = async () => parseMetrics(await getText(`${adminUrl}/metrics`));
+  const get = (path: string) => getText(`${adminUrl}${path}`, tokenText(token));
+  const metrics = async () => parseMetrics(await get('/metrics'));
   return {
     pid: child.pid,
     adminUrl,
@@ -92,7 +98,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     port: (shard) => portOf(options.config, shard),
     metrics,
     metric: async (metric, labels) => sumMetric(await metrics(), metric, labels),
-    status: async () => JSON.parse(await getText(`${adminUrl}/api/status`)) as StatusReport,
+    status: async () => JSON.parse(await get('/api/status')) as StatusReport,
     logs: () => child.stdout() + child.stderr(),
     stop: (timeoutMs) => child.stop(timeoutMs),
     kill9: () => child.kill9(),
@@ -111,8 +117,13 @@ async function isReady(adminUrl: string): Promise<boolean> {
   return response.status === 200;
 }
 
-async function getText(url: string): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(HTTP_TIMEOUT_MS) });
+function tokenText(token: string | { readonly file: string } | undefined): string | undefined {
+  return typeof token === 'object' ? readFileSync(token.file, 'utf8').trim() : token;
+}
+
+async function getText(url: string, token: string | undefined): Promise<string> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(HTTP_TIMEOUT_MS) });
   const text = await response.text();
   if (!response.ok) throw new Error(`GET ${url} answered ${response.status}: ${text}`);
   return text;

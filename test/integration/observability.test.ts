@@ -1,16 +1,21 @@
 /** What the dashboard and the alerts ask for, a running proxy exports and a real Prometheus finds. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { runCli } from '../harness/cli.ts';
 import { dashboardQueries, dashboardVariables, shippedPrometheusConfig } from '../harness/deploy-files.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { freePort } from '../harness/ports.ts';
 import { type Prometheus, startPrometheus } from '../harness/prometheus.ts';
 import { selectorsOf } from '../harness/promql.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { temporaryDirectory } from '../harness/temp.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const ROUNDS = 60;
+const TOKEN = 'a-token-of-the-tests';
 /** Series that exist only once something went wrong; of these Prometheus must know the family at least. */
 const UPON_TROUBLE = new Set(['understudy_journal_keys', 'understudy_mirror_doubts_total']);
 
@@ -52,9 +57,13 @@ beforeAll(async () => {
       shards: [shard],
       mirror: { reads: 100, writes: 50, deletes: 100 },
       compare: 100,
+      admin: { token: TOKEN },
     },
   });
-  prometheus = await startPrometheus({ configText: shippedPrometheusConfig(new URL(proxy.adminUrl).host) });
+  const tokenFile = join(temporaryDirectory('token'), 'token');
+  writeFileSync(tokenFile, `${TOKEN}\n`);
+  const configText = shippedPrometheusConfig(new URL(proxy.adminUrl).host, tokenFile);
+  prometheus = await startPrometheus({ configText });
   await runTraffic();
   await waitFor(async () => (await sampled('understudy_mirror_compared_total > 0')).length > 0, {
     what: 'Prometheus to see compared reads',
@@ -98,7 +107,8 @@ async function missingFrom(expression: string): Promise<string[]> {
 
 describe('a running proxy', () => {
   it('exports what promtool finds no fault with', async () => {
-    const input = await (await fetch(`${proxy.adminUrl}/metrics`)).text();
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const input = await (await fetch(`${proxy.adminUrl}/metrics`, { headers })).text();
     const done = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
     expect(done.stdout + done.stderr).toBe('');
     expect(done.status).toBe(0);
@@ -106,6 +116,24 @@ describe('a running proxy', () => {
 
   it('is scraped without an error', async () => {
     expect(await sampled('up{job="understudy"} == 1')).toHaveLength(1);
+  });
+
+  it('tells its status to those with the token alone, and counts the others', async () => {
+    const withToken = await runCli(['status', '--config', proxy.configFile]);
+    expect(withToken).toMatchObject({ code: 0, stderr: '' });
+    const config = JSON.parse(readFileSync(proxy.configFile, 'utf8')) as { admin: { token?: string } };
+    for (const [token, fault] of [
+      ['another-token-of-the-tests', /unreachable: it asks for another token: see admin\.token/],
+      [undefined, /unreachable: it asks for a token: see admin\.token/],
+    ] as const) {
+      const before = await proxy.metric('understudy_admin_unauthorized_total');
+      const file = join(temporaryDirectory('config'), 'proxy.config.json');
+      writeFileSync(file, JSON.stringify({ ...config, admin: { ...config.admin, token } }));
+      const refused = await runCli(['status', '--config', file]);
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(fault) });
+      expect(await proxy.metric('understudy_admin_unauthorized_total')).toBe(before + 1);
+    }
+    expect(proxy.logs()).not.toContain(TOKEN);
   });
 });
 

@@ -79,6 +79,7 @@ describe('the secrets', () => {
       [...text(path).matchAll(/(?:\/run\/secrets\/|escaped )([\w-]+)/g)].map(([, name]) => name);
     for (const [service, paths] of [
       ['understudy', ['deploy/compose/proxy.config.json']],
+      ['prometheus', ['deploy/compose/prometheus.yml']],
       ['old', ['deploy/compose/init/old/20-accounts.sh']],
       ['new', ['deploy/compose/init/new/20-accounts.sh']],
     ] as const) {
@@ -186,6 +187,8 @@ describe('what Prometheus scrapes and Grafana shows', () => {
     expect(scraped.scrape_configs[0].static_configs).toEqual([
       { targets: [`understudy:${config.admin.port}`] },
     ]);
+    const { file } = config.admin.token as { file: string };
+    expect(scraped.scrape_configs[0].authorization).toEqual({ credentials_file: file });
   });
 
   it('comes with the alerts beside the configuration', () => {

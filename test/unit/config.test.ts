@@ -216,6 +216,54 @@ describe('loadConfig', () => {
   });
 });
 
+describe('the admin token', () => {
+  const open = (host: string, token?: unknown) => ({
+    ...MINIMAL,
+    admin: token === undefined ? { host } : { host, token },
+  });
+
+  it.each(['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1', 'localhost'])('%s needs none', (host) => {
+    expect(faultsOf(open(host))).toEqual([]);
+  });
+
+  it.each(['0.0.0.0', '::', '10.0.0.5', 'proxy-a', 'localhost.example', '128.0.0.1'])(
+    '%s needs one',
+    (host) => {
+      expect(faultsOf(open(host))).toEqual([
+        `admin.token: is needed where admin.host ("${host}") is not loopback: write a text of 16 characters or more, {"env": "NAME"} or {"file": "PATH"}`,
+      ]);
+      expect(faultsOf(open(host, { env: 'TOKEN' }), { TOKEN: '0123456789abcdef' })).toEqual([]);
+    },
+  );
+
+  it('is refused, and not shown, where it is short or can’t be sent', () => {
+    expect(faultsOf(open('::', 'fifteen-letters'))).toEqual([
+      expect.stringMatching(/^admin\.token: has 15 characters, of which it needs 16: /),
+    ]);
+    expect(faultsOf(open('::1', { env: 'TOKEN' }), { TOKEN: '' })).toEqual([
+      expect.stringMatching(/^admin\.token: has 0 characters/),
+    ]);
+    for (const token of [
+      'a token with blanks',
+      'quoted"quoted"quoted',
+      'schlüsselschlüssel',
+      'two\nlinestwolines',
+    ]) {
+      const faults = faultsOf(open('::', token));
+      expect(faults).toEqual([expect.stringMatching(/^admin\.token: may hold letters, digits/)]);
+      expect(faults[0]).not.toContain(token.slice(0, 8));
+    }
+    const missing = faultsOf(open('::', { env: 'TOKEN' }));
+    expect(missing).toEqual(['admin.token: the environment variable TOKEN is not set']);
+  });
+
+  it('is not asked for by commands that ask no proxy', () => {
+    const file = write(open('::', { env: 'NOT_SET' }));
+    expect(loadConfig(file, { env: {}, accounts: false, admin: false }).admin.token).toBeUndefined();
+    expect(() => loadConfig(file, { env: {}, accounts: false })).toThrow(/admin\.token: .*NOT_SET/);
+  });
+});
+
 describe('secrets', () => {
   it('come from the text, the environment or a file beside the configuration', () => {
     writeFileSync(join(folder, 'secret'), 'from the file\n');

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { Writable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/base/errors.ts';
-import { silentLog } from '../../src/base/log.ts';
+import { createLog, silentLog } from '../../src/base/log.ts';
 import { type Admin, type AdminOptions, startAdmin } from '../../src/observe/admin.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import type { StatusReport } from '../../src/observe/status.ts';
@@ -40,6 +41,79 @@ async function start(more: Partial<AdminOptions> = {}): Promise<Admin> {
   started.push(admin);
   return admin;
 }
+
+describe('the token', () => {
+  const token = 'correct-horse_battery.staple~1+2/3==';
+  const ask = async (url: string, path: string, authorization?: string): Promise<Response> =>
+    fetch(`${url}${path}`, authorization === undefined ? {} : { headers: { authorization } });
+
+  it('is asked for by every route, and by what is none', async () => {
+    let unauthorized = 0;
+    const { url } = await start({
+      token,
+      unauthorized: () => {
+        unauthorized += 1;
+      },
+    });
+    const paths = [
+      '/metrics',
+      '/api/status',
+      '/api/nothing',
+      '/',
+      '/healthz/x',
+      '/%68ealthz/..',
+      '//healthz',
+    ];
+    for (const path of paths) {
+      const refused = await ask(url, path);
+      expect(refused.status, path).toBe(401);
+      expect(refused.headers.get('www-authenticate')).toBe('Bearer realm="understudy"');
+      expect(await refused.text()).not.toContain(token);
+    }
+    expect(unauthorized).toBe(paths.length);
+    for (const path of ['/metrics', '/api/status']) {
+      expect((await ask(url, path, `Bearer ${token}`)).status).toBe(200);
+      expect((await ask(url, path, `bearer  ${token}`)).status).toBe(200);
+    }
+    expect((await ask(url, '/api/nothing', `Bearer ${token}`)).status).toBe(404);
+    expect(unauthorized).toBe(paths.length);
+  });
+
+  it.each([
+    ...['', 'Bearer', 'Bearer ', token, `Basic ${token}`, `Bearer ${token}x`, `Bearer ${token.slice(1)}`],
+    ...[`Bearer ${token.toUpperCase()}`, `Bearer x, Bearer ${token}`, `Token Bearer ${token}`],
+  ])('is not "%s"', async (authorization) => {
+    const { url } = await start({ token });
+    const refused = await ask(url, '/metrics', authorization);
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get('www-authenticate')).toBe('Bearer realm="understudy", error="invalid_token"');
+  });
+
+  it('is not asked of probes, and of nobody where none is set', async () => {
+    const guarded = await start({ token });
+    for (const path of ['/healthz', '/readyz?verbose'])
+      expect((await ask(guarded.url, path)).status).toBe(200);
+    const head = await fetch(`${guarded.url}/healthz`, { method: 'HEAD' });
+    expect(head.status).toBe(200);
+    const open = await start();
+    expect((await ask(open.url, '/metrics', 'Bearer x')).status).toBe(200);
+  });
+
+  it('and its want are logged once a minute at most, without what was sent', async () => {
+    const lines: string[] = [];
+    const destination = new Writable({
+      write: (chunk, _encoding, done) => {
+        lines.push(String(chunk));
+        done();
+      },
+    });
+    const { url } = await start({ token, log: createLog({ level: 'info', destination }) });
+    for (let times = 0; times < 3; times++) await ask(url, '/metrics', 'Bearer not-this-one');
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'warn', client: '127.0.0.1', token: 'wrong' });
+    expect(lines[0]).not.toContain('not-this-one');
+  });
+});
 
 describe('the admin listener', () => {
   it('serves the metrics in the text format', async () => {
