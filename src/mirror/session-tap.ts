@@ -53,11 +53,12 @@ export class MirrorTap implements SessionTap {
   }
 
   command(exchange: Exchange<Statement>): void {
-    const { payload } = exchange;
+    if (exchange.type === COM.QUERY) {
+      this.#query(exchange);
+      return;
+    }
+    const payload = exchange.keep();
     switch (exchange.type) {
-      case COM.QUERY:
-        this.#query(exchange);
-        return;
       case COM.STMT_EXECUTE:
         this.#execute(exchange);
         return;

@@ -3,8 +3,10 @@
  * options, ways to end) is made here and nowhere else.
  */
 import { connect as netConnect, type Socket } from 'node:net';
+import { DirectIo } from '../base/direct-io.ts';
 
 export interface StreamHandler {
+  /** The bytes hold good for this call alone: what is needed later must be copied. */
   data(chunk: Buffer): void;
   /** What was written is gone: more may be written. */
   drained(): void;
@@ -18,11 +20,15 @@ const KEEPALIVE_DELAY_MS = 60_000;
 
 export class ByteStream {
   readonly #socket: Socket;
+  readonly #handler: StreamHandler;
+  /** The short way, once it is taken. */
+  #direct: DirectIo | null = null;
   #error: Error | null = null;
 
   /** The socket must have been made with `allowHalfOpen`. */
   constructor(socket: Socket, handler: StreamHandler) {
     this.#socket = socket;
+    this.#handler = handler;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEPALIVE_DELAY_MS);
     socket.on('data', (chunk: Buffer) => handler.data(chunk));
@@ -34,18 +40,26 @@ export class ByteStream {
     socket.on('close', () => handler.closed(this.#error));
   }
 
+  /** The bytes that go both ways are plain from here to the end: they may go the short way. */
+  shorten(): void {
+    this.#direct ??= DirectIo.takeOver(this.#socket, this.#handler);
+  }
+
   /** False: the bytes are taken, but no more should follow before `drained`. */
   write(chunk: Buffer): boolean {
+    if (this.#direct !== null) return this.#direct.write(chunk);
     if (this.#socket.writableEnded || this.#socket.destroyed) return true;
     return this.#socket.write(chunk);
   }
 
   pause(): void {
-    this.#socket.pause();
+    if (this.#direct !== null) this.#direct.pause();
+    else this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    if (this.#direct !== null) this.#direct.resume();
+    else this.#socket.resume();
   }
 
   /** Sends what was written, then the end of the stream; the other side may go on sending. */
@@ -70,7 +84,7 @@ export class ByteStream {
 
   /** Bytes written that the kernel has not taken yet. */
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + (this.#direct?.unsentBytes ?? 0);
   }
 }
 

@@ -210,6 +210,8 @@ export class Session {
       at: 'relay',
       relay: new RelayPhase(agreement, tap, this.#options.keepBytes, this.#options.now),
     };
+    this.#client.shorten();
+    this.#server.shorten();
     const { client, server } = login.rest();
     if (server.length > 0) this.#fromServer(server);
     if (client.length > 0) this.#fromClient(client);

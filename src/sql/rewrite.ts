@@ -28,7 +28,7 @@ export function canNarrow(binding: Binding, lexed: Lexed, found: KeysFound): boo
 
 /**
  * The statement with only the keys for which `keep` is true (by index in `found`), its databases mapped; null
- * when no key is left. Needs `canNarrow` when `keep` is given; without edits it is a view of `sql`.
+ * when no key is left. Needs `canNarrow` when `keep` is given. What it gives is never a view of `sql`.
  */
 export function rewrite(
   sql: Buffer,
@@ -51,7 +51,7 @@ export function rewrite(
 
 function apply(sql: Buffer, lexed: Lexed, edits: readonly Edit[]): Buffer {
   const { start, end } = lexed;
-  if (edits.length === 0) return start === 0 && end === sql.length ? sql : sql.subarray(start, end);
+  if (edits.length === 0) return Buffer.from(sql.subarray(start, end));
   const parts: Buffer[] = [];
   let at = start;
   for (const edit of edits) {

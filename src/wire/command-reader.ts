@@ -3,7 +3,7 @@
  * MySQL manual: "MySQL Packets", "Command Phase".
  *
  * The bytes are relayed elsewhere; here they are only looked at. A whole command in one chunk, which is the
- * rule, is a view of that chunk and costs no copy.
+ * rule, is handed over as a view of that chunk and costs no copy, unless whoever gets it keeps it.
  */
 import { Exchange } from './exchange.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
@@ -47,7 +47,8 @@ export class CommandReader<Note> {
   }
 
   /**
-   * Takes the next bytes and hands over every command that they complete. Answers false when the step is
+   * Takes the next bytes and hands over every command that they complete; the payload is let go of when
+   * `onCommand` returns, unless it was kept. Answers false when the step is
    * lost: a packet number that no client may send; nothing more may be fed then.
    */
   feed(chunk: Buffer, onCommand: (exchange: Exchange<Note>) => void): boolean {
@@ -55,7 +56,7 @@ export class CommandReader<Note> {
     while (at < chunk.length) {
       if (this.#remaining < 0) {
         at = this.#readHeader(chunk, at);
-        if (this.#headerFill < HEADER_LENGTH) return true;
+        if (this.#headerFill < HEADER_LENGTH) break;
         if (!this.#beginPacket()) return false;
       }
       const take = Math.min(this.#remaining, chunk.length - at);
@@ -64,6 +65,8 @@ export class CommandReader<Note> {
       this.#remaining -= take;
       if (this.#remaining === 0) this.#endPacket(onCommand);
     }
+    // The chunk's bytes are the caller's, who uses them for the next one.
+    this.#kept.own();
     return true;
   }
 
@@ -111,5 +114,6 @@ export class CommandReader<Note> {
     const exchange = new Exchange<Note>(payload[0] ?? COM.SLEEP, payload, this.#length);
     this.#inCommand = false;
     onCommand(exchange);
+    exchange.release();
   }
 }

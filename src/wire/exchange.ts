@@ -22,6 +22,8 @@ export interface RowSink {
 /** A procedure may answer any number of results; past this many they are counted only. */
 const EARLIER_RESULTS_MAX = 1024;
 
+const RELEASED = Buffer.alloc(0);
+
 /**
  * Made by the command reader, filled in by the reply reader. The result fields hold the last result; where
  * there were several, `earlier` holds those before it. `Note` is what the caller hangs on it.
@@ -29,10 +31,15 @@ const EARLIER_RESULTS_MAX = 1024;
 export class Exchange<Note> implements ResultSummary {
   /** The command byte. */
   readonly type: number;
-  /** The payload from the command byte on; its beginning only, where it was longer than the reader keeps. */
-  readonly payload: Buffer;
+  /**
+   * The payload from the command byte on; its beginning only, where it was longer than the reader keeps. Of a
+   * command that came from a client it is there while the command is handed over; later only after `keep`.
+   */
+  payload: Buffer;
   /** The whole payload's length in bytes. */
   readonly length: number;
+  /** Only the payload's beginning is at hand. */
+  readonly truncated: boolean;
 
   note: Note | null = null;
   /** Set before the reply to have its rows' bytes seen. */
@@ -58,14 +65,25 @@ export class Exchange<Note> implements ResultSummary {
   /** LOAD DATA LOCAL: the server asked the client for a file. */
   localInfile = false;
 
+  #kept = false;
+
   constructor(type: number, payload: Buffer, length: number) {
     this.type = type;
     this.payload = payload;
     this.length = length;
+    this.truncated = payload.length < length;
   }
 
-  get truncated(): boolean {
-    return this.payload.length < this.length;
+  /** Makes the payload last beyond the call that hands the command over. */
+  keep(): Buffer {
+    if (!this.#kept) this.payload = Buffer.from(this.payload);
+    this.#kept = true;
+    return this.payload;
+  }
+
+  /** The bytes under a payload that was not kept are about to be used for something else. */
+  release(): void {
+    if (!this.#kept) this.payload = RELEASED;
   }
 
   /** Puts the result read so far aside and makes room for the next one of the same reply. */

@@ -32,6 +32,11 @@ export class GatheredBytes {
     this.#to += piece.length;
   }
 
+  /** Lets go of the piece that is only looked at, by copying it. */
+  own(): void {
+    if (this.length > 0 && !this.#copied) this.#grow(this.length);
+  }
+
   /** What has come so far. */
   view(): Buffer {
     return this.#bytes.subarray(this.#from, this.#to);

@@ -37,16 +37,20 @@ export class Conversation {
     });
   }
 
+  /** What is fed is overwritten afterwards, as a socket's buffer is: nothing may hold on to it. */
   feed(run: Run): void {
     if (this.lost !== null) return;
-    const kept =
+    const bytes = Buffer.from(run.bytes);
+    const inStep =
       run.from === 'server'
-        ? this.replies.feed(run.bytes)
-        : this.reader.feed(run.bytes, (exchange) => {
+        ? this.replies.feed(bytes)
+        : this.reader.feed(bytes, (exchange) => {
+            exchange.keep();
             this.commands.push(exchange);
             this.replies.expect(exchange);
           });
-    if (!kept) this.lost = run.from;
+    bytes.fill(0xa5);
+    if (!inStep) this.lost = run.from;
   }
 
   get atRest(): boolean {
