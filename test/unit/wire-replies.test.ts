@@ -151,7 +151,8 @@ describe('result sets', () => {
       const conversation = new Conversation(OLD);
       conversation.feed(command);
       const sink = {
-        bytes: (chunk: Buffer, from: number, to: number) => void seen.push(Buffer.from(chunk.subarray(from, to))),
+        bytes: (chunk: Buffer, from: number, to: number) =>
+          void seen.push(Buffer.from(chunk.subarray(from, to))),
         endRow() {
           rows += 1;
         },
