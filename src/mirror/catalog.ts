@@ -46,6 +46,7 @@ export class ShardCatalog implements Catalog {
   /** What changed while a reading of the schema was under way, which may have missed it. */
   #changedMeanwhile: Set<string> | 'any' = new Set();
   #version = 1;
+  #sqlMode = '';
 
   /** `database`: the shard's old one; null: every database is the shard's. */
   constructor(moved: MovedTables, database: string | null) {
@@ -55,6 +56,15 @@ export class ShardCatalog implements Catalog {
 
   get version(): number {
     return this.#version;
+  }
+
+  /** The old server's global sql_mode, as it was read last; empty before. */
+  get sqlMode(): string {
+    return this.#sqlMode;
+  }
+
+  learnSqlMode(sqlMode: string): void {
+    this.#sqlMode = sqlMode;
   }
 
   get schemaKnown(): boolean {

@@ -27,6 +27,10 @@ interface KeyRow extends RowDataPacket {
   readonly name: string;
 }
 
+interface ModeRow extends RowDataPacket {
+  readonly sqlMode: string;
+}
+
 const REFRESH_MS = 60_000;
 /** Between two readings where one change follows another. */
 const AGAIN_MS = 50;
@@ -79,7 +83,9 @@ export class SchemaReader {
   async #attempt(): Promise<number> {
     try {
       this.#catalog.beginReading();
-      this.#catalog.learn(await readSchema(this.#source));
+      const { tables, sqlMode } = await readSchema(this.#source);
+      this.#catalog.learn(tables);
+      this.#catalog.learnSqlMode(sqlMode);
       this.#warnOfMissing();
       this.#retryMs = RETRY_MIN_MS;
       return REFRESH_MS;
@@ -107,8 +113,14 @@ export class SchemaReader {
   }
 }
 
+interface Schema {
+  readonly tables: ReadonlyMap<string, TableSchema>;
+  /** What a new session begins with. */
+  readonly sqlMode: string;
+}
+
 /** One reading; rejects when the server does not answer within the time-out. */
-export async function readSchema(source: SchemaSource): Promise<ReadonlyMap<string, TableSchema>> {
+async function readSchema(source: SchemaSource): Promise<Schema> {
   const connection = await createConnection({
     host: source.host,
     port: source.port,
@@ -119,7 +131,11 @@ export async function readSchema(source: SchemaSource): Promise<ReadonlyMap<stri
   // A connection that breaks between two queries reports by event, which unheard would end the process.
   connection.on('error', () => {});
   try {
-    return await readTables(connection, source);
+    const [modes] = await connection.query<ModeRow[]>({
+      sql: 'SELECT @@GLOBAL.sql_mode AS sqlMode',
+      timeout: source.timeoutMs,
+    });
+    return { tables: await readTables(connection, source), sqlMode: modes[0]?.sqlMode ?? '' };
   } finally {
     connection.destroy();
   }

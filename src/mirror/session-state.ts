@@ -2,6 +2,7 @@
 import { charsetOfCollation, charsetOfName, type MultiByteCharset } from '../sql/charset.ts';
 import type { SqlMode } from '../sql/sql-mode.ts';
 import { STATUS } from '../wire/protocol.ts';
+import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 import { setNamesFor } from './character-names.ts';
 import { FOLLOWED_VARIABLES, makeContext, NAMES_VARIABLES, type ReplayContext } from './replay-context.ts';
 
@@ -45,10 +46,20 @@ export class SessionState {
   #context: ReplayContext | null = null;
   #mode: SqlMode;
   #modeFlags = 0;
+  /** What a new session of this server has; null: the status flags tell, whatever was set. */
+  readonly #defaultQuotes: AnsiQuotes | null;
+  /** What sql_mode was set to says of double quotes; `off` where the status flags tell. */
+  #quotes: AnsiQuotes;
 
   /** `mapDatabase` gives the new name of an old database. */
   constructor(
-    login: { database: string | null; collation: number; status: number; foundRows: boolean },
+    login: {
+      database: string | null;
+      collation: number;
+      status: number;
+      foundRows: boolean;
+      defaultQuotes: AnsiQuotes | null;
+    },
     mapDatabase: (database: string) => string,
   ) {
     this.foundRows = login.foundRows;
@@ -57,14 +68,23 @@ export class SessionState {
     this.#collation = login.collation;
     this.#names = setNamesFor(login.collation);
     this.#charset = charsetOfCollation(login.collation);
-    this.#mode = { noBackslashEscapes: false, ansiQuotes: false, charset: this.#charset };
+    this.#defaultQuotes = login.defaultQuotes;
+    this.#quotes = login.defaultQuotes ?? 'off';
+    this.#mode = this.#makeMode();
     this.sawStatus(login.status);
   }
 
   /** A copy that goes its own way: what the session will be once statements under way have been carried out. */
   fork(): SessionState {
-    const login = { database: this.#database, collation: 0, status: 0, foundRows: this.foundRows };
+    const login = {
+      database: this.#database,
+      collation: 0,
+      status: 0,
+      foundRows: this.foundRows,
+      defaultQuotes: this.#defaultQuotes,
+    };
     const copy = new SessionState(login, this.#mapDatabase);
+    copy.#quotes = this.#quotes;
     copy.#names = this.#names;
     copy.#charset = this.#charset;
     copy.#collation = this.#collation;
@@ -102,6 +122,14 @@ export class SessionState {
     return this.#unknown.size === 0;
   }
 
+  /**
+   * False: whether a double quote begins a name is not known. Statements are then read as if it did, so that no
+   * table is missed; their keys may be read wrong.
+   */
+  get quotesKnown(): boolean {
+    return this.#quotes !== 'unknown';
+  }
+
   get hasTemporaryTables(): boolean {
     return this.#temporary.size > 0;
   }
@@ -124,9 +152,13 @@ export class SessionState {
     const flags = status & (STATUS.NO_BACKSLASH_ESCAPES | STATUS.ANSI_QUOTES);
     if (flags === this.#modeFlags && this.#mode.charset === this.#charset) return;
     this.#modeFlags = flags;
-    this.#mode = {
-      noBackslashEscapes: (flags & STATUS.NO_BACKSLASH_ESCAPES) !== 0,
-      ansiQuotes: (flags & STATUS.ANSI_QUOTES) !== 0,
+    this.#mode = this.#makeMode();
+  }
+
+  #makeMode(): SqlMode {
+    return {
+      noBackslashEscapes: (this.#modeFlags & STATUS.NO_BACKSLASH_ESCAPES) !== 0,
+      ansiQuotes: (this.#modeFlags & STATUS.ANSI_QUOTES) !== 0 || this.#quotes !== 'off',
       charset: this.#charset,
     };
   }
@@ -154,6 +186,7 @@ export class SessionState {
     this.#variables.clear();
     this.#unknown.clear();
     this.#temporary.clear();
+    this.#setQuotes(this.#defaultQuotes ?? 'off');
     if (this.#collation === null) this.#setNames('SET NAMES utf8mb4', 'none');
     else this.#setNames(setNamesFor(this.#collation), charsetOfCollation(this.#collation));
   }
@@ -176,6 +209,11 @@ export class SessionState {
     this.#unknown.delete(name);
   }
 
+  #setQuotes(quotes: AnsiQuotes): void {
+    this.#quotes = quotes;
+    this.#mode = this.#makeMode();
+  }
+
   #setCharset(charset: MultiByteCharset): void {
     this.#charset = charset;
     this.#mode = { ...this.#mode, charset };
@@ -184,6 +222,9 @@ export class SessionState {
   #setVariable(name: string, value: string | null): void {
     if (!FOLLOWED_VARIABLES.has(name)) return;
     this.#forget(name);
+    if (name === 'sql_mode' && this.#defaultQuotes !== null) {
+      this.#setQuotes(value?.toLowerCase() === 'default' ? this.#defaultQuotes : ansiQuotesIn(value));
+    }
     // Each of these two sets the other as well.
     if (name === 'character_set_connection') this.#forget('collation_connection');
     if (name === 'collation_connection') this.#forget('character_set_connection');

@@ -11,6 +11,7 @@ import { readExecute } from '../wire/execute-packet.ts';
 import type { Agreement } from '../wire/login.ts';
 import { COM } from '../wire/protocol.ts';
 import { queryTextAt } from '../wire/query-packet.ts';
+import type { AnsiQuotes } from './ansi-quotes.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { SessionState } from './session-state.ts';
 import { plainStatement, type Statement } from './statement.ts';
@@ -25,6 +26,8 @@ export interface SessionTapOptions {
   readonly statementBytes: number;
   readonly mapDatabase: (database: string) => string;
   readonly random: () => number;
+  /** Whether the old server's own sql_mode makes a double quote begin a name. */
+  readonly defaultQuotes: AnsiQuotes;
   /** A definition was changed, or may have been: `database` is the session's. */
   readonly schemaChanged: (plan: Plan, database: string | null) => void;
   /** Something was done that can't be seen into. */
@@ -47,7 +50,8 @@ export class MirrorTap implements SessionTap {
     this.#options = options;
     this.#capabilities = agreement.capabilities;
     const foundRows = (agreement.capabilities.base & CAPABILITY.FOUND_ROWS) !== 0;
-    this.#state = new SessionState({ ...agreement, foundRows }, options.mapDatabase);
+    const defaultQuotes = agreement.greeting.isMariadb ? null : options.defaultQuotes;
+    this.#state = new SessionState({ ...agreement, foundRows, defaultQuotes }, options.mapDatabase);
     this.#prepared = new PreparedStatements(options.statementBytes);
     this.#dice = options.random();
   }

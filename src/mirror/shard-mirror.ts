@@ -10,6 +10,7 @@ import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import type { DatabaseMap } from '../sql/rewrite.ts';
 import type { Agreement } from '../wire/login.ts';
+import { ansiQuotesIn } from './ansi-quotes.ts';
 import { ShardCatalog } from './catalog.ts';
 import { FailureLog } from './failure-log.ts';
 import { GuardedTap } from './guarded-tap.ts';
@@ -137,6 +138,7 @@ export class ShardMirror implements TapSource {
       statementBytes: config.queue.statementBytes,
       mapDatabase: (database) => (database === this.#databases?.from ? this.#databases.to : database),
       random,
+      defaultQuotes: ansiQuotesIn(this.#catalog.sqlMode),
       schemaChanged: (plan, database) => this.#schemaChanged(plan, database),
       opaque,
       straddled: (plan) => this.straddles.add(plan),

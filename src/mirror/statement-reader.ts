@@ -110,7 +110,7 @@ export class StatementReader {
       return new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared);
     }
     const found = readKeys(bound.binding, sql, lexed, parameters(execution));
-    const target = targetOf(bound, found, complete);
+    const target = targetOf(bound, found, complete && session.quotesKnown);
     const candidate = { plan, bound, sql, lexed, execution, found, target, complete };
     const selection = this.#selector.select(candidate, session, dice);
     return new Statement(plan.kind, plan, target, scope === 'mixed', selection, effects, prepared);
@@ -121,7 +121,7 @@ function touchesTemporary(plan: Plan, session: SessionState): boolean {
   return session.hasTemporaryTables && plan.tables.some(({ name }) => session.isTemporary(name));
 }
 
-/** Of a text of which only the beginning is at hand (not `complete`) there may be more keys. */
+/** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
 function targetOf(
   { binding, tables, transactional }: BoundPlan,
   found: KeysFound,

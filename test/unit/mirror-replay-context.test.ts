@@ -82,7 +82,7 @@ const effects = fc.array(
   { maxLength: 8 },
 );
 
-const LOGIN = { database: null, collation: 45, status: 2, foundRows: false };
+const LOGIN = { database: null, collation: 45, status: 2, foundRows: false, defaultQuotes: null };
 
 /** A session's context, and what the session's own server holds. */
 function sessionAfter(changes: readonly SessionEffect[]): { context: ReplayContext; server: ModelServer } {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { AnsiQuotes } from '../../src/mirror/ansi-quotes.ts';
 import { setNamesFor } from '../../src/mirror/character-names.ts';
 import { readEffects } from '../../src/mirror/session-effects.ts';
 import { type SessionEffect, SessionState } from '../../src/mirror/session-state.ts';
@@ -16,7 +17,14 @@ function effectsOf(text: string): SessionEffect[] {
 
 function login(more: Partial<ConstructorParameters<typeof SessionState>[0]> = {}): SessionState {
   return new SessionState(
-    { database: 'old_db', collation: 45, status: STATUS.AUTOCOMMIT, foundRows: false, ...more },
+    {
+      database: 'old_db',
+      collation: 45,
+      status: STATUS.AUTOCOMMIT,
+      foundRows: false,
+      defaultQuotes: null,
+      ...more,
+    },
     (name) => (name === 'old_db' ? 'new_db' : name),
   );
 }
@@ -124,6 +132,51 @@ describe('the state of a session', () => {
     expect(session.sqlMode).toEqual({ noBackslashEscapes: false, ansiQuotes: true, charset: 'gbk' });
     session.sawStatus(STATUS.AUTOCOMMIT);
     expect(session.sqlMode).toEqual({ ...DEFAULT_SQL_MODE, charset: 'gbk' });
+  });
+
+  it.each<[string, AnsiQuotes]>([
+    ["SET sql_mode = 'STRICT_ALL_TABLES,ANSI_QUOTES'", 'on'],
+    ['SET SESSION sql_mode = "ansi"', 'on'],
+    ['SET sql_mode = ANSI_QUOTES', 'on'],
+    ['SET sql_mode = 4', 'on'],
+    ["SET sql_mode = 'STRICT_ALL_TABLES'", 'off'],
+    ["SET sql_mode = ''", 'off'],
+    ['SET sql_mode = 8', 'off'],
+    ["SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')", 'unknown'],
+    ['SET sql_mode = ?', 'unknown'],
+    ["SET sql_mode = 'ANSI\\_QUOTES'", 'unknown'],
+    ["SET time_zone = 'ANSI_QUOTES'", 'off'],
+  ])('where no flag tells, knows double quotes by the text: %s', (text, quotes) => {
+    const session = login({ defaultQuotes: 'off' });
+    run(session, text);
+    expect(session.sqlMode.ansiQuotes).toBe(quotes !== 'off');
+    expect(session.quotesKnown).toBe(quotes !== 'unknown');
+    expect(session.fork().sqlMode).toEqual(session.sqlMode);
+    session.sawStatus(STATUS.NO_BACKSLASH_ESCAPES);
+    expect(session.sqlMode).toEqual({
+      noBackslashEscapes: true,
+      ansiQuotes: quotes !== 'off',
+      charset: 'none',
+    });
+    run(session, 'SET sql_mode = DEFAULT');
+    expect(session.sqlMode.ansiQuotes).toBe(false);
+  });
+
+  it('where no flag tells, begins as the server’s own sql_mode says, and goes back to that', () => {
+    const session = login({ defaultQuotes: 'on' });
+    expect(session.sqlMode.ansiQuotes).toBe(true);
+    run(session, "SET sql_mode = ''");
+    expect(session.sqlMode.ansiQuotes).toBe(false);
+    session.reset();
+    expect(session.sqlMode.ansiQuotes).toBe(true);
+  });
+
+  it('where the flags tell, goes by them alone', () => {
+    const session = login();
+    run(session, "SET sql_mode = 'ANSI'");
+    expect(session.sqlMode.ansiQuotes).toBe(false);
+    run(session, 'SET sql_mode = @a');
+    expect(session.quotesKnown).toBe(true);
   });
 
   it('is as after the login when the connection is reset, but for the database', () => {

@@ -28,6 +28,7 @@ interface RigOptions {
   readonly collation?: number;
   readonly database?: string | null;
   readonly statementBytes?: number;
+  readonly isMariadb?: boolean;
 }
 
 const column = (name: string, type: string) => ({ name, type });
@@ -77,7 +78,7 @@ class Rig {
         ),
     });
     const agreement = {
-      greeting: {} as never,
+      greeting: { isMariadb: options.isMariadb ?? true } as never,
       capabilities: { base: options.base ?? 0, mariadb: 0 },
       collation: options.collation ?? 45,
       database: options.database === undefined ? 'old' : options.database,
@@ -90,6 +91,7 @@ class Rig {
       statementBytes,
       mapDatabase: (name) => (name === 'old' ? 'new' : name),
       random: () => 0.5,
+      defaultQuotes: 'off',
       schemaChanged: (plan, database) =>
         this.events.push(`schema ${database} ${plan.tables.map(({ name }) => name)}`),
       opaque: () => this.events.push('opaque'),
@@ -204,6 +206,19 @@ describe('queries', () => {
     const leftOut = all.filter((key) => !picked.includes(key));
     expect(rig.doubts).toEqual([`not_sampled ${leftOut.join(',')}`]);
     expect(rig.texts[0]?.[0]?.match(/\((\d+)\)/g)).toEqual(picked.map((key) => `(${key})`));
+  });
+
+  it('with names in double quotes are found where the server’s flags do not tell of ANSI_QUOTES', () => {
+    const rig = new Rig({ isMariadb: false });
+    const quoted = `INSERT INTO "messages" (folderid) VALUES (5)`;
+    rig.query("SET sql_mode = 'ANSI_QUOTES'");
+    rig.query(quoted);
+    expect(rig.keys).toEqual([['5']]);
+    rig.query("SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')");
+    rig.query(quoted);
+    rig.query('UPDATE messages SET t = "x" WHERE folderid = 6');
+    expect(rig.units).toHaveLength(1);
+    expect(rig.doubts).toEqual(['hazard 5 messages', 'hazard 6 messages']);
   });
 
   it('have their rows seen where they are compared', () => {
