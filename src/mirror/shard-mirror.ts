@@ -136,7 +136,7 @@ export class ShardMirror implements TapSource {
       recorder,
       metrics,
       statementBytes: config.queue.statementBytes,
-      mapDatabase: (database) => (database === this.#databases?.from ? this.#databases.to : database),
+      mapDatabase: laneDatabase(this.#options.shard),
       random,
       defaultQuotes: ansiQuotesIn(this.#catalog.sqlMode),
       schemaChanged: (plan, database) => this.#schemaChanged(plan, database),
@@ -206,6 +206,16 @@ export class ShardMirror implements TapSource {
 /** Others (RENAME, CREATE INDEX, ALTER DATABASE …) change tables that their plan does not list. */
 function namesWhatItChanges({ digest, tables, hazards }: Plan): boolean {
   return /^(?:CREATE|DROP) TABLE /.test(digest) && tables.length > 0 && hazards.size === 0;
+}
+
+/**
+ * The database in which a lane replays what a session sent from `database`. A session that is elsewhere names
+ * the shard's tables with their database, so that the lane need not follow it to where `newUser` may not go.
+ */
+function laneDatabase({ old, new: fresh }: ShardConfig): (database: string) => string {
+  if (old.database === undefined) return (database) => database;
+  const own = fresh.database ?? old.database;
+  return () => own;
 }
 
 function databasePair(shard: ShardConfig): DatabaseMap | null {
