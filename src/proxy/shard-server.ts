@@ -4,6 +4,7 @@ import type { Config } from '../config/load.ts';
 import type { ControlSnapshot, Ratios } from '../config/ratios.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ShardStatus } from '../observe/status.ts';
+import { loadParser } from '../sql/parse.ts';
 import { SqlReader } from '../sql/plan-cache.ts';
 import { ServedShard } from './served-shard.ts';
 
@@ -54,6 +55,7 @@ export class ShardServer {
 
   /** Listens; rejects with UsageError when a port can't be had, and then `release` must be called. */
   async start(): Promise<void> {
+    await loadParser();
     await Promise.all(this.#shards.map((shard) => shard.start()));
   }
 

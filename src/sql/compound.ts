@@ -8,6 +8,9 @@ const CREATE = keyword('CREATE');
 const ALTER = keyword('ALTER');
 const BEGIN = keyword('BEGIN');
 const WORK = keyword('WORK');
+const SET = keyword('SET');
+const STATEMENT = keyword('STATEMENT');
+const FOR = keyword('FOR');
 const COLON = 0x3a;
 
 /** Verbs that only compound statements begin with. */
@@ -27,14 +30,17 @@ const OTHER_OBJECTS = [
   'LOGFILE',
 ].map(keyword);
 
-type Phase = 'verb' | 'object' | 'begin' | 'label' | 'decided';
+type Phase = 'verb' | 'set' | 'set_statement' | 'object' | 'begin' | 'label' | 'decided';
 
 export class CompoundDetector {
+  /** Number of the token that the statement's verb is: behind SET STATEMENT … FOR it is not the first. */
+  verbAt = 0;
   private phase: Phase = 'verb';
   private compound = false;
 
   reset(): void {
     this.phase = 'verb';
+    this.verbAt = 0;
     this.compound = false;
   }
 
@@ -44,19 +50,37 @@ export class CompoundDetector {
 
   /** Any word outside a chain, with its keyword id, before it is counted as token number `index`. */
   word(id: number, index: number): void {
-    if (this.phase === 'decided') return;
-    if (this.phase === 'verb') this.verb(id);
-    else if (this.phase === 'object') this.object(id);
-    else if (index === 1) this.decide(this.phase === 'begin' && id !== WORK);
+    switch (this.phase) {
+      case 'decided':
+        return;
+      case 'verb':
+        this.verb(id);
+        return;
+      case 'set':
+        if (id === STATEMENT && index === this.verbAt + 1) this.phase = 'set_statement';
+        else this.decide(false);
+        return;
+      case 'set_statement':
+        if (id !== FOR) return;
+        this.phase = 'verb';
+        this.verbAt = index + 1;
+        return;
+      case 'object':
+        this.object(id);
+        return;
+      default:
+        if (index === this.verbAt + 1) this.decide(this.phase === 'begin' && id !== WORK);
+    }
   }
 
   operator(value: number, index: number): void {
-    if (this.phase === 'label') this.decide(index === 1 && value === COLON);
+    if (this.phase === 'label') this.decide(index === this.verbAt + 1 && value === COLON);
   }
 
   private verb(id: number): void {
     if (id === CREATE || id === ALTER) this.phase = 'object';
     else if (id === BEGIN) this.phase = 'begin';
+    else if (id === SET) this.phase = 'set';
     else if (id === 0) this.phase = 'label';
     else this.decide(BLOCK_VERBS.includes(id));
   }

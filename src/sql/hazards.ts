@@ -47,7 +47,7 @@ export function readHazards(
   compound: boolean,
 ): Set<Hazard> {
   const hazards = new Set<Hazard>();
-  const calls = verb.kind !== 'other' || [K.do, K.set, K.call].includes(list.keyword(0));
+  const calls = verb.kind !== 'other' || [K.do, K.set, K.call].includes(list.keyword(list.first));
   for (let index = 0; index < list.length; index++) {
     readToken(list, index, verb, hazards);
     if (calls) readCall(list, index, hazards);
@@ -62,7 +62,7 @@ export function readHazards(
   const isInsert = verb.word === K.insert || verb.word === K.replace;
   if (isInsert && [1, 2].some((offset) => list.keyword(verb.at + offset) === K.delayed))
     hazards.add('delayed');
-  const first = list.keyword(0);
+  const first = list.keyword(list.first);
   if (compound || first === K.call || first === K.execute || first === K.binlog) hazards.add('any_effect');
   return hazards;
 }

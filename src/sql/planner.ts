@@ -48,12 +48,12 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode, parserHasTime
   const { kind, isCertain } = weigh(sql, lexed, mode, list, reading, hazards);
   const isParsed = isCertain && kind !== 'other';
   const deferred = isParsed && !parserHasTime;
-  const structure = isParsed && parserHasTime ? parseStructure(list, lexed) : null;
+  const structure = isParsed && parserHasTime ? parseStructure(list, lexed, reading.verb) : null;
   const agreed = structure !== null && sameTables(structure.tables, reading.tables);
   const predicates = reading.predicates.filter((predicate) =>
     structure === null ? true : agreed && predicate.slots.every((slot) => structure.predicateSlots.has(slot)),
   );
-  const first = list.keyword(0);
+  const first = list.keyword(list.first);
   const step = readTransactionStep(list, reading.compound);
   return {
     digest,
@@ -156,10 +156,10 @@ function plainTable(reference: TableReference, kind: Plan['kind'], isCertain: bo
 
 function isCompound(list: TokenList): boolean {
   const detector = new CompoundDetector();
-  for (let index = 0; index < list.length; index++) {
-    if (list.operator(index) !== 0) detector.operator(list.operator(index), index);
+  for (let index = list.first; index < list.length; index++) {
+    if (list.operator(index) !== 0) detector.operator(list.operator(index), index - list.first);
     else if ((list.is(index, TOKEN.word) || list.is(index, TOKEN.quoted)) && !list.isAfterDot(index)) {
-      detector.word(list.keyword(index), index);
+      detector.word(list.keyword(index), index - list.first);
     }
     if (detector.isCompound()) return true;
   }
@@ -167,14 +167,14 @@ function isCompound(list: TokenList): boolean {
 }
 
 function isDdl(list: TokenList): boolean {
-  if (!DDL_VERBS.has(list.keyword(0))) return false;
-  return !Array.from({ length: 4 }, (_, offset) => list.keyword(offset + 1)).some((word) =>
+  if (!DDL_VERBS.has(list.keyword(list.first))) return false;
+  return !Array.from({ length: 4 }, (_, offset) => list.keyword(list.first + offset + 1)).some((word) =>
     NO_TABLE_OBJECTS.has(word),
   );
 }
 
 function isOpaque(list: TokenList): boolean {
-  const first = list.keyword(0);
+  const first = list.keyword(list.first);
   if ([PREPARE, EXECUTE, DEALLOCATE, HANDLER, XA].includes(first)) return true;
-  return first === DROP && list.keyword(1) === PREPARE;
+  return first === DROP && list.keyword(list.first + 1) === PREPARE;
 }

@@ -29,14 +29,16 @@ const SCOPES = new Map<number, Scope>([
 ]);
 
 export function readSessionChanges(list: TokenList): SessionChange[] {
-  if (list.keyword(0) === USE) {
-    return [change('use', list.isIdentifier(1) ? list.name(1) : '', null)];
+  const { first } = list;
+  if (list.keyword(first) === USE) {
+    return [change('use', list.isIdentifier(first + 1) ? list.name(first + 1) : '', null)];
   }
-  if (list.keyword(0) !== SET || list.keyword(1) === STATEMENT || list.keyword(1) === PASSWORD) return [];
+  const next = list.keyword(first + 1);
+  if (list.keyword(first) !== SET || next === STATEMENT || next === PASSWORD) return [];
   const changes: SessionChange[] = [];
   let scope: Scope = 'session';
-  let start = 1;
-  for (let index = 1; index <= list.length; index++) {
+  let start = first + 1;
+  for (let index = start; index <= list.length; index++) {
     const isEnd = index === list.length;
     if (!isEnd && !(list.is(index, TOKEN.comma) && list.depth(index) === 0)) continue;
     // The latest GLOBAL or SESSION holds for the assignments behind it.

@@ -33,7 +33,7 @@ const DESC = keyword('DESC');
 
 /** Words after which no further table of the same list can come. */
 const LIST_ENDS = new Set(
-  ['WHERE', 'SET', 'VALUES', 'GROUP', 'ORDER', 'HAVING', 'LIMIT', 'PROCEDURE', 'LINES'].map(keyword),
+  ['WHERE', 'SET', 'VALUES', 'GROUP', 'ORDER', 'HAVING', 'LIMIT', 'PROCEDURE', 'LINES', 'WITH'].map(keyword),
 );
 
 const ENDS_LIST = new Uint8Array(1024);

@@ -65,7 +65,7 @@ function readReference(list: TokenList, at: number, block: number): TableReferen
   }
   const word = list.keyword(end);
   // LOAD DATA goes on with words about the file.
-  const isLoad = list.keyword(0) === LOAD;
+  const isLoad = list.keyword(list.first) === LOAD;
   const isAlias = !isLoad && isName(list, end) && !NO_ALIAS.has(word) && !list.isTablePosition(end);
   const alias = isAlias ? list.name(end) : name;
   return { database, name, alias, written: false, at, end: isAlias ? end + 1 : end, block };
@@ -186,7 +186,7 @@ function markWritten(
       written = named && own.has(reference);
     } else if (verb.word === UPDATE) {
       written = own.has(reference);
-    } else written = DDL_VERBS.has(list.keyword(0)) && list.depth(reference.at) === 0;
+    } else written = DDL_VERBS.has(list.keyword(list.first)) && list.depth(reference.at) === 0;
     return written ? { ...reference, written } : reference;
   });
 }

@@ -1,14 +1,20 @@
 /** The recorded tokens of one statement, as the planner reads them. Made once per digest. */
 import { decodeText } from './charset.ts';
-import { FLAG, keywordFlags } from './keywords.ts';
+import { FLAG, keyword, keywordFlags } from './keywords.ts';
 import { type Lexed, POSITION, TOKEN, TOKEN_FIELDS } from './lexed.ts';
 import type { SqlMode } from './sql-mode.ts';
+
+const SET = keyword('SET');
+const STATEMENT = keyword('STATEMENT');
+const FOR = keyword('FOR');
 
 /** Whether the content of version comments counts: no server is asked for its version here. */
 export type Conditional = 'with' | 'without';
 
 export class TokenList {
   readonly length: number;
+  /** Index of the statement's own first word: behind SET STATEMENT … FOR, however often that stands there. */
+  readonly first: number;
   readonly sql: Buffer;
   readonly mode: SqlMode;
   /** Where comments for some servers only stood, and the list was asked for with or without their content. */
@@ -31,6 +37,7 @@ export class TokenList {
     this.partners = new Int32Array(this.length).fill(-1);
     this.depths = new Int32Array(this.length);
     this.matchParentheses();
+    this.first = this.findFirst();
   }
 
   kind(index: number): number {
@@ -118,6 +125,17 @@ export class TokenList {
   private field(index: number, field: number): number {
     const at = this.indexes[index];
     return at === undefined ? 0 : this.tokens[at * TOKEN_FIELDS + field]!;
+  }
+
+  private findFirst(): number {
+    let first = 0;
+    while (this.keyword(first) === SET && this.keyword(first + 1) === STATEMENT) {
+      let at = first + 2;
+      while (at < this.length && (this.depth(at) > 0 || this.keyword(at) !== FOR)) at++;
+      if (at === this.length) break;
+      first = at + 1;
+    }
+    return first;
   }
 
   private matchParentheses(): void {

@@ -203,7 +203,7 @@ export class TokenWriter {
       this.lastEnd = end;
       return;
     }
-    const verb = this.lexed.tokenCount === 0;
+    const verb = this.lexed.tokenCount === this.compound.verbAt;
     if ((flags & FLAG.reserved) === 0 && !verb) {
       this.plainKeyword(id, flags, a, b, start, end);
       return;

@@ -59,21 +59,23 @@ export interface StepFound {
 }
 
 export function readTransactionStep(list: TokenList, compound: boolean): StepFound {
-  if (compound && list.keyword(0) !== CREATE && list.keyword(0) !== keyword('ALTER')) return step('none');
-  switch (list.keyword(0)) {
+  const { first } = list;
+  const verb = list.keyword(first);
+  if (compound && verb !== CREATE && verb !== keyword('ALTER')) return step('none');
+  switch (verb) {
     case BEGIN:
       return step('begin');
     case START:
-      return step(list.keyword(1) === TRANSACTION ? 'begin' : 'implicit_commit');
+      return step(list.keyword(first + 1) === TRANSACTION ? 'begin' : 'implicit_commit');
     case COMMIT:
       return step('commit');
     case ROLLBACK:
       return readRollback(list);
     case SAVEPOINT:
-      return { step: 'savepoint', savepoint: savepointName(list, 1) };
+      return { step: 'savepoint', savepoint: savepointName(list, first + 1) };
     case RELEASE:
-      return list.keyword(1) === SAVEPOINT
-        ? { step: 'release', savepoint: savepointName(list, 2) }
+      return list.keyword(first + 1) === SAVEPOINT
+        ? { step: 'release', savepoint: savepointName(list, first + 2) }
         : step('none');
     default:
       return step(commitsFirst(list) ? 'implicit_commit' : 'none');
@@ -82,14 +84,15 @@ export function readTransactionStep(list: TokenList, compound: boolean): StepFou
 
 /** True for CREATE and DROP of temporary tables, which don't commit. */
 export function isTemporaryTable(list: TokenList): boolean {
-  const verb = list.keyword(0);
+  const verb = list.keyword(list.first);
   if (verb !== CREATE && verb !== DROP) return false;
   // CREATE OR REPLACE TEMPORARY TABLE has it in fourth place.
-  return [1, 3].some((index) => list.keyword(index) === TEMPORARY);
+  return [1, 3].some((offset) => list.keyword(list.first + offset) === TEMPORARY);
 }
 
 function readRollback(list: TokenList): StepFound {
-  for (let index = 1; index < Math.min(list.length, 3); index++) {
+  const { first } = list;
+  for (let index = first + 1; index < Math.min(list.length, first + 3); index++) {
     if (list.keyword(index) !== TO) continue;
     const at = list.keyword(index + 1) === SAVEPOINT && index + 2 < list.length ? index + 2 : index + 1;
     return { step: 'rollback_to', savepoint: savepointName(list, at) };
@@ -102,8 +105,8 @@ function savepointName(list: TokenList, index: number): string | null {
 }
 
 function commitsFirst(list: TokenList): boolean {
-  const verb = list.keyword(0);
-  const next = list.keyword(1);
+  const verb = list.keyword(list.first);
+  const next = list.keyword(list.first + 1);
   if (COMMITTING.has(verb)) return true;
   switch (verb) {
     case CREATE:
@@ -118,7 +121,7 @@ function commitsFirst(list: TokenList): boolean {
     case LOAD:
       return next === INDEX;
     case SET:
-      return next === PASSWORD || (next === DEFAULT && list.keyword(2) === ROLE);
+      return next === PASSWORD || (next === DEFAULT && list.keyword(list.first + 2) === ROLE);
     default:
       return false;
   }

@@ -6,9 +6,6 @@ import type { TokenList } from './token-list.ts';
 
 const K = {
   with: keyword('WITH'),
-  set: keyword('SET'),
-  statement: keyword('STATEMENT'),
-  for: keyword('FOR'),
   analyze: keyword('ANALYZE'),
   explain: keyword('EXPLAIN'),
   describe: keyword('DESCRIBE'),
@@ -42,12 +39,7 @@ export interface Verb {
 }
 
 export function readVerb(list: TokenList): Verb {
-  let at = skipOpening(list, 0);
-  if (list.keyword(at) === K.set && list.keyword(at + 1) === K.statement) {
-    const inner = find(list, at + 2, [K.for]);
-    if (inner === -1) return { kind: 'other', word: K.set, at };
-    at = skipOpening(list, inner + 1);
-  }
+  const at = skipOpening(list, list.first);
   const word = list.keyword(at);
   if (word === K.with) {
     // A query in parentheses behind the WITH list has its verb deeper than the list.

@@ -1,10 +1,13 @@
 /** What plans know of statements: kinds, tables, predicates, rows, hazards, steps and session changes. */
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadParser, PARSE_TOKENS_MAX } from '../../src/sql/parse.ts';
 import type { Plan } from '../../src/sql/plan.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { DEFAULT_SQL_MODE } from '../../src/sql/sql-mode.ts';
 
 const reader = new SqlReader({ maxPlans: 2000, seed: 1 });
+
+beforeAll(loadParser);
 
 function plan(text: string): Plan {
   const sql = Buffer.from(text);
@@ -50,6 +53,8 @@ describe('kinds', () => {
     ['WITH x AS (SELECT 1) UPDATE t, x SET a=1', 'write'],
     ['SET STATEMENT max_statement_time=1 FOR UPDATE t SET a=1', 'write'],
     ['SET STATEMENT max_statement_time=1 FOR SELECT 1', 'read'],
+    ['SET STATEMENT a=1 FOR SET STATEMENT b=2 FOR DELETE FROM t', 'delete'],
+    ['SET STATEMENT a=1', 'other'],
     ['ANALYZE UPDATE t SET a=1', 'write'],
     ['ANALYZE FORMAT=JSON DELETE FROM t', 'delete'],
     ['EXPLAIN ANALYZE DELETE FROM t', 'delete'],
@@ -114,6 +119,9 @@ describe('tables', () => {
     ['DELETE x.*, b FROM a AS x JOIN b JOIN c', 'a x!, b!, c'],
     ['DELETE QUICK FROM a USING a JOIN b USING (k)', 'a!, b'],
     ['TRUNCATE TABLE d.t', 'd.t!'],
+    ['SET STATEMENT a=1 FOR TRUNCATE d.t', 'd.t!'],
+    ['SET STATEMENT a=1 FOR ALTER TABLE t ADD x INT', 't!'],
+    ['SELECT * FROM (WITH x AS (SELECT 1), y AS (SELECT 2 FROM a) SELECT * FROM x, y) d, b', 'a, b'],
     ['LOAD DATA INFILE "x" INTO TABLE d.t FIELDS TERMINATED BY ","', 'd.t!'],
     ['SELECT * FROM history, quick, share, value, rows', 'history, quick, share, value, rows'],
     ['SELECT * FROM t FOR UPDATE OF t, u', 't'],
@@ -267,6 +275,10 @@ describe('hazards', () => {
     ['EXECUTE s', 'any_effect'],
     ['BEGIN NOT ATOMIC DELETE FROM t; END', 'any_effect'],
     ["BINLOG 'abc'", 'any_effect'],
+    ['SET STATEMENT a=1 FOR EXECUTE s', 'any_effect'],
+    ['SET STATEMENT a=1 FOR CALL p(1)', 'any_effect unknown_function'],
+    ['SET STATEMENT a=1 FOR BEGIN NOT ATOMIC DELETE FROM t; END', 'any_effect'],
+    ['SET STATEMENT a=1 FOR DO my_function(1)', 'unknown_function'],
     ['SELECT /*!80000 1 + */ 2', 'conditional'],
     ['SELECT /*!99999 my_function(1) + */ 2', 'conditional unknown_function'],
   ])('%s', (text, expected) => expect(hazards(text)).toBe(expected));
@@ -301,6 +313,12 @@ describe('transactions', () => {
     ['SET PASSWORD = "x"', 'implicit_commit', null],
     ['XA START "a"', 'none', null],
     ['BEGIN NOT ATOMIC SELECT 1; END', 'none', null],
+    ['SET STATEMENT a=1 FOR COMMIT', 'commit', null],
+    ['SET STATEMENT a=1 FOR START TRANSACTION', 'begin', null],
+    ['SET STATEMENT a=1 FOR ROLLBACK TO b', 'rollback_to', 'b'],
+    ['SET STATEMENT a=1 FOR RELEASE SAVEPOINT b', 'release', 'b'],
+    ['SET STATEMENT a=1 FOR DROP TABLE t', 'implicit_commit', null],
+    ['SET STATEMENT a=1 FOR CREATE TEMPORARY TABLE t (a INT)', 'none', null],
     ['INSERT INTO t VALUES (1)', 'none', null],
   ])('%s', (text, step, savepoint) => {
     expect(plan(text).transaction).toBe(step);
@@ -341,6 +359,8 @@ describe('session changes', () => {
     ],
     ['SET ROLE admin', 'role admin session -'],
     ['SET STATEMENT a = 1 FOR SELECT 1', ''],
+    ['SET STATEMENT a = 1 FOR USE d', 'use d session -'],
+    ['SET STATEMENT a = 1 FOR SET b = 2', 'variable b session {"slot":1}'],
     ['SELECT 1', ''],
   ])('%s', (text, expected) => expect(changes(text)).toBe(expected));
 });
@@ -362,6 +382,9 @@ describe('flags', () => {
     ['PREPARE s FROM "x"', 'opaque'],
     ['XA END "a"', 'opaque'],
     ['HANDLER t CLOSE', 'opaque'],
+    ['SET STATEMENT a=1 FOR EXECUTE s', 'anyResults opaque'],
+    ['SET STATEMENT a=1 FOR CREATE OR REPLACE TEMPORARY TABLE t (a INT)', 'ddl temporary'],
+    ['SET STATEMENT a=1 FOR CREATE ROLE a', ''],
   ])('%s', (text, expected) => {
     const found = plan(text);
     const flags = [
@@ -395,7 +418,29 @@ describe('flags', () => {
     'UPDATE LOW_PRIORITY IGNORE t SET a=1 WHERE k=5 LIMIT 1',
     'DELETE QUICK FROM t WHERE k=5',
     'SET STATEMENT max_statement_time=1 FOR SELECT a FROM t WHERE k=5',
+    'INSERT INTO t VALUES (1, 2), (a, 2), (1, 2)',
+    'ANALYZE UPDATE t SET a=1 WHERE k=5',
+    'UPDATE t, u SET t.a=(SELECT 1, 2), u.b=2 WHERE t.k=5',
+    'DELETE FROM t USING t JOIN u WHERE t.k=5',
+    'INSERT INTO `a``b` VALUES (1)',
+    'TRUNCATE TABLE d.t',
   ])('makes readable for the parser: %s', (text) => expect(plan(text).parsed).toBe(true));
+
+  it.each([
+    ['OR', (count: number) => `SELECT 1 FROM t WHERE a${' || a'.repeat(count)}`],
+    ['plus', (count: number) => `SELECT 1${' + 1'.repeat(count)}`],
+    ['IS NULL', (count: number) => `SELECT a${' IS NULL'.repeat(count)}`],
+    ['JSON paths', (count: number) => `SELECT a${"->'x'".repeat(count)}`],
+    ['NOT', (count: number) => `SELECT ${'NOT '.repeat(count)}a`],
+    ['minus', (count: number) => `SELECT ${'- '.repeat(count)}a`],
+    ['parentheses', (count: number) => `SELECT ${'('.repeat(count)}a${')'.repeat(count)}`],
+    ['CASE', (count: number) => `SELECT ${'CASE WHEN '.repeat(count)}a${' THEN 1 END'.repeat(count)}`],
+    ['joins', (count: number) => `SELECT 1 FROM t${' JOIN t'.repeat(count)}`],
+    ['unions', (count: number) => `SELECT 1${' UNION SELECT 1'.repeat(count)}`],
+  ])('outlives chains of %s of every length', (name, make) => {
+    for (let count = 25; count < PARSE_TOKENS_MAX * 4; count += 25) plan(make(count));
+    expect(plan(`SELECT after_${name.replace(' ', '_')} FROM t WHERE k = 5`).parsed).toBe(true);
+  });
 
   it('names a digest alike in every process', () => {
     expect(plan('SELECT a FROM t WHERE k = 5').id).toBe('b2ee21e1a52882f3');
