@@ -44,6 +44,39 @@ export const CLIENT_ERRORS = {
     sqlState: '08S01',
     message: 'Got timeout reading communication packets (understudy: no login within {limit} ms)',
   },
+  oldTls: {
+    code: 'OLD_TLS',
+    errno: 1429,
+    sqlState: 'HY000',
+    message:
+      "Unable to connect to the old server '{host}:{port}' by TLS: {reason} (understudy: shard {shard}; see oldTls)",
+  },
+  tlsRequired: {
+    code: 'TLS_REQUIRED',
+    errno: 3159,
+    sqlState: 'HY000',
+    message: 'Connections using insecure transport are refused (understudy: connect with TLS)',
+  },
+  clientCertificate: {
+    code: 'CLIENT_CERTIFICATE',
+    errno: 1045,
+    sqlState: '28000',
+    message: "Access denied: the client's certificate is missing or not accepted (understudy: {reason})",
+  },
+  tlsOfClientAlone: {
+    code: 'TLS_OF_CLIENT_ALONE',
+    errno: 1251,
+    sqlState: '08004',
+    message:
+      '{what} is not possible with TLS from the client to the proxy alone (understudy: configure oldTls, or connect without TLS)',
+  },
+  tlsOfOldAlone: {
+    code: 'TLS_OF_OLD_ALONE',
+    errno: 1251,
+    sqlState: '08004',
+    message:
+      '{what} is not possible with TLS from the proxy to the old server alone (understudy: connect with TLS, which needs listen.tls)',
+  },
   badHandshake: {
     code: 'BAD_HANDSHAKE',
     errno: 1043,

@@ -20,7 +20,11 @@ export function findCrossFaults(config: unknown): CrossFault[] {
     ...emptyTables(field(config, 'tables')),
     ...foreignOverrides(field(config, 'mirror', 'shards'), shards),
     ...backoffOrder(field(config, 'breaker')),
-    ...certificatePair(field(config, 'etcd')),
+    ...certificatePair(config, 'etcd'),
+    ...certificatePair(config, 'oldTls'),
+    ...certificatePair(config, 'newTls'),
+    ...uselessAuthority(config, 'oldTls'),
+    ...uselessAuthority(config, 'newTls'),
     ...openAdmin(field(config, 'admin')),
   ];
 }
@@ -65,9 +69,22 @@ function backoffOrder(breaker: unknown): CrossFault[] {
   return [{ path: ['breaker', 'backoffMinMs'], message: 'is above backoffMaxMs' }];
 }
 
-function certificatePair(etcd: unknown): CrossFault[] {
-  if ((field(etcd, 'certificate') === undefined) === (field(etcd, 'key') === undefined)) return [];
-  return [{ path: ['etcd', 'certificate'], message: 'certificate and key go together' }];
+function certificatePair(config: unknown, section: string): CrossFault[] {
+  const value = field(config, section);
+  if ((field(value, 'certificate') === undefined) === (field(value, 'key') === undefined)) return [];
+  return [{ path: [section, 'certificate'], message: 'certificate and key go together' }];
+}
+
+/** Who names an authority wants it to be asked. */
+function uselessAuthority(config: unknown, section: string): CrossFault[] {
+  const value = field(config, section);
+  if (field(value, 'verify') !== false) return [];
+  return ['ca', 'serverName']
+    .filter((name) => field(value, name) !== undefined)
+    .map((name) => ({
+      path: [section, name],
+      message: 'is never looked at with "verify": false; leave out one of the two',
+    }));
 }
 
 const LOOPBACK = ['127.0.0.0/8', '::1'].map(parseNetwork).filter((network) => network !== null);

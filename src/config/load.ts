@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
+import type { ClusterTlsSettings } from '../base/cluster-tls.ts';
 import { UsageError } from '../base/errors.ts';
+import { readTlsMaterial, type TlsFiles } from '../base/tls-files.ts';
 import { configSchema, type ParsedConfig, type Secret, WORKERS_MAX } from './schema.ts';
+import { clusterTlsSettings, type ListenTlsSettings, listenTlsSettings } from './tls-schema.ts';
 
 export interface Account {
   readonly user: string;
@@ -13,11 +16,17 @@ export interface Account {
 
 /** The whole configuration, validated, defaults filled in, secrets resolved. */
 export interface Config
-  extends Omit<ParsedConfig, 'newUser' | 'oldUser' | '$schema' | 'etcd' | 'admin' | 'workers'> {
+  extends Omit<
+    ParsedConfig,
+    'listen' | 'newUser' | 'oldUser' | 'newTls' | 'oldTls' | '$schema' | 'etcd' | 'admin' | 'workers'
+  > {
   /** Absolute path of the file it was read from. */
   readonly file: string;
   /** At least 1; shards may be fewer. */
   readonly workers: number;
+  readonly listen: Omit<ParsedConfig['listen'], 'tls'> & { readonly tls: ListenTlsSettings | undefined };
+  readonly oldTls: ClusterTlsSettings | undefined;
+  readonly newTls: ClusterTlsSettings | undefined;
   readonly newUser: Account;
   readonly oldUser: Account;
   readonly etcd: EtcdSettings | undefined;
@@ -39,13 +48,14 @@ export interface EtcdSettings {
   readonly ca: Buffer | undefined;
   readonly certificate: Buffer | undefined;
   readonly key: Buffer | undefined;
+  readonly serverName: string | undefined;
   readonly rereadMs: number;
   readonly leaseTtlSeconds: number;
 }
 
 export interface LoadOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** False for commands that never log in to a cluster: the accounts' secrets need not be at hand then. */
+  /** False for commands that never log in to a cluster: the accounts' secrets and keys need not be at hand then. */
   readonly accounts?: boolean;
   /** False for commands that ask no proxy: nor need the admin port's token. */
   readonly admin?: boolean;
@@ -145,6 +155,9 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
     ...rest,
     file,
     workers: parsed.workers ?? Math.min(availableParallelism(), WORKERS_MAX),
+    listen: { ...parsed.listen, tls: parsed.listen.tls && listenTlsSettings(parsed.listen.tls, base) },
+    oldTls: parsed.oldTls && clusterTlsSettings('oldTls', parsed.oldTls, base),
+    newTls: parsed.newTls && clusterTlsSettings('newTls', parsed.newTls, base),
     journal: { directory: resolve(base, parsed.journal.directory) },
     newUser: account('newUser'),
     oldUser: account('oldUser'),
@@ -157,10 +170,17 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
       ca: pem('etcd.ca', etcd.ca),
       certificate: pem('etcd.certificate', etcd.certificate),
       key: pem('etcd.key', etcd.key),
+      serverName: etcd.serverName,
       rereadMs: etcd.rereadMs,
       leaseTtlSeconds: etcd.leaseTtlSeconds,
     },
   };
+  if (options.accounts !== false) {
+    for (const { files } of [config.listen.tls, config.oldTls, config.newTls].filter(
+      (part) => part !== undefined,
+    ))
+      faults.push(...tlsFaults(files));
+  }
   if (faults.length > 0) throw new UsageError(faults.map((fault) => `${file}: ${fault}`).join('\n'));
   return config;
 }
@@ -174,6 +194,16 @@ function checkToken(token: string): string {
   if (!TOKEN.test(token))
     throw new Error('may hold letters, digits and "-._~+/" alone: take one from "openssl rand -hex 24"');
   return token;
+}
+
+function tlsFaults(files: TlsFiles): string[] {
+  try {
+    readTlsMaterial(files);
+    return [];
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return error.message.split('\n');
+  }
 }
 
 function resolveSecret(secret: Secret, base: string, env: NodeJS.ProcessEnv): string {

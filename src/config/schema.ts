@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { parseNetwork } from '../base/ip-network.ts';
 import { findCrossFaults } from './cross-checks.ts';
+import { clusterTlsSchema, listenTlsSchema } from './tls-schema.ts';
 
 const MEBIBYTE = 1024 * 1024;
 export const WORKERS_MAX = 128;
@@ -101,6 +102,7 @@ const proxyProtocolSchema = z
 const listenSchema = z.strictObject({
   host: hostName.default('127.0.0.1'),
   proxyProtocol: proxyProtocolSchema.optional(),
+  tls: listenTlsSchema.optional(),
 });
 
 const shardSchema = z.strictObject({
@@ -134,6 +136,11 @@ const etcdSchema = z.strictObject({
   ca: z.string().min(1).optional().describe('File with the authority that signed etcd’s certificate (PEM)'),
   certificate: z.string().min(1).optional().describe('Client certificate file (PEM)'),
   key: z.string().min(1).optional().describe('Client key file (PEM)'),
+  serverName: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The name in etcd’s certificates. Left out: the host of each URL'),
   rereadMs: milliseconds(100, 60_000)
     .default(3000)
     .describe('How often the prefix is reread besides the watch'),
@@ -238,6 +245,10 @@ export const configSchema = z
     shards: z.array(shardSchema).min(1).max(1024),
     newUser: accountSchema.default({ user: 'understudy' }).describe('Our account on the new cluster'),
     oldUser: accountSchema.default({ user: 'understudy' }).describe('Our account on the old cluster'),
+    newTls: clusterTlsSchema.optional().describe('TLS to the new cluster, always. Left out: never'),
+    oldTls: clusterTlsSchema
+      .optional()
+      .describe('TLS to the old cluster, always, for clients’ connections and our own. Left out: never'),
     mirror: mirrorSchema
       .prefault({})
       .describe('The ratios; live: a change of the file is applied without a restart'),

@@ -79,8 +79,11 @@ export function checkEtcdSettings(settings: EtcdSettings): void {
   const faults: string[] = [];
   if (secure > 0 && secure < settings.hosts.length)
     faults.push('etcd.hosts: mixes http and https; use one of them');
-  if (secure === 0 && (settings.ca !== undefined || settings.certificate !== undefined)) {
-    faults.push('etcd.hosts: certificates are configured, so write the hosts as https://');
+  if (
+    secure === 0 &&
+    [settings.ca, settings.certificate, settings.serverName].some((part) => part !== undefined)
+  ) {
+    faults.push('etcd.hosts: TLS is configured, so write the hosts as https://');
   }
   if (settings.password !== undefined && settings.user === undefined) {
     faults.push('etcd.user: is missing, but etcd.password is there');
@@ -111,7 +114,10 @@ function clientOptions(settings: EtcdSettings, session: Session): IOptions {
   const single = settings.hosts.length === 1;
   return {
     hosts: [...settings.hosts],
-    grpcOptions: CHANNEL_OPTIONS,
+    grpcOptions: {
+      ...CHANNEL_OPTIONS,
+      ...(settings.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': settings.serverName }),
+    },
     ...(secure ? { credentials: tlsCredentials(settings) } : {}),
     defaultCallOptions: (context) => {
       if (session.stale) throw new Error('etcd no longer knows our login');

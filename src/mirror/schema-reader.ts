@@ -5,10 +5,9 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../config/load.ts';
 import type { ShardCatalog, TableColumn, TableSchema } from './catalog.ts';
+import { LoginStream, loginOptions, type ServerAddress } from './login-stream.ts';
 
-export interface SchemaSource {
-  readonly host: string;
-  readonly port: number;
+export interface SchemaSource extends ServerAddress {
   /** Null: every database but the server's own. */
   readonly database: string | null;
   readonly account: Account;
@@ -121,12 +120,13 @@ interface Schema {
 
 /** One reading; rejects when the server does not answer within the time-out. */
 async function readSchema(source: SchemaSource): Promise<Schema> {
+  const stream: LoginStream = new LoginStream(source, (error) => stream.destroy(error));
   const connection = await createConnection({
-    host: source.host,
-    port: source.port,
+    stream,
     user: source.account.user,
     password: source.account.password,
     connectTimeout: source.timeoutMs,
+    ...loginOptions(source.tls, source.account.password),
   });
   // A connection that breaks between two queries reports by event, which unheard would end the process.
   connection.on('error', () => {});

@@ -1,4 +1,5 @@
 /** One shard's mirror: its catalog, queue, lanes and record of doubts, put together. */
+import type { ClusterTls } from '../base/cluster-tls.ts';
 import type { Log } from '../base/log.ts';
 import type { Account, Config } from '../config/load.ts';
 import type { Ratios } from '../config/ratios.ts';
@@ -34,6 +35,9 @@ export interface ShardMirrorOptions {
   readonly journal: Journal;
   readonly metrics: ShardMetrics;
   readonly log: Log;
+  /** TLS to the clusters; null: none. */
+  readonly oldTls: ClusterTls | null;
+  readonly newTls: ClusterTls | null;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   /** Milliseconds since 1970. */
@@ -75,7 +79,12 @@ export class ShardMirror implements TapSource {
       doubt: (replay, reason) => this.#doubt(replay.tables, replay.keys, replay.keysComplete, reason),
     });
     this.#lanes = new LaneSet({
-      target: { ...shard.new, account: config.newUser, connectTimeoutMs: config.lanes.connectTimeoutMs },
+      target: {
+        ...shard.new,
+        tls: options.newTls,
+        account: config.newUser,
+        connectTimeoutMs: config.lanes.connectTimeoutMs,
+      },
       lanes: config.lanes,
       breaker: config.breaker,
       scheduler: this.#scheduler,
@@ -199,7 +208,8 @@ export class ShardMirror implements TapSource {
   #schemaSource(account: Account): ConstructorParameters<typeof SchemaReader>[0] {
     const { old } = this.#options.shard;
     const timeoutMs = this.#options.config.connectTimeoutMs;
-    return { host: old.host, port: old.port, database: old.database ?? null, account, timeoutMs };
+    const { host, port, database = null } = old;
+    return { host, port, database, tls: this.#options.oldTls, account, timeoutMs };
   }
 }
 

@@ -7,6 +7,7 @@ import { documentOf, type MetricDocument, textOf } from './metric-documents.ts';
 import { exposeProcess } from './process-metrics.ts';
 import { SHARD_FAMILIES } from './shard-families.ts';
 import { ShardMetrics } from './shard-metrics.ts';
+import { exposeTls, TlsMetrics } from './tls-metrics.ts';
 import { exposeWorkers, type WorkerFigures } from './worker-metrics.ts';
 
 export type {
@@ -52,6 +53,7 @@ export class Metrics {
   readonly control = new ControlMetrics();
   /** Requests of the admin port without its token. */
   adminUnauthorized = 0;
+  readonly tls = new TlsMetrics();
   readonly contentType = this.registry.contentType;
   readonly #shards: ReadonlyMap<string, ShardMetrics>;
 
@@ -64,6 +66,7 @@ export class Metrics {
     if (role !== 'supervisor') {
       this.#exposeShards();
       this.#exposeDurations(all, sideBySide);
+      exposeTls(this.registry, this.tls);
     }
     if (role !== 'worker') {
       this.#exposeControl();

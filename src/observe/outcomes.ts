@@ -51,6 +51,13 @@ export const REFUSAL_REASONS = [
   'bad_handshake',
   // A trusted balancer did not begin with a header of the PROXY protocol.
   'bad_proxy_header',
+  // A TLS handshake came to nothing: with the client, or with the old server (which may have no TLS).
+  'client_tls',
+  'old_tls',
+  'tls_required',
+  'client_certificate',
+  // Authentication that can't go on with TLS on one side only.
+  'tls_mixed',
 ] as const;
 
 /** Why a session is only passed on and no longer followed. */

@@ -1,7 +1,7 @@
 /** The commands of one session: both readers, in step with each other, and the tap that hears of them. */
 import type { Statement } from '../mirror/statement.ts';
 import type { SessionTap } from '../mirror/tap.ts';
-import { CommandReader } from '../wire/command-reader.ts';
+import { type ClientData, CommandReader } from '../wire/command-reader.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { Agreement } from '../wire/login.ts';
 import { STATUS } from '../wire/protocol.ts';
@@ -49,6 +49,11 @@ export class RelayPhase {
 
   get inTransaction(): boolean {
     return (this.#status & STATUS.IN_TRANS) !== 0;
+  }
+
+  /** What the client's next packets are besides commands. */
+  get clientData(): ClientData {
+    return this.#commands.clientData;
   }
 
   get pipelineFull(): boolean {

@@ -10,12 +10,14 @@ import type { ShardMetrics } from '../observe/metrics.ts';
 import type { ShardStatus } from '../observe/status.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import { Listener } from './listener.ts';
+import type { ProcessTls } from './process-tls.ts';
 
 export interface ServedShardOptions {
   readonly shard: ShardConfig;
   readonly config: Config;
   readonly ratios: () => Ratios;
   readonly sql: SqlReader;
+  readonly tls: ProcessTls;
   readonly metrics: ShardMetrics;
   readonly log: Log;
   /** `lost`: a process before this one served the shard, and ended with what only its memory held. */
@@ -39,6 +41,8 @@ export class ServedShard {
     this.#options = options;
     this.#mirror = new ShardMirror({
       ...options,
+      oldTls: options.tls.old,
+      newTls: options.tls.fresh,
       journal: this.#journal,
       now,
       wallClock: Date.now,
@@ -53,6 +57,7 @@ export class ServedShard {
       maxConnections: config.maxConnections,
       connectTimeoutMs: config.connectTimeoutMs,
       loginTimeoutMs: config.loginTimeoutMs,
+      tls: options.tls.sessions,
       keepBytes: config.queue.statementBytes + 1,
       taps: this.#mirror,
       metrics,
@@ -87,9 +92,6 @@ export class ServedShard {
   faulted(): void {
     this.#mirror.unseen();
   }
-
-  /** Reads again what may change on disk while the process runs. */
-  reload(): void {}
 
   /** Ends every session that is left. */
   terminate(): void {

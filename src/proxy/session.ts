@@ -3,7 +3,7 @@
  * can't be followed. Bytes are passed on first and looked at afterwards.
  */
 import type { Socket } from 'node:net';
-import { CLIENT_ERRORS, type ClientError, errorText } from '../base/errors.ts';
+import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { SessionTap, TapSource } from '../mirror/tap.ts';
 import type { ConnectionState, ShardMetrics } from '../observe/metrics.ts';
@@ -13,9 +13,11 @@ import { commandPacket, errorPacket } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
 import { type ProxyProtocolVersion, writeProxyHeader } from '../wire/proxy-protocol.ts';
 import { ByteStream, openStream } from './byte-stream.ts';
+import { ChangeUserGate } from './change-user-gate.ts';
 import type { ClientOrigin } from './client-origin.ts';
-import { LoginPhase } from './login-phase.ts';
 import { RelayPhase } from './relay-phase.ts';
+import { type LoginEvents, SessionLogin } from './session-login.ts';
+import { mixedError, mixedSubject, type SessionTls } from './session-tls.ts';
 
 export interface SessionOptions {
   readonly shard: string;
@@ -24,6 +26,7 @@ export interface SessionOptions {
   readonly oldProxyProtocol?: ProxyProtocolVersion | undefined;
   readonly connectTimeoutMs: number;
   readonly loginTimeoutMs: number;
+  readonly tls: SessionTls;
   /** A longer command is looked at no further than its beginning. */
   readonly keepBytes: number;
   readonly taps: TapSource;
@@ -36,16 +39,12 @@ export interface SessionOptions {
 /** How long a client may take to read what is left for it once the server has ended the connection. */
 const LINGER_MS = 10_000;
 
-/** The server's words for "not you", as against "not now": they say nothing of the server's health. */
-const ACCESS_ERRNOS: ReadonlySet<number> = new Set([1044, 1045, 1049, 1251, 1698, 1820, 3118, 4151]);
-
-/** Why no connection can be opened from here, to whichever server. */
-const LOCAL_LIMITS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS']);
+const EMPTY = Buffer.alloc(0);
 
 type Phase =
-  | { readonly at: 'login'; readonly login: LoginPhase }
-  | { readonly at: 'relay'; readonly relay: RelayPhase }
-  | { readonly at: 'blind' }
+  | { readonly at: 'login'; readonly login: SessionLogin }
+  | { readonly at: 'relay'; readonly relay: RelayPhase; readonly gate: ChangeUserGate | null }
+  | { readonly at: 'blind'; readonly gate: ChangeUserGate | null }
   | { readonly at: 'closing' }
   | { readonly at: 'closed' };
 
@@ -58,7 +57,6 @@ export class Session {
   #phase: Phase;
   #tap: SessionTap | null = null;
   #draining = false;
-  #loginTimer: NodeJS.Timeout | null;
   #lingerTimer: NodeJS.Timeout | null = null;
   #serverReached = false;
   /** Why nothing is read from the client just now. */
@@ -73,8 +71,6 @@ export class Session {
     this.#options = options;
     this.#origin = origin;
     this.#onClosed = onClosed;
-    this.#phase = { at: 'login', login: new LoginPhase() };
-    this.#loginTimer = setTimeout(() => this.#loginTimedOut(), options.loginTimeoutMs - origin.waitedMs);
     this.#client = new ByteStream(socket, {
       data: (chunk) => {
         options.metrics.relayed('to_old', chunk.length);
@@ -82,7 +78,7 @@ export class Session {
       },
       drained: () => this.#server.resume(),
       ended: () => this.#server.end(),
-      closed: () => this.#clientClosed(),
+      closed: (error) => this.#clientClosed(error),
     });
     this.#server = openStream(
       options.old,
@@ -103,6 +99,8 @@ export class Session {
     if (options.oldProxyProtocol !== undefined) {
       this.#server.write(writeProxyHeader(options.oldProxyProtocol, origin.endpoints));
     }
+    const login = new SessionLogin(options, origin, this.#client, this.#server, this.#loginEvents());
+    this.#phase = { at: 'login', login };
   }
 
   get state(): ConnectionState {
@@ -121,37 +119,60 @@ export class Session {
 
   /** Ends the session now, whatever is under way. */
   terminate(): void {
+    if (this.#phase.at === 'login') this.#phase.login.end();
     this.#client.endAndDestroy();
     this.#server.destroy();
   }
 
   #fromClient(chunk: Buffer): void {
     const phase = this.#phase;
-    if (phase.at === 'login') {
-      this.#login(phase.login, 'client', chunk);
-    } else if (phase.at === 'relay') {
-      // The mirror sees a command before the primary does; nothing it does makes the primary wait.
-      const step = phase.relay.fromClient(chunk);
-      this.#toServer(chunk);
-      if (step !== 'in_step')
-        this.#leaveStep(phase.relay, step === 'stream' ? 'stream' : 'lost_step_command');
-      else if (phase.relay.pipelineFull) this.#holdClient('pipeline');
+    if (phase.at === 'relay') {
+      if (phase.gate === null) this.#commandBytes(chunk);
+      else this.#throughGate(phase.gate, chunk);
+    } else if (phase.at === 'login') {
+      phase.login.push('client', chunk);
+    } else if (phase.at === 'blind' && phase.gate !== null) {
+      phase.gate.fromClient(chunk);
     } else {
       this.#toServer(chunk);
     }
   }
 
-  #fromServer(chunk: Buffer): void {
+  /** Bytes of the client that may go on; the relay's readers see them first. */
+  #commandBytes(chunk: Buffer): void {
     const phase = this.#phase;
-    if (phase.at === 'login') {
-      this.#login(phase.login, 'server', chunk);
+    if (phase.at !== 'relay') {
+      this.#toServer(chunk);
       return;
     }
+    // The mirror sees a command before the primary does; nothing it does makes the primary wait.
+    const step = phase.relay.fromClient(chunk);
+    this.#toServer(chunk);
+    if (step !== 'in_step') this.#leaveStep(phase.relay, step === 'stream' ? 'stream' : 'lost_step_command');
+    else if (phase.relay.pipelineFull) this.#holdClient('pipeline');
+  }
+
+  #throughGate(gate: ChangeUserGate, chunk: Buffer): void {
+    gate.fromClient(chunk);
+    if (gate.waiting) this.#holdClient('pipeline');
+  }
+
+  #fromServer(chunk: Buffer): void {
+    const phase = this.#phase;
+    if (phase.at === 'login') phase.login.push('server', chunk);
+    else if (phase.at === 'relay' && phase.gate !== null) phase.gate.fromServer(chunk);
+    else this.#replyBytes(chunk);
+  }
+
+  /** Bytes of the server that may go on; the relay's readers see them afterwards. */
+  #replyBytes(chunk: Buffer): void {
+    const phase = this.#phase;
     this.#toClient(chunk);
     if (phase.at !== 'relay') return;
     if (phase.relay.fromServer(chunk) !== 'in_step') this.#leaveStep(phase.relay, 'lost_step_reply');
     else if (this.#draining) this.#endIfDrained();
-    if (this.#clientHeld === 'pipeline' && !phase.relay.pipelineFull) this.#releaseClient();
+    if (phase.gate?.waiting === true && !phase.relay.busy) phase.gate.settle();
+    if (this.#clientHeld === 'pipeline' && !this.#mustHold()) this.#releaseClient();
   }
 
   #toServer(chunk: Buffer): void {
@@ -164,9 +185,14 @@ export class Session {
     this.#client.pause();
   }
 
-  #releaseClient(): void {
+  /** The client is too far ahead of its replies to be read on. */
+  #mustHold(): boolean {
     const phase = this.#phase;
-    if (phase.at === 'relay' && phase.relay.pipelineFull) {
+    return phase.at === 'relay' && (phase.relay.pipelineFull || phase.gate?.waiting === true);
+  }
+
+  #releaseClient(): void {
+    if (this.#mustHold()) {
       this.#clientHeld = 'pipeline';
       return;
     }
@@ -178,56 +204,85 @@ export class Session {
     if (!this.#client.write(chunk)) this.#server.pause();
   }
 
-  #login(login: LoginPhase, side: 'client' | 'server', chunk: Buffer): void {
-    const forward =
-      side === 'client' ? (bytes: Buffer) => this.#toServer(bytes) : (bytes: Buffer) => this.#toClient(bytes);
-    const outcome = login.push(side, chunk, forward);
-    switch (outcome.step) {
-      case 'go_on':
-        return;
-      case 'done':
-        this.#beginRelay(outcome.agreement, login);
-        return;
-      case 'unreadable':
-        this.#becomeBlind(outcome.reason);
-        this.#forwardRest(login);
-        return;
-      case 'refused':
-        this.#options.metrics.refused(ACCESS_ERRNOS.has(outcome.errno) ? 'access_denied' : 'old_refused');
+  #loginEvents(): LoginEvents {
+    return {
+      toClient: (bytes) => this.#toClient(bytes),
+      toServer: (bytes) => this.#toServer(bytes),
+      established: (agreement) => this.#beginRelay(agreement),
+      unreadable: (reason) => {
+        const rest = this.#loginRest();
+        this.#becomeBlind(reason, null);
+        this.#forwardRest(rest);
+      },
+      refusedByServer: () => {
+        const rest = this.#loginRest();
         this.#phase = { at: 'closing' };
-        this.#forwardRest(login);
-        return;
-      case 'broken':
-        this.#refuse(CLIENT_ERRORS.badHandshake, 'bad_handshake', { reason: outcome.reason });
-    }
+        this.#forwardRest(rest);
+      },
+      refused: () => {
+        this.#phase = { at: 'closing' };
+      },
+    };
   }
 
-  #beginRelay(agreement: Agreement, login: LoginPhase): void {
-    this.#stopLoginTimer();
+  #beginRelay(agreement: Agreement): void {
+    const rest = this.#loginRest();
     const tap = this.#options.taps.tap(agreement);
     this.#tap = tap;
-    this.#phase = {
-      at: 'relay',
-      relay: new RelayPhase(agreement, tap, this.#options.keepBytes, this.#options.now),
-    };
-    this.#client.shorten();
-    this.#server.shorten();
-    const { client, server } = login.rest();
-    if (server.length > 0) this.#fromServer(server);
-    if (client.length > 0) this.#fromClient(client);
+    const relay = new RelayPhase(agreement, tap, this.#options.keepBytes, this.#options.now);
+    this.#phase = { at: 'relay', relay, gate: this.#gate(agreement, relay) };
+    // What the gate holds back would have to be copied out of memory that is used again.
+    if (agreement.mixed === null) {
+      this.#client.shorten();
+      this.#server.shorten();
+    }
+    if (rest.server.length > 0) this.#fromServer(rest.server);
+    if (rest.client.length > 0) this.#fromClient(rest.client);
     if (this.#draining) this.#endIfDrained();
   }
 
-  #forwardRest(login: LoginPhase): void {
-    this.#stopLoginTimer();
-    const { client, server } = login.rest();
+  #gate(agreement: Agreement, relay: RelayPhase): ChangeUserGate | null {
+    if (agreement.mixed === null) return null;
+    return new ChangeUserGate(agreement.mixed, agreement.capabilities.base, {
+      clientData: () => relay.clientData,
+      busy: () => relay.busy,
+      toServer: (bytes) => this.#commandBytes(bytes),
+      toClient: (bytes) => this.#replyBytes(bytes),
+      refuse: (what, sequence) => this.#refuseChange(what, sequence),
+    });
+  }
+
+  /** A COM_CHANGE_USER can't be carried out; as after any that fails, the connection ends. */
+  #refuseChange(what: string, sequence: number): void {
+    const phase = this.#phase;
+    if (phase.at !== 'relay' && phase.at !== 'blind') return;
+    const { metrics, log } = this.#options;
+    metrics.refused('tls_mixed');
+    if (phase.at === 'relay' && phase.gate !== null) {
+      const error = mixedError(phase.gate.legs);
+      const text = errorText(error, { what: mixedSubject(what) });
+      log.warn({ reason: 'tls_mixed', error: error.code, client: this.#origin.name }, text);
+      this.#client.write(errorPacket(error, text, sequence, true));
+    }
+    this.#leaveRelay();
+    this.#client.endAndDestroy();
+    this.#server.destroy();
+  }
+
+  #loginRest(): { client: Buffer; server: Buffer } {
+    const phase = this.#phase;
+    if (phase.at !== 'login') return { client: EMPTY, server: EMPTY };
+    return { client: phase.login.rest('client'), server: phase.login.rest('server') };
+  }
+
+  #forwardRest({ client, server }: { client: Buffer; server: Buffer }): void {
     if (server.length > 0) this.#toClient(server);
     if (client.length > 0) this.#toServer(client);
   }
 
-  #becomeBlind(reason: BlindReason): void {
+  #becomeBlind(reason: BlindReason, gate: ChangeUserGate | null): void {
     const { metrics, log, taps } = this.#options;
-    this.#phase = { at: 'blind' };
+    this.#phase = { at: 'blind', gate };
     metrics.blind(reason);
     // What a replica reads off a binlog changes nothing.
     if (reason === 'stream') return;
@@ -237,10 +292,23 @@ export class Session {
 
   /** The readers can't go on; the client must not notice. */
   #leaveStep(relay: RelayPhase, reason: BlindReason): void {
-    this.#becomeBlind(reason);
+    const gate = this.#phase.at === 'relay' ? this.#phase.gate : null;
+    this.#becomeBlind(reason, gate?.legs === 'client_tls' ? gate : null);
     this.#tap?.lostStep();
     this.#endTap(relay);
+    if (gate !== null) this.#blindGate(gate, relay);
     if (this.#clientHeld === 'pipeline') this.#releaseClient();
+  }
+
+  /** A password that the client shows under TLS must not come to a plain connection, followed or not. */
+  #blindGate(gate: ChangeUserGate, relay: RelayPhase): void {
+    if (gate.legs === 'old_tls') {
+      const held = gate.release();
+      if (held.length > 0) this.#toServer(held);
+      return;
+    }
+    gate.goBlind();
+    if (relay.clientData === 'authentication') this.terminate();
   }
 
   #endTap(relay: RelayPhase): void {
@@ -257,25 +325,6 @@ export class Session {
     this.#server.write(commandPacket(COM.QUIT, ''));
     this.#server.end();
     this.#client.endAndDestroy();
-  }
-
-  #loginTimedOut(): void {
-    if (this.#phase.at !== 'login') return;
-    this.#refuse(CLIENT_ERRORS.loginTimeout, 'login_timeout', { limit: this.#options.loginTimeoutMs });
-  }
-
-  #refuse(error: ClientError, reason: string, values: Record<string, string | number>): void {
-    const phase = this.#phase;
-    if (phase.at !== 'login') return;
-    this.#stopLoginTimer();
-    this.#phase = { at: 'closing' };
-    const { shard, metrics, log } = this.#options;
-    const text = errorText(error, { shard, ...values });
-    metrics.refused(reason);
-    log.warn({ reason, error: error.code, client: this.#origin.name }, text);
-    this.#client.write(errorPacket(error, text, phase.login.errorSequence, phase.login.clientSpeaks41));
-    this.#client.endAndDestroy();
-    this.#server.destroy();
   }
 
   #serverEnded(): void {
@@ -295,24 +344,15 @@ export class Session {
   }
 
   #serverClosed(error: Error | null): void {
-    if (this.#phase.at === 'login' && !this.#serverReached) {
-      const { old } = this.#options;
-      const reason = error?.message ?? 'closed';
-      const localLimit = LOCAL_LIMITS.has((error as NodeJS.ErrnoException | null)?.code ?? '');
-      this.#refuse(CLIENT_ERRORS.oldUnreachable, localLimit ? 'local_limit' : 'old_unreachable', {
-        host: old.host,
-        port: old.port,
-        reason,
-      });
-      return;
-    }
+    const phase = this.#phase;
+    if (phase.at === 'login' && phase.login.serverClosed(error, this.#serverReached)) return;
     this.#leaveRelay();
     if (error !== null) this.#client.reset();
     else this.#client.endAndDestroy();
   }
 
-  #clientClosed(): void {
-    this.#stopLoginTimer();
+  #clientClosed(error: Error | null): void {
+    if (this.#phase.at === 'login') this.#phase.login.clientClosed(error);
     if (this.#lingerTimer !== null) clearTimeout(this.#lingerTimer);
     this.#leaveRelay();
     this.#phase = { at: 'closed' };
@@ -322,12 +362,8 @@ export class Session {
 
   #leaveRelay(): void {
     const phase = this.#phase;
+    if (phase.at === 'login') phase.login.end();
     if (phase.at === 'relay') this.#endTap(phase.relay);
     if (phase.at !== 'closed') this.#phase = { at: 'closing' };
-  }
-
-  #stopLoginTimer(): void {
-    if (this.#loginTimer !== null) clearTimeout(this.#loginTimer);
-    this.#loginTimer = null;
   }
 }

@@ -6,6 +6,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { ShardStatus } from '../observe/status.ts';
 import { loadParser } from '../sql/parse.ts';
 import { SqlReader } from '../sql/plan-cache.ts';
+import { ProcessTls } from './process-tls.ts';
 import { ServedShard } from './served-shard.ts';
 
 /** `lost`: a process before this one served the shards, and ended with what only its memory held. */
@@ -30,12 +31,16 @@ const NOTHING: Ratios = { reads: 0, writes: 0, deletes: 0 };
 export class ShardServer {
   readonly #options: ShardServerOptions;
   readonly #shards: readonly ServedShard[];
+  readonly #tls: ProcessTls;
   #ratios: ControlSnapshot['shards'];
 
   constructor(options: ShardServerOptions) {
     const { config, metrics, log, memory } = options;
     this.#options = options;
     this.#ratios = options.snapshot.shards;
+    const tls = new ProcessTls(config);
+    this.#tls = tls;
+    metrics.tls.certificates = () => tls.certificates();
     const sql = new SqlReader({ maxPlans: config.plans, clock: () => performance.now() });
     this.#shards = config.shards
       .filter(({ name }) => options.shards.includes(name))
@@ -46,6 +51,7 @@ export class ShardServer {
             config,
             ratios: () => this.#ratios[shard.name] ?? NOTHING,
             sql,
+            tls,
             metrics: metrics.shard(shard.name),
             log: log.child({ shard: shard.name }),
             memory,
@@ -96,7 +102,7 @@ export class ShardServer {
   /** Reads again what may change on disk while the process runs; connections that are open keep what they have. */
   reload(): void {
     this.#options.log.info('reading again what may change while the proxy runs');
-    for (const shard of this.#shards) shard.reload();
+    this.#tls.reload(this.#options.log, this.#options.metrics.tls);
   }
 
   status(): ShardStatus[] {

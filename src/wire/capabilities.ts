@@ -24,6 +24,7 @@ export const CAPABILITY = {
   OPTIONAL_RESULTSET_METADATA: 0x200_0000,
   ZSTD_COMPRESSION: 0x400_0000,
   QUERY_ATTRIBUTES: 0x800_0000,
+  MULTI_FACTOR_AUTHENTICATION: 0x1000_0000,
 } as const;
 
 /** MariaDB's own bits, counted from its 33rd. */
@@ -42,7 +43,7 @@ export interface Capabilities {
   readonly mariadb: number;
 }
 
-/** Compression changes the framing and TLS hides it: a client that is not offered them goes without. */
+/** Compression changes the framing, and TLS is not the server's to offer: what ends at the proxy is the proxy's own. */
 const BASE_UNFOLLOWED = CAPABILITY.COMPRESS | CAPABILITY.ZSTD_COMPRESSION | CAPABILITY.SSL;
 
 /** COM_MULTI packs several commands in one packet; bits that came after this list may change the framing too. */

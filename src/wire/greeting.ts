@@ -13,16 +13,19 @@ export interface Greeting {
   readonly capabilities: Capabilities;
   readonly statusFlags: number;
   readonly isMariadb: boolean;
+  /** The server itself has TLS, whatever the client is told. */
+  readonly serverHasTls: boolean;
 }
 
 const PROTOCOL_10 = 10;
 
 /**
  * Reads the greeting's payload and clears, in place, the bits that the relay can't follow; the length stays.
- * Answers null for what is no protocol-10 greeting (an ERR packet, an older protocol, garbage). The
- * capabilities answered are those that are left.
+ * With `offerTls` the client is offered TLS, whether the server has it or not. Answers null for what is no
+ * protocol-10 greeting (an ERR packet, an older protocol, garbage). The capabilities answered are those that
+ * are left of the server's.
  */
-export function readAndMaskGreeting(payload: Buffer): Greeting | null {
+export function readAndMaskGreeting(payload: Buffer, offerTls = false): Greeting | null {
   if (payload[0] !== PROTOCOL_10) return null;
   const versionEnd = payload.indexOf(0, 1);
   if (versionEnd < 0) return null;
@@ -40,7 +43,7 @@ export function readAndMaskGreeting(payload: Buffer): Greeting | null {
     base: (lower | (upper << 16)) >>> 0,
     mariadb: isMariadb ? payload.readUInt32LE(mariadbAt) : 0,
   });
-  payload.writeUInt16LE(kept.base & 0xffff, lowerAt);
+  payload.writeUInt16LE((kept.base | (offerTls ? CAPABILITY.SSL : 0)) & 0xffff, lowerAt);
   if (hasUpper) payload.writeUInt16LE(kept.base >>> 16, upperAt);
   if (isMariadb) payload.writeUInt32LE(kept.mariadb, mariadbAt);
 
@@ -50,5 +53,6 @@ export function readAndMaskGreeting(payload: Buffer): Greeting | null {
     capabilities: kept,
     statusFlags: payload.length >= lowerAt + 5 ? payload.readUInt16LE(lowerAt + 3) : 0,
     isMariadb,
+    serverHasTls: (lower & CAPABILITY.SSL) !== 0,
   };
 }

@@ -63,7 +63,12 @@ export class PayloadCursor {
 
   /** A length-encoded string, as a view. */
   lenencBytes(): Buffer {
-    const from = this.take(Number(this.lenenc()));
+    return this.view(Number(this.lenenc()));
+  }
+
+  /** The next `count` bytes, as a view. */
+  view(count: number): Buffer {
+    const from = this.take(count);
     return from < 0 ? this.bytes.subarray(0, 0) : this.bytes.subarray(from, this.at);
   }
 

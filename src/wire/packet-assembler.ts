@@ -22,6 +22,11 @@ export class PacketAssembler {
     this.#held.add(chunk);
   }
 
+  /** Bytes that have come and not been taken. */
+  get length(): number {
+    return this.#held.length;
+  }
+
   /** The next whole packet; null: more bytes are needed; 'too_long': the header announces too many. */
   next(): Packet | null | 'too_long' {
     if (this.#held.length < HEADER_LENGTH) return null;

@@ -22,6 +22,21 @@ export function errorPacket(
   return packet;
 }
 
+/** The fixed part of an answer to the greeting: capabilities, packet size, character set, reserved bytes. */
+const RESPONSE_FIXED = 32;
+
+/**
+ * The packet that asks a server for TLS: the beginning of the answer to its greeting, which has the TLS bit
+ * set. It has number 1, as the answer would have without TLS. MySQL manual: "Protocol::SSLRequest".
+ */
+export function tlsRequest(response: Buffer): Buffer {
+  const packet = Buffer.allocUnsafe(HEADER_LENGTH + RESPONSE_FIXED);
+  packet.writeUIntLE(RESPONSE_FIXED, 0, 3);
+  packet[3] = 1;
+  response.copy(packet, HEADER_LENGTH, 0, RESPONSE_FIXED);
+  return packet;
+}
+
 /** A command in as many packets as its length needs, header by header; the payload is not copied. */
 export function framed(payload: Buffer): Buffer[] {
   const pieces: Buffer[] = [];

@@ -32,6 +32,7 @@ export class LaneRig {
         host: '127.0.0.1',
         port: options.port,
         account: { user: options.user ?? 'root', password: '' },
+        tls: null,
         connectTimeoutMs: options.connectTimeoutMs ?? 5000,
       },
       lanes: { perShard: 1, pipeline: 8, timeoutMs: 20_000, preparedStatements: 100, ...options.lanes },

@@ -79,6 +79,7 @@ class Rig {
     });
     const agreement = {
       greeting: { isMariadb: options.isMariadb ?? true } as never,
+      mixed: null,
       capabilities: { base: options.base ?? 0, mariadb: 0 },
       collation: options.collation ?? 45,
       database: options.database === undefined ? 'old' : options.database,

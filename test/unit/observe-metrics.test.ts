@@ -50,6 +50,11 @@ describe('metrics before any traffic', () => {
     'login_timeout',
     'bad_handshake',
     'bad_proxy_header',
+    'client_tls',
+    'old_tls',
+    'tls_required',
+    'client_certificate',
+    'tls_mixed',
   ];
 
   const blind = ['tls', 'compression', 'stream', 'lost_step_command', 'lost_step_reply'];

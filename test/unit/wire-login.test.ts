@@ -65,6 +65,7 @@ describe('a greeting', () => {
       connectionId: 0xfffffff0,
       statusFlags: 2,
       isMariadb: false,
+      serverHasTls: true,
     });
     const cleared = CAPABILITY.COMPRESS | CAPABILITY.SSL | CAPABILITY.ZSTD_COMPRESSION;
     const read = readGreetingPacket(payload);
@@ -99,6 +100,7 @@ describe('a greeting', () => {
       capabilities: { base: 0xa20f, mariadb: 0 },
       statusFlags: 0,
       isMariadb: false,
+      serverHasTls: false,
     });
   });
 
@@ -136,6 +138,8 @@ describe('the answer to the greeting', () => {
       capabilities: { base: fields.flags >>> 0, mariadb: (fields.flags & 1) === 0 ? 0x1c : 0 },
       collation: 45,
       database: hasDatabase ? FIELDS.database : null,
+      plugin: (fields.flags & CAPABILITY.PLUGIN_AUTH) === 0 ? null : 'mysql_native_password',
+      answer: expect.objectContaining({ length: fields.password === '' ? 0 : 20 }),
       wantsTls: false,
     });
   });
@@ -168,14 +172,19 @@ describe('COM_CHANGE_USER', () => {
   it('names a database and a collation, as mysql2 writes it', () => {
     for (const password of ['', 'secret']) {
       const payload = writeChangeUser({ ...FIELDS, password });
-      expect(readChangeUser(payload)).toEqual({ database: FIELDS.database, collation: 45 });
+      expect(readChangeUser(payload)).toEqual({
+        database: FIELDS.database,
+        collation: 45,
+        plugin: 'mysql_native_password',
+        answer: expect.objectContaining({ length: password === '' ? 0 : 20 }),
+      });
       expect(readChangeUser(writeChangeUser({ ...FIELDS, password, database: '' }))?.database).toBeNull();
     }
   });
 
   it('may end behind the database, and is malformed before its end', () => {
     const payload = Buffer.from('\x11user\0\x02abdb\0');
-    expect(readChangeUser(payload)).toEqual({ database: 'db', collation: null });
+    expect(readChangeUser(payload)).toMatchObject({ database: 'db', collation: null, plugin: null });
     for (let length = 1; length < payload.length; length += 1) {
       expect(readChangeUser(payload.subarray(0, length)), `${length} bytes`).toBeNull();
     }
