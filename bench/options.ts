@@ -4,7 +4,7 @@ import type { Selection } from './plan.ts';
 import { PROTOCOLS, TARGETS, type Target, THREAD_COUNTS, WORKLOADS } from './results.ts';
 
 const UNDERSTUDY: readonly Target[] = ['mirror-0', 'reads-100', 'mirror-100'];
-const SECONDS = 2;
+const SECONDS = 1;
 const PROFILE_SECONDS = 10;
 const COUNT_MAX = 1000;
 
@@ -16,7 +16,7 @@ what is measured; lists are separated by commas
   --peers LIST     of ${TARGETS.join(', ')};
                    understudy stands for the last three
   --full           every workload with every protocol, at ${THREAD_COUNTS.join(', ')} threads
-  --rounds N       runs of each (3; 5 where an aim is judged)
+  --rounds N       runs of each (5; 10 where an aim is judged)
   --seconds N      length of one run (${SECONDS})
   --quick          one round of one second, text: tells that it works, not how fast
 what becomes of it

@@ -68,8 +68,11 @@ function defaultCases(): Case[] {
   ];
 }
 
-/** What is judged is measured more often. */
+/**
+ * What is judged is measured more often. Many short runs tell more than a few long ones: how the kernel lays
+ * the processes out over the cores, on which much depends, is drawn anew with each.
+ */
 function roundsOf({ workload, threads }: Case): number {
   const judged = threads === AIM_THREADS && AIMS.some((aim) => aim.workload === workload);
-  return judged ? 5 : 3;
+  return judged ? 10 : 5;
 }

@@ -155,10 +155,10 @@ describe('the plan', () => {
       cases
         .filter((each) => each.workload === workload && each.threads === threads)
         .map((each) => each.rounds);
-    expect(rounds('short_sessions', 8)).toEqual([5, 5]);
-    expect(rounds('short_sessions', 64)).toEqual([3]);
-    expect(rounds('oltp_read_only', 8)).toEqual([3, 3]);
-    expect(estimateSeconds(cases, 2, { all: 7, warmedUp: 4 })).toBeLessThan(15 * 60);
+    expect(rounds('short_sessions', 8)).toEqual([10, 10]);
+    expect(rounds('short_sessions', 64)).toEqual([5]);
+    expect(rounds('oltp_read_only', 8)).toEqual([5, 5]);
+    expect(estimateSeconds(cases, 1, { all: 7, warmedUp: 4 })).toBeLessThan(15 * 60);
   });
 
   it('is the cross of what was asked for', () => {
@@ -264,7 +264,7 @@ describe('what is read', () => {
   });
 
   it('options have defaults and bounds', () => {
-    expect(parseOptions([])).toMatchObject({ seconds: 2, peers: undefined, docs: false });
+    expect(parseOptions([])).toMatchObject({ seconds: 1, peers: undefined, docs: false });
     const args =
       '--only short_sessions --threads 8,64 --peers understudy,haproxy --rounds 5 --protocol prepared';
     expect(parseOptions(args.split(' '))).toMatchObject({
