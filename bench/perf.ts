@@ -12,6 +12,7 @@ import { byFile, type FileTime, shortPath } from './self-time.ts';
 /** Makes V8 tell perf which machine code is which function. */
 export const PERF_NODE_ARGUMENTS = ['--perf-basic-prof'];
 const SAMPLES_PER_SECOND = 997;
+const LOOK_MS = 500;
 
 export interface PerfRecording {
   /** Ends the recording; what used the CPU. */
@@ -21,7 +22,6 @@ export interface PerfRecording {
 /** Records the process and its descendants, in a folder that the caller owns. Throws where there is no perf. */
 export async function startPerf(pid: number, folder: string): Promise<PerfRecording> {
   const pids = readTree(pid);
-  process.once('exit', () => removeMaps(pids));
   const file = join(folder, 'perf.data');
   const target = ['--pid', pids.join(','), '--output', file];
   const child = await startChild({
@@ -65,7 +65,18 @@ function placeOf(dso: string, symbol: string): { readonly file: string; readonly
   return { file: dso.startsWith('[JIT]') ? '(other compiled code)' : `(${dso})`, name: symbol };
 }
 
-/** V8 writes them where perf looks for them, and leaves them there. */
-function removeMaps(pids: readonly number[]): void {
-  for (const pid of pids) rmSync(`/tmp/perf-${pid}.map`, { force: true });
+/**
+ * V8 writes files for perf where perf looks for them, and leaves them there. To be called before any process
+ * is started with the arguments above: this one may be interrupted at any moment.
+ */
+export function removeMapsAtExit(): void {
+  const seen = new Set<number>();
+  const look = (): void => {
+    for (const pid of readTree(process.pid)) seen.add(pid);
+  };
+  setInterval(look, LOOK_MS).unref();
+  process.once('exit', () => {
+    look();
+    for (const pid of seen) rmSync(`/tmp/perf-${pid}.map`, { force: true });
+  });
 }

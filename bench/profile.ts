@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { temporaryDirectory } from '../test/harness/temp.ts';
 import { parseProfile, selfTimes } from './cpu-profile.ts';
 import { runOnce } from './measure.ts';
-import { PERF_NODE_ARGUMENTS, startPerf } from './perf.ts';
+import { PERF_NODE_ARGUMENTS, removeMapsAtExit, startPerf } from './perf.ts';
 import { type Case, WARM_UP_SECONDS } from './plan.ts';
 import { type Run, type Target, unitOf } from './results.ts';
 import { renderSelfTimes } from './self-time.ts';
@@ -40,6 +40,7 @@ export async function profileByV8(target: Target, load: Case, options: ProfileOp
 
 /** CPU by function, the kernel's and V8's own among them, as text. */
 export async function profileByPerf(target: Target, load: Case, options: ProfileOptions): Promise<string> {
+  removeMapsAtExit();
   const folder = temporaryDirectory('perf');
   return onWarmWay(target, load, { ...options, nodeArgs: PERF_NODE_ARGUMENTS }, async (way, pid) => {
     const recording = await startPerf(pid, folder);
