@@ -287,6 +287,7 @@ describe('what is read', () => {
         ['--quick', '--docs'],
         ['--docs', '--peers', 'direct'],
         ['--docs', '--profile'],
+        ['--docs', '--pin'],
       ],
     ]) {
       expect(parseOptions(args), args.join(' ')).toHaveProperty('fault');
