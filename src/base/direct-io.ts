@@ -46,11 +46,15 @@ const READ_BYTES = 64 * 1024;
 /** Larger chunks get memory of their own, so that a slow reader can't hold on to more than it was sent. */
 const STAGED_MAX = 8 * 1024;
 const STAGE_BYTES = 64 * 1024;
+/** Views of so many bytes at most are kept: most commands and replies are short, and a view costs as much as a copy. */
+const VIEWS_MAX = 1024;
 
 const binding = findBinding();
 const arrivals = Buffer.allocUnsafeSlow(READ_BYTES);
 let stage = Buffer.allocUnsafeSlow(STAGE_BYTES);
 let stageUsed = 0;
+const arrivalViews: Buffer[] = [];
+let stageViews: Buffer[] = [];
 let spareRequest: WriteRequest | null = null;
 
 export class DirectIo {
@@ -83,7 +87,7 @@ export class DirectIo {
       const count = state[at]!;
       // The end and errors are the socket's to tell.
       if (count <= 0) return ofTheSocket.call(handle, arrayBuffer);
-      handler.data(arrivals.subarray(0, count));
+      handler.data(view(arrivalViews, arrivals, 0, count));
       return undefined;
     };
   }
@@ -104,7 +108,7 @@ export class DirectIo {
       spareRequest = request;
       return this.#waiting === 0;
     }
-    if (bytes.buffer === stage.buffer) stageUsed += bytes.length;
+    if (bytes.buffer === stage.buffer) useStage(bytes.length);
     request.buffer = bytes;
     request.oncomplete = this.#onWritten;
     this.#waiting++;
@@ -142,10 +146,25 @@ function staged(chunk: Buffer): Buffer {
   if (length > STAGED_MAX) return Buffer.from(chunk);
   if (stageUsed + length > STAGE_BYTES) {
     stage = Buffer.allocUnsafeSlow(STAGE_BYTES);
-    stageUsed = 0;
+    useStage(-stageUsed);
   }
   chunk.copy(stage, stageUsed, 0, length);
-  return stage.subarray(stageUsed, stageUsed + length);
+  return view(stageViews, stage, stageUsed, length);
+}
+
+function useStage(bytes: number): void {
+  stageUsed += bytes;
+  stageViews = [];
+}
+
+/** The bytes of `memory` from `start` on; `kept` holds the views of that very start, by length. */
+function view(kept: Buffer[], memory: Buffer, start: number, length: number): Buffer {
+  if (length > VIEWS_MAX) return memory.subarray(start, start + length);
+  const known = kept[length];
+  if (known !== undefined) return known;
+  const made = memory.subarray(start, start + length);
+  kept[length] = made;
+  return made;
 }
 
 function systemError(call: string, errno: number): NodeJS.ErrnoException {

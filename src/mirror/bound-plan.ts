@@ -10,6 +10,8 @@ export interface BoundPlan {
   /** Of a read, the moved tables it reads; else those it changes. */
   readonly tables: readonly string[];
   readonly transactional: Target['transactional'];
+  /** What is known of a statement whose keys are not looked at. */
+  readonly keyless: Target;
   readonly replayability: Replayability;
 }
 
@@ -48,10 +50,13 @@ export class PlanBinder {
       const known = this.#catalog.table(table.database ?? database, table.name);
       if (known !== null) tables.add(known);
     }
+    const names = [...tables].map(({ name }) => name);
+    const undone = transactional([...tables]);
     return {
       binding: bind(plan, database, this.#catalog),
-      tables: [...tables].map(({ name }) => name),
-      transactional: transactional([...tables]),
+      tables: names,
+      transactional: undone,
+      keyless: { tables: names, keys: [], keysComplete: false, transactional: undone },
       replayability: replayability(plan),
     };
   }

@@ -1,4 +1,5 @@
 /** Decides of a statement on moved tables whether the ratios pick it, and makes the draft of its replay. */
+import type { StatementKind } from '../observe/metrics.ts';
 import type { KeysFound } from '../sql/keys.ts';
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
@@ -58,7 +59,17 @@ export class Selector {
     this.#options = options;
   }
 
-  /** `dice`, drawn once a transaction, picks writes and deletes whose keys are not known. */
+  /** Does the ratio leave out this kind's next statement, whatever its keys? Reads by dice are drawn here, once each. */
+  passesOver(kind: StatementKind): boolean {
+    const { sampler } = this.#options;
+    const percent = sampler.percent(kind);
+    if (kind !== 'read') return false;
+    return (
+      percent === 0 || (percent < 100 && !sampler.byKey(kind) && !sampler.byDice(percent, sampler.draw()))
+    );
+  }
+
+  /** Of a statement that is not passed over: `dice`, drawn once a transaction, picks writes and deletes whose keys are not known. */
   select(candidate: Candidate, session: SessionState, dice: number): Selection {
     const picked = this.#pick(candidate, dice);
     if (picked === 'none') return NOT_SAMPLED;
@@ -72,7 +83,8 @@ export class Selector {
     const percent = sampler.percent(plan.kind);
     if (percent === 0) return 'none';
     if (percent >= 100) return 'all';
-    if (!sampler.byKey(plan.kind) || !target.keysComplete || target.keys.length === 0) {
+    if (!sampler.byKey(plan.kind)) return 'all';
+    if (!target.keysComplete || target.keys.length === 0) {
       return sampler.byDice(percent, plan.kind === 'read' ? sampler.draw() : dice) ? 'all' : 'none';
     }
     const keep = target.keys.map((key) => sampler.hasKey(key, percent));

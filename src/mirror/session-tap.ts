@@ -245,7 +245,7 @@ export class MirrorTap implements SessionTap {
 
   #succeeded({ plan, effects }: Statement): void {
     for (const effect of effects) this.#state.apply(effect);
-    if (plan !== null) this.#followTemporary(plan);
+    if (plan?.ddl === true) this.#followTemporary(plan);
   }
 
   /** What a statement, carried out or not, may have changed beside the keys that it names. */

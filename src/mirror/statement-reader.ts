@@ -10,7 +10,7 @@ import type { PreparedStatement } from './prepared-statements.ts';
 import { type Execution, Selector, type SelectorOptions } from './selector.ts';
 import { readEffects } from './session-effects.ts';
 import type { SessionEffect, SessionState } from './session-state.ts';
-import { NOT_MIRRORED, plainStatement, Statement, type Target } from './statement.ts';
+import { NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement, type Target } from './statement.ts';
 
 export interface StatementReaderOptions extends SelectorOptions {
   readonly sql: SqlReader;
@@ -108,6 +108,10 @@ export class StatementReader {
     const { scope } = bound.binding;
     if (scope === 'none' || scope === 'unmoved') {
       return new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared);
+    }
+    if (this.#selector.passesOver(plan.kind)) {
+      const mixed = scope === 'mixed';
+      return new Statement(plan.kind, plan, bound.keyless, mixed, NOT_SAMPLED, effects, prepared);
     }
     const found = readKeys(bound.binding, sql, lexed, parameters(execution));
     const target = targetOf(bound, found, complete && session.quotesKnown);

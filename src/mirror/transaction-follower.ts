@@ -57,6 +57,15 @@ export function initialTransaction(status: number): TransactionState {
   };
 }
 
+/** Nothing was open, nothing is, and nothing changed: a successful statement that stands alone. */
+export function standsAlone(
+  { inTransaction, autocommit, unclear }: TransactionState,
+  status: number,
+): boolean {
+  const open = status & (STATUS.IN_TRANS | STATUS.AUTOCOMMIT);
+  return !inTransaction && autocommit && unclear === 'no' && open === STATUS.AUTOCOMMIT;
+}
+
 export function follow(state: TransactionState, answered: AnsweredStep): Followed {
   return answered.ok ? afterOk(state, answered) : afterError(state, answered);
 }

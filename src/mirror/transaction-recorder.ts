@@ -16,6 +16,7 @@ import {
   type HeldVerdict,
   initialTransaction,
   type OwnVerdict,
+  standsAlone,
   type TransactionState,
 } from './transaction-follower.ts';
 import { makeUnit, REPLAY_OVERHEAD_BYTES, type Replay, type TableKey, type Unit } from './unit.ts';
@@ -64,6 +65,10 @@ export class TransactionRecorder {
 
   /** A statement was answered, with success or without. */
   answered(statement: Statement, result: ResultSummary, seconds: number, answeredAtMs: number): void {
+    if (result.ok && stepOf(statement) === 'none' && standsAlone(this.#state, result.status)) {
+      if (statement.target !== null) this.#place('alone', statement, result, seconds, answeredAtMs);
+      return;
+    }
     const followed = follow(this.#state, {
       step: stepOf(statement),
       setsAutocommit: setsAutocommit(statement),
@@ -74,8 +79,7 @@ export class TransactionRecorder {
     this.#state = followed.state;
     this.#settleHeld(followed.held, answeredAtMs);
     if (result.ok) this.#savepoint(statement);
-    if (statement.target !== null)
-      this.#place(followed.own, { statement, result, seconds, bytes: sizeOf(statement) }, answeredAtMs);
+    if (statement.target !== null) this.#place(followed.own, statement, result, seconds, answeredAtMs);
   }
 
   /** These were carried out, or some of them, and which is not known; `status` is what the server said last. */
@@ -128,19 +132,24 @@ export class TransactionRecorder {
     for (const { statement } of this.#held.takeAll(false)) this.#uncertain(statement);
   }
 
-  #place(verdict: OwnVerdict, recorded: Recorded, answeredAtMs: number): void {
-    const { statement } = recorded;
+  #place(
+    verdict: OwnVerdict,
+    statement: Statement,
+    result: ResultSummary,
+    seconds: number,
+    answeredAtMs: number,
+  ): void {
     if (verdict === 'failed') {
       this.#failed(statement);
     } else if (verdict === 'uncertain') {
       this.#uncertain(statement);
     } else if (statement.kind === 'read' && statement.selection.at === 'not_sampled') {
       this.#options.metrics.notSampled('read');
-    } else if (verdict === 'hold' && statement.target?.transactional !== 'no') {
-      this.#hold(recorded);
     } else {
+      const recorded = { statement, result, seconds, bytes: sizeOf(statement) };
+      if (verdict === 'hold' && statement.target?.transactional !== 'no') this.#hold(recorded);
       // Done for good, whatever becomes of the transaction around it.
-      this.#emit([recorded], answeredAtMs);
+      else this.#emit([recorded], answeredAtMs);
     }
   }
 
