@@ -34,9 +34,9 @@ const UNKNOWN_KEY = /signed by unknown key|Invalid Release signature/;
 
 /**
  * The folder of the root, made where it is missing. Throws where it can't be. A recipe is { name, suite,
- * packages, version, script, what }: `version` counts up with whatever else changes, so that a root of another
- * recipe is another folder; `script` is the file that makes the root when it is run with --make; `what` is its
- * name for people.
+ * packages, version, self, what }: `version` counts up with whatever else changes, so that a root of another
+ * recipe is another folder; `self` is the file, and its arguments, that makes the root when it is run with --make;
+ * `what` is its name for people.
  */
 export async function debianRoot(recipe, { checkOnly = false } = {}) {
   const root = rootFolder(recipe);
@@ -57,9 +57,9 @@ function rootFolder({ name, suite, version }) {
   return join(cacheFolder(), `${name}-${suite}-${process.arch}-${version}`);
 }
 
-function howToMake({ script, what }, root) {
+function howToMake({ self, what }, root) {
   const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
-  return `${what} is not at ${root}. On Debian run:\n  ${sudo}node ${script}`;
+  return `${what} is not at ${root}. On Debian run:\n  ${sudo}node ${self.join(' ')}`;
 }
 
 function missingTools() {
@@ -75,7 +75,7 @@ async function makeUnderLock(recipe, root) {
     'flock',
     [
       ...['--timeout', String(LOCK_DEADLINE_MS / 1000), '--conflict-exit-code', String(LOCK_DENIED), lock],
-      ...dyingWithParent(process.execPath, [recipe.script, '--make']),
+      ...dyingWithParent(process.execPath, [...recipe.self, '--make']),
     ],
     { stdio: ['ignore', 2, 2], timeout: LOCK_DEADLINE_MS + MAKE_DEADLINE_MS },
   );

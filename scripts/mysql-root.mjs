@@ -17,7 +17,7 @@ const RECIPE = {
   // The cores hold the programs alone: nothing that sets up or starts a service comes along.
   packages: ['mysql-server-core', 'mysql-client-core', 'mysql-router'],
   version: 1,
-  script: SELF,
+  self: [SELF],
   what: 'The MySQL 9 root',
 };
 

@@ -88,7 +88,7 @@ async function checkService(root: string, image: Stage): Promise<void> {
   const places = { old: oldServer.port, new: newServer.port, etcd: etcd.port, admin, shards };
   const folder = temporaryDirectory('container');
   const config = join(folder, 'proxy.config.json');
-  writeFileSync(config, JSON.stringify({ ...shippedProxyConfig(places), mirror: undefined }, null, 2));
+  writeFileSync(config, JSON.stringify({ ...shippedProxyConfig(places), workers: 2 }, null, 2));
   const volume = join(folder, 'volume');
   mkdirSync(volume);
   chownSync(volume, 1000, 1000);
@@ -113,7 +113,7 @@ async function checkService(root: string, image: Stage): Promise<void> {
   check(state === 'well', `it starts, and its health check is well ${child.running() ? '' : child.stderr()}`);
   checkConfinement(container);
   await checkWrites(container, image);
-  await checkAdmin(`http://127.0.0.1:${admin}`);
+  await checkAdmin(`http://127.0.0.1:${admin}`, readSecret(secrets, 'admin-token'));
 
   for (const kind of ['writes', 'deletes'])
     await etcd.put(`/understudy/message-center/mirror/${kind}`, '100');
@@ -161,9 +161,18 @@ async function checkWrites(container: Container, image: Stage): Promise<void> {
   check(code === 0, 'its volume can');
 }
 
-async function checkAdmin(url: string): Promise<void> {
-  const ask = async (path: string) => (await fetch(url + path)).status;
-  check((await ask('/readyz')) === 200, '/readyz answers');
+async function checkAdmin(url: string, token: string): Promise<void> {
+  const ask = async (path: string, headers = {}) => (await fetch(url + path, { headers })).status;
+  await waitFor(async () => (await ask('/readyz')) === 200, {
+    timeoutMs: WAIT_MS,
+    what: '/readyz to be well',
+  });
+  say('ok: /readyz answers without a token');
+  check((await ask('/metrics')) === 401, '/metrics asks for the token');
+  check(
+    (await ask('/metrics', { authorization: `Bearer ${token}` })) === 200,
+    '/metrics answers to the token',
+  );
 }
 
 async function checkEnd({ child, pid }: Container, image: Stage): Promise<void> {

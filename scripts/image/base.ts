@@ -17,10 +17,13 @@ export interface Base {
   readonly npmCache: string;
 }
 
-/** `image` is the name in the Dockerfile, `node:26.13.0-trixie-slim` say. Fetches what is not there yet. */
-export function prepareBase(image: string, work: string): Base {
+/**
+ * `image` is the name in the Dockerfile, `node:26.13.0-trixie-slim` say; `kind` is the recipe of its Debian in
+ * scripts/image-root.mjs. Fetches what is not there yet; the system is made in the folder `work`.
+ */
+export function prepareBase(image: string, work: string, kind: 'image' | 'systemd' = 'image'): Base {
   const [, major = '', suite = ''] = /^node:(\d+)[\d.]*-(\w+)-slim$/.exec(image) ?? [];
-  const debian = debianRoot();
+  const debian = debianRoot(kind);
   if (!debian.includes(`-${suite}-`)) throw new Error(`${debian} stands for another suite than ${image}`);
   const cache = dirname(debian);
   const node = nodeProgram(major, cache);
@@ -39,9 +42,9 @@ export function prepareBase(image: string, work: string): Base {
   return { root, nodeVersion: nodeVersion.trim(), npmCache: join(cache, 'npm') };
 }
 
-function debianRoot(): string {
+function debianRoot(kind: string): string {
   const script = fileURLToPath(new URL('../image-root.mjs', import.meta.url));
-  return execFileSync(process.execPath, [script], {
+  return execFileSync(process.execPath, [script, kind], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   }).trim();

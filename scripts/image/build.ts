@@ -4,6 +4,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, statSync } f
 import { basename, dirname, join } from 'node:path';
 import type { Base } from './base.ts';
 import type { Environment, Stage, Step } from './dockerfile.ts';
+import { OWN_NAMESPACES } from './namespaces.ts';
 
 /** What a base image sets, and a shell needs. */
 export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -78,7 +79,7 @@ function copy(source: string, target: string, written: string): void {
 }
 
 /** As root, with this machine's network, as a builder does it; npm's settings are those of this machine. */
-function run(root: string, command: string, folder: string, env: Environment, npmCache: string): void {
+export function run(root: string, command: string, folder: string, env: Environment, npmCache: string): void {
   mkdirSync(npmCache, { recursive: true });
   mkdirSync(join(root, 'root/.npm'), { recursive: true });
   const settings = { PATH, HOME: '/root', ...env, ...npmSettings(root) };
@@ -100,9 +101,6 @@ function run(root: string, command: string, folder: string, env: Environment, np
     throw new Error(`RUN ${command} failed:\n${stdout}${stderr}`);
   }
 }
-
-/** What is mounted, or left running, is gone with the command. */
-export const OWN_NAMESPACES: readonly string[] = ['--mount', '--pid', '--fork', '--kill-child'];
 
 /** The registry, the proxy and the authority that this machine's npm is set to, if any. */
 function npmSettings(root: string): Environment {

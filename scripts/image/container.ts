@@ -3,13 +3,14 @@
  * --security-opt=no-new-privileges`: as process 1 of its own processes, as the image's user, on a root that can't
  * be written, with its volumes. The network is this machine's.
  */
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type CliResult, runCommand } from '../../test/harness/cli.ts';
 import { type Child, startChild } from '../../test/harness/process.ts';
 import { waitFor } from '../../test/harness/wait.ts';
-import { OWN_NAMESPACES, PATH } from './build.ts';
+import { PATH } from './build.ts';
 import type { Stage } from './dockerfile.ts';
+import { firstChild, OWN_NAMESPACES } from './namespaces.ts';
 
 export interface ContainerOptions {
   /** The image's folder; mount points are made in it. */
@@ -109,10 +110,4 @@ function makeMountPoints({ root, mounts }: ContainerOptions): void {
       closeSync(openSync(place, 'a'));
     }
   }
-}
-
-/** The process that `unshare` has started; undefined while there is none. */
-function firstChild(pid: number): number | undefined {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  return children === '' ? undefined : Number(children.split(' ')[0]);
 }

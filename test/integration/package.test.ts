@@ -1,21 +1,17 @@
 /** The npm package as people get it: packed from a clean tree, installed in an empty folder, and serving. */
-import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RowDataPacket } from 'mysql2/promise';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../harness/cli.ts';
 import { startMariadb } from '../harness/mariadb.ts';
+import { npm, PACKAGE_VERSION, packRepository } from '../harness/npm-package.ts';
 import { freePorts } from '../harness/ports.ts';
 import { startChild } from '../harness/process.ts';
-import { REPOSITORY } from '../harness/repository.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 
-const NPM_TIMEOUT_MS = 240_000;
+const INSTALL_TIMEOUT_MS = 480_000;
 const UNPACKED_BYTES_MAX = 3 * 1024 * 1024;
-const ROOT = fileURLToPath(REPOSITORY);
-const LEFT_OUT = ['node_modules', 'dist', 'coverage', 'var', '.git', '.cache', 'secrets'];
-const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
 
 interface Entry {
   readonly mode: string;
@@ -27,26 +23,12 @@ let packed: Map<string, Entry>;
 
 beforeAll(async () => {
   const folder = temporaryDirectory('package');
-  const tarball = await pack(folder);
+  const tarball = await packRepository(folder);
   packed = await contentOf(tarball);
   installed = join(folder, 'installed');
   mkdirSync(installed);
   await npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], installed);
-}, NPM_TIMEOUT_MS);
-
-/** From a copy: packing builds dist/ anew, in which other tests may be at work. */
-async function pack(folder: string): Promise<string> {
-  const copy = join(folder, 'copy');
-  cpSync(ROOT, copy, { recursive: true, filter: (path) => !LEFT_OUT.includes(basename(path)) });
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-  await npm(['pack', '--silent', '--pack-destination', folder], copy);
-  return join(folder, `understudy-${manifest.version}.tgz`);
-}
-
-async function npm(args: readonly string[], cwd: string): Promise<void> {
-  const done = await runCommand('npm', args, { cwd, timeoutMs: NPM_TIMEOUT_MS });
-  if (done.code !== 0) throw new Error(`npm ${args.join(' ')} failed:\n${done.stdout}${done.stderr}`);
-}
+}, INSTALL_TIMEOUT_MS);
 
 async function contentOf(tarball: string): Promise<Map<string, Entry>> {
   const { stdout } = await runCommand('tar', ['--list', '--verbose', '--gzip', '--file', tarball]);
@@ -95,7 +77,7 @@ describe('an installation', () => {
     expect((statSync(command()).mode & 0o111) !== 0).toBe(true);
     expect(await runCommand(command(), ['--version'], { cwd: installed })).toMatchObject({
       code: 0,
-      stdout: `${manifest.version}\n`,
+      stdout: `${PACKAGE_VERSION}\n`,
       stderr: '',
     });
   });

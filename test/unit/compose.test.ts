@@ -80,6 +80,7 @@ describe('the secrets', () => {
     for (const [service, paths] of [
       ['understudy', ['deploy/compose/proxy.config.json']],
       ['prometheus', ['deploy/compose/prometheus.yml']],
+      ['prometheus', ['deploy/compose/prometheus.yml']],
       ['old', ['deploy/compose/init/old/20-accounts.sh']],
       ['new', ['deploy/compose/init/new/20-accounts.sh']],
     ] as const) {
@@ -127,9 +128,9 @@ describe('the proxy', () => {
     expect(etcd.map(({ port }) => port)).toEqual([listening?.split(':').at(-1)]);
   });
 
-  it('can be reached from outside of its container', () => {
+  it('can be reached from outside of its container, on the admin port with a token', () => {
     expect(config.listen.host).toBe('0.0.0.0');
-    expect(config.admin.host).toBe('0.0.0.0');
+    expect(config.admin).toMatchObject({ host: '0.0.0.0', token: { file: '/run/secrets/admin-token' } });
   });
 
   it('keeps its journal on the volume', () => {

@@ -1,4 +1,4 @@
-/** The systemd unit against the product's own bounds; `npm run verify:service` asks systemd itself. */
+/** The systemd unit against the product's own bounds; `npm run verify:service` runs it. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
