@@ -1,7 +1,9 @@
 /** The wire of one lane: commands out, pipelined, and each one's reply back to whoever sent it. */
 import type { Socket } from 'node:net';
+import { DirectIo } from '../base/direct-io.ts';
 import { Exchange, type RowSink } from '../wire/exchange.ts';
-import { framed } from '../wire/packets.ts';
+import { OutgoingPackets } from '../wire/outgoing-packets.ts';
+import { COM } from '../wire/protocol.ts';
 import { replyKind } from '../wire/reply-kind.ts';
 import { ReplyReader } from '../wire/reply-reader.ts';
 
@@ -13,9 +15,15 @@ export type LinkEnd = 'lost' | 'timed_out' | 'closed';
 /** Neither DEPRECATE_EOF nor optional metadata were agreed on at the lane's login. */
 const LANE_CAPABILITIES = { base: 0, mariadb: 0 };
 
+/** Nobody asks for a command's payload once it was sent. */
+const NOT_KEPT = Buffer.alloc(0);
+
 export class LaneLink {
   readonly connectionId: number;
   readonly #socket: Socket;
+  /** Null: the socket is encrypted, or must go by Node's streams. */
+  readonly #direct: DirectIo | null;
+  readonly #outgoing = new OutgoingPackets();
   readonly #replies: ReplyReader<ReplyCallback>;
   readonly #now: () => number;
   readonly #onEnd: (end: LinkEnd, reason: string) => void;
@@ -44,6 +52,7 @@ export class LaneLink {
     socket.on('data', (chunk: Buffer) => this.#data(chunk));
     socket.on('error', (error) => this.end('lost', error.message));
     socket.on('close', () => this.end('lost', 'the shadow closed the connection'));
+    this.#direct = DirectIo.takeOver(socket, { data: (chunk) => this.#data(chunk), drained: () => {} });
   }
 
   /** Commands without a reply yet. */
@@ -61,25 +70,20 @@ export class LaneLink {
     return this.#batching;
   }
 
+  /** Sends a statement's text. */
+  query(sql: Buffer, callback: ReplyCallback, rowSink: RowSink | null = null): void {
+    this.#send(COM.QUERY, sql, callback, rowSink);
+  }
+
   /** Sends a command; its payload begins with the command byte. */
   send(payload: Buffer, callback: ReplyCallback, rowSink: RowSink | null = null): void {
-    if (this.#ended) {
-      callback(null);
-      return;
-    }
-    const exchange = new Exchange<ReplyCallback>(payload[0]!, payload, payload.length);
-    exchange.note = callback;
-    exchange.rowSink = rowSink;
-    exchange.sentAtMs = this.#now();
-    if (this.pending === 0) this.#headSinceMs = exchange.sentAtMs;
-    this.#write(payload);
-    this.#replies.expect(exchange);
+    this.#send(payload[0]!, payload.subarray(1), callback, rowSink);
   }
 
   /** Sends a command that has no reply. */
   sendOnly(payload: Buffer): void {
     if (this.#ended || replyKind(payload[0]!) !== 'none') return;
-    this.#write(payload);
+    this.#write(payload[0]!, payload.subarray(1));
   }
 
   /** Ends the link; every command that waits is told so. */
@@ -92,18 +96,35 @@ export class LaneLink {
     for (const exchange of this.#replies.waiting()) exchange.note?.(null);
   }
 
-  /** What the sessions of one turn have for the shadow goes out in one system call, not in one each. */
-  #write(payload: Buffer): void {
-    if (!this.#batching) {
-      this.#batching = true;
-      this.#socket.cork();
-      setImmediate(() => {
-        this.#batching = false;
-        this.#socket.uncork();
-      });
+  #send(command: number, body: Buffer, callback: ReplyCallback, rowSink: RowSink | null): void {
+    if (this.#ended) {
+      callback(null);
+      return;
     }
-    for (const piece of framed(payload)) this.#socket.write(piece);
+    const exchange = new Exchange<ReplyCallback>(command, NOT_KEPT, 0);
+    exchange.note = callback;
+    exchange.rowSink = rowSink;
+    exchange.sentAtMs = this.#now();
+    if (this.pending === 0) this.#headSinceMs = exchange.sentAtMs;
+    this.#write(command, body);
+    this.#replies.expect(exchange);
   }
+
+  /** What the sessions of one turn have for the shadow goes out in one system call, not in one each. */
+  #write(command: number, body: Buffer): void {
+    this.#outgoing.add(command, body);
+    if (this.#batching) return;
+    this.#batching = true;
+    setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#batching = false;
+    const bytes = this.#outgoing.take();
+    if (this.#ended) return;
+    if (this.#direct !== null) this.#direct.write(bytes);
+    else this.#socket.write(Buffer.from(bytes));
+  };
 
   #data(chunk: Buffer): void {
     if (this.#ended) return;

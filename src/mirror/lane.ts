@@ -204,7 +204,7 @@ export class Lane {
     const rowHash = replay.primary.rowHash === null ? null : new RowHash();
     const callback: ReplyCallback = (answer) => done({ answer, rowHash });
     if (replay.prepared === null) {
-      this.link.send(commandPayload(COM.QUERY, replay.sql), callback, rowHash);
+      this.link.query(replay.sql, callback, rowHash);
       return;
     }
     const id = this.#prepared.id(replay)!;

@@ -62,15 +62,23 @@ export interface Unit {
 /** What a replay's record takes beside its own bytes, roughly. */
 export const REPLAY_OVERHEAD_BYTES = 512;
 
+/** A read that is compared must see what the primary's saw; any other read disturbs nobody, whenever it runs. */
+const NO_TAGS: readonly string[] = [];
+
 export function makeUnit(replays: readonly Replay[], sessionTag: string, answeredAtMs: number): Unit {
+  if (replays.length === 1 && isFree(replays[0]!))
+    return { replays, transaction: false, bytes: replays[0]!.bytes, tags: NO_TAGS, answeredAtMs };
   const tags = new Set([sessionTag]);
   let bytes = 0;
   for (const replay of replays) {
     bytes += replay.bytes;
-    // A read that is compared must see what the primary's saw; any other read disturbs nobody.
-    if (replay.kind === 'read' && replay.primary.rowHash === null) continue;
+    if (isFree(replay)) continue;
     for (const { table, key } of replay.keys) tags.add(`${table}/${key}`);
   }
   const transaction = replays.length > 1 && replays.some((replay) => replay.kind !== 'read');
   return { replays, transaction, bytes, tags: [...tags], answeredAtMs };
+}
+
+function isFree({ kind, primary }: Replay): boolean {
+  return kind === 'read' && primary.rowHash === null;
 }

@@ -27,7 +27,8 @@ describe('a unit', () => {
   });
 
   it('minds what a read sees only where that is compared', () => {
-    expect(unitOf([read()]).tags).toEqual(['session 0']);
+    expect(unitOf([read()]).tags).toEqual([]);
+    expect(unitOf([read(), write(3)]).tags).toEqual(['session 0', 'messages/3']);
     expect(unitOf([read(new RowHash())]).tags).toEqual(['session 0', 'messages/9']);
   });
 
