@@ -203,7 +203,7 @@ describe('the end', () => {
     await rig.run(ONE);
     rig.offer(pair('SELECT SLEEP(600)'), 'a');
     rig.offer(SLEEP, 'b');
-    rig.offer(ONE, 'b');
+    rig.offer(pair('SELECT 1'), 'a');
     await running(rig, 2);
     rig.close();
     expect(rig.lanes.size).toBe(0);
