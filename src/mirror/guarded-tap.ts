@@ -49,7 +49,14 @@ export class GuardedTap implements SessionTap {
   }
 
   #drop(error: unknown): void {
+    const tap = this.#tap;
     this.#tap = null;
+    try {
+      // What it holds of the shard's memory is given back, if it still can.
+      tap?.closed([]);
+    } catch {
+      // It has failed already, and that is told.
+    }
     this.#log.error(
       { err: error },
       'the mirror failed inside a session, which goes on unmirrored: please report this',

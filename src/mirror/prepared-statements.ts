@@ -2,6 +2,7 @@
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { Exchange } from '../wire/exchange.ts';
+import type { ByteRoom } from './byte-room.ts';
 import type { LongData } from './long-data.ts';
 import type { SessionEffect } from './session-state.ts';
 
@@ -20,7 +21,9 @@ export interface PreparedStatement {
 
 /** The server's own limit is 16,382 for all its sessions together; more than these are relayed, not mirrored. */
 const STATEMENTS_MAX = 20_000;
-const TEXT_BYTES_MAX = 16 * 1024 * 1024;
+const BYTES_MAX = 16 * 1024 * 1024;
+/** What a statement takes besides its text and the places in it. */
+const OVERHEAD_BYTES = 500;
 
 /** Execute with this id, MariaDB: the statement prepared last, whose reply may not have come yet. */
 const LAST_PREPARED = 0xffff_ffff;
@@ -28,13 +31,18 @@ const LAST_PREPARED = 0xffff_ffff;
 export class PreparedStatements {
   readonly #longDataMax: number;
   readonly #byId = new Map<number, PreparedStatement>();
-  #textBytes = 0;
+  readonly #room: ByteRoom;
+  #bytes = 0;
   #longDataBytes = 0;
   #last: PreparedStatement | null = null;
 
-  /** `longDataMax`: bytes that values sent ahead may take, of all the session's statements together. */
-  constructor(longDataMax: number) {
+  /**
+   * `longDataMax`: bytes that values sent ahead may take, of all the session's statements together; `room`: the
+   * memory that the statements of all sessions share.
+   */
+  constructor(longDataMax: number, room: ByteRoom) {
     this.#longDataMax = longDataMax;
+    this.#room = room;
   }
 
   /** COM_STMT_PREPARE was sent. */
@@ -46,9 +54,10 @@ export class PreparedStatements {
   answered(statement: PreparedStatement, reply: Exchange<unknown>): boolean {
     statement.parameterCount = reply.parameterCount;
     this.close(reply.statementId);
-    if (this.#byId.size >= STATEMENTS_MAX || this.#textBytes + statement.sql.length > TEXT_BYTES_MAX)
+    const bytes = sizeOf(statement);
+    if (this.#byId.size >= STATEMENTS_MAX || this.#bytes + bytes > BYTES_MAX || !this.#room.take(bytes))
       return false;
-    this.#textBytes += statement.sql.length;
+    this.#bytes += bytes;
     this.#byId.set(reply.statementId, statement);
     return true;
   }
@@ -60,7 +69,7 @@ export class PreparedStatements {
   close(id: number): void {
     const statement = this.#byId.get(id);
     if (statement === undefined) return;
-    this.#textBytes -= statement.sql.length;
+    this.#release(sizeOf(statement));
     this.#byId.delete(id);
     this.clearLongData(statement);
   }
@@ -81,10 +90,21 @@ export class PreparedStatements {
     longData.clear();
   }
 
+  /** All are gone: the server has forgotten them, or the session is over. */
   clear(): void {
     this.#byId.clear();
-    this.#textBytes = 0;
+    this.#release(this.#bytes);
     this.#longDataBytes = 0;
     this.#last = null;
   }
+
+  #release(bytes: number): void {
+    this.#bytes -= bytes;
+    this.#room.give(bytes);
+  }
+}
+
+/** The types that an execution binds take two bytes a parameter. */
+function sizeOf({ sql, lexed, parameterCount }: PreparedStatement): number {
+  return OVERHEAD_BYTES + sql.length + lexed.bytes + 2 * parameterCount;
 }

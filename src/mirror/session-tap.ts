@@ -9,9 +9,11 @@ import { readChangeUser } from '../wire/change-user-packet.ts';
 import type { Exchange, ResultSummary } from '../wire/exchange.ts';
 import { readExecute } from '../wire/execute-packet.ts';
 import type { Agreement } from '../wire/login.ts';
+import { ownBytes } from '../wire/own-bytes.ts';
 import { COM } from '../wire/protocol.ts';
 import { queryTextAt } from '../wire/query-packet.ts';
 import type { AnsiQuotes } from './ansi-quotes.ts';
+import type { ByteRoom } from './byte-room.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { SessionState } from './session-state.ts';
 import { plainStatement, type Statement } from './statement.ts';
@@ -24,6 +26,8 @@ export interface SessionTapOptions {
   readonly recorder: TransactionRecorder;
   readonly metrics: ShardMetrics;
   readonly statementBytes: number;
+  /** Of the shard's sessions together, for what they have prepared. */
+  readonly preparedRoom: ByteRoom;
   readonly mapDatabase: (database: string) => string;
   readonly random: () => number;
   /** Whether the old server's own sql_mode makes a double quote begin a name. */
@@ -52,7 +56,7 @@ export class MirrorTap implements SessionTap {
     const foundRows = (agreement.capabilities.base & CAPABILITY.FOUND_ROWS) !== 0;
     const defaultQuotes = agreement.greeting.isMariadb ? null : options.defaultQuotes;
     this.#state = new SessionState({ ...agreement, foundRows, defaultQuotes }, options.mapDatabase);
-    this.#prepared = new PreparedStatements(options.statementBytes);
+    this.#prepared = new PreparedStatements(options.statementBytes, options.preparedRoom);
     this.#dice = options.random();
   }
 
@@ -125,6 +129,7 @@ export class MirrorTap implements SessionTap {
       }
     }
     this.#options.recorder.closed(statements);
+    this.#prepared.clear();
   }
 
   #query(exchange: Exchange<Statement>): void {
@@ -166,7 +171,7 @@ export class MirrorTap implements SessionTap {
           queryAttributes: (this.#capabilities.base & CAPABILITY.QUERY_ATTRIBUTES) !== 0,
         });
     // Types that could not be read must not be mistaken for those of an earlier execution.
-    statement.boundTypes = packet?.types ?? null;
+    statement.boundTypes = packet === null ? null : ownBytes(packet.types);
     const execution = { statement, packet, cursor: (payload[5]! & CURSOR_FLAGS) !== 0 };
     const note = this.#options.reader.readExecution(execution, this.#state, this.#dice, !exchange.truncated);
     this.#prepared.clearLongData(statement);

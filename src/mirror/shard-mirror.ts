@@ -12,6 +12,7 @@ import type { SqlReader } from '../sql/plan-cache.ts';
 import type { DatabaseMap } from '../sql/rewrite.ts';
 import type { Agreement } from '../wire/login.ts';
 import { ansiQuotesIn } from './ansi-quotes.ts';
+import { ByteRoom } from './byte-room.ts';
 import { ShardCatalog } from './catalog.ts';
 import { FailureLog } from './failure-log.ts';
 import { GuardedTap } from './guarded-tap.ts';
@@ -45,6 +46,9 @@ export interface ShardMirrorOptions {
   readonly random: () => number;
 }
 
+/** What the sessions of a shard have prepared, together: a thousand sessions of a session's bound would be too much. */
+const PREPARED_BYTES_MAX = 256 * 1024 * 1024;
+
 /** Stands for any table, in the journal. */
 const ANY_TABLE = '*';
 
@@ -60,6 +64,7 @@ export class ShardMirror implements TapSource {
   readonly #reader: StatementReader;
   /** The old database's name and the new one's; null: names stay. */
   readonly #databases: DatabaseMap | null;
+  readonly #preparedRoom = new ByteRoom(PREPARED_BYTES_MAX);
   #sessions = 0;
   #stopping = false;
 
@@ -145,6 +150,7 @@ export class ShardMirror implements TapSource {
       recorder,
       metrics,
       statementBytes: config.queue.statementBytes,
+      preparedRoom: this.#preparedRoom,
       mapDatabase: laneDatabase(this.#options.shard),
       random,
       defaultQuotes: ansiQuotesIn(this.#catalog.sqlMode),

@@ -3,6 +3,7 @@ import { type KeysFound, type ParamReader, readKeys } from '../sql/keys.ts';
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
+import { ownBytes } from '../wire/own-bytes.ts';
 import { type BoundPlan, PlanBinder } from './bound-plan.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { LongData } from './long-data.ts';
@@ -70,7 +71,8 @@ export class StatementReader {
   }
 
   /** Reads the text of COM_STMT_PREPARE. */
-  readPrepare(text: Buffer, session: SessionState): PreparedStatement {
+  readPrepare(payload: Buffer, session: SessionState): PreparedStatement {
+    const text = ownBytes(payload);
     const plan = this.#sql.read(text, 0, text.length, session.sqlMode);
     const lexed = this.#sql.lexed.clone();
     return {

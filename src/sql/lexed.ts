@@ -113,6 +113,13 @@ export class Lexed {
     if (this.tokens.length > KEPT_MAX) this.tokens = new Int32Array(0);
   }
 
+  /** Memory that it takes. */
+  get bytes(): number {
+    return (
+      this.literals.byteLength + this.rows.byteLength + this.qualifiers.byteLength + this.tokens.byteLength
+    );
+  }
+
   /** Only the first fault of a statement counts. */
   fault(state: LexState): void {
     if (this.state === 'complete') this.state = state;

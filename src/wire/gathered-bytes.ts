@@ -3,6 +3,8 @@
  * byte is copied a few times at most, however many pieces a peer makes of them.
  */
 const EMPTY = Buffer.alloc(0);
+/** Room for so many times what has come. */
+const GROWTH = 4;
 
 export class GatheredBytes {
   #bytes: Buffer = EMPTY;
@@ -15,7 +17,10 @@ export class GatheredBytes {
     return this.#to - this.#from;
   }
 
-  /** `expected` is how many bytes there will be in all, as far as that is known: room is made for so many. */
+  /**
+   * `expected` is how many bytes there will be in all, as far as that is known. Room is made for a part of them at
+   * a time: whoever announces megabytes and sends nothing must not be given any.
+   */
   add(piece: Buffer, expected = 0): void {
     if (this.length === 0) {
       this.#bytes = piece;
@@ -26,7 +31,7 @@ export class GatheredBytes {
     }
     const length = this.length + piece.length;
     if (!this.#copied || this.#to + piece.length > this.#bytes.length) {
-      this.#grow(length <= expected ? expected : length * 2);
+      this.#grow(length <= expected ? Math.min(expected, length * GROWTH) : length * 2);
     }
     piece.copy(this.#bytes, this.#to);
     this.#to += piece.length;

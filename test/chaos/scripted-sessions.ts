@@ -13,6 +13,7 @@ import {
   MOVED_TABLE,
   makeSession,
   OFFERED,
+  OLDEST,
   type Segment,
 } from './session-grammar.ts';
 import { mutateSession } from './session-mutation.ts';
@@ -21,6 +22,9 @@ import { type Ending, SessionPlayer } from './session-player.ts';
 /** Of the scripted server, for reading the schema. */
 export const SCHEMA_USER = 'schema';
 export const SCRIPTED_DATABASE = 'd';
+
+/** What a client asks for that wants nothing of later protocols. */
+export const OFFERED_LEAST: Agreed = { base: OLDEST, mariadb: 0 };
 
 const HEADER = 4;
 const STUCK_MS = 30_000;
@@ -113,10 +117,7 @@ export class ScriptedServer {
     socket.once('close', () => {
       this.#connections -= 1;
     });
-    socket.on('error', () => undefined);
-    socket.write(packets(greeting(), 0));
-    afterPacket(socket, (payload, rest) => {
-      const { user, capabilities } = readResponse(payload);
+    greet(socket, ({ user, capabilities }, rest) => {
       const entry = this.#scripts.get(Number(user));
       if (entry !== undefined) {
         socket.write(packets(ok({ status: 2 }), 2));
@@ -132,6 +133,18 @@ export class ScriptedServer {
       }
     });
   }
+}
+
+/** Greets a client, and tells what it answers and what came behind that. */
+export function greet(socket: Socket, then: (answer: Answer, rest: Buffer) => void): void {
+  socket.on('error', () => undefined);
+  socket.write(packets(greeting(), 0));
+  afterPacket(socket, (payload, rest) => then(readResponse(payload), rest));
+}
+
+export interface Answer {
+  readonly user: string;
+  readonly capabilities: number;
 }
 
 function playClient(
@@ -200,7 +213,7 @@ export function response(user: string, { base, mariadb }: Agreed): Buffer {
   ]);
 }
 
-function readResponse(payload: Buffer): { user: string; capabilities: number } {
+function readResponse(payload: Buffer): Answer {
   const end = Math.max(payload.indexOf(0, 32), 32);
   return {
     user: payload.toString('latin1', 32, end),
@@ -209,7 +222,7 @@ function readResponse(payload: Buffer): { user: string; capabilities: number } {
 }
 
 /** One table of two columns, told as information_schema tells it. */
-function serveSchema(socket: Socket, capabilities: number): void {
+export function serveSchema(socket: Socket, capabilities: number): void {
   const deprecateEof = (capabilities & CAPABILITY.DEPRECATE_EOF) !== 0;
   const flagged = (capabilities & CAPABILITY.OPTIONAL_RESULTSET_METADATA) !== 0;
   const answer = (names: readonly string[], rows: readonly (readonly string[])[]): Buffer => {

@@ -83,6 +83,7 @@ beforeAll(async () => {
         { name: 'mutated', port: ports[1]!, ...scripted },
         { name: 'real', port: ports[2]!, old: real(old), new: real(fresh) },
       ],
+      workers: 1,
       tables: { [MOVED_TABLE]: { key: 'id' }, kept: { key: 'id' } },
       oldUser: { user: SCHEMA_USER },
       newUser: { user: 'root' },

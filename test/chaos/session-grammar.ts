@@ -60,7 +60,7 @@ const CURSOR_EXISTS = 0x40;
 const LAST_ROW_SENT = 0x80;
 const SESSION_STATE_CHANGED = 0x4000;
 
-const BASE =
+export const OLDEST =
   CAPABILITY.CONNECT_WITH_DB |
   CAPABILITY.LOCAL_FILES |
   CAPABILITY.PROTOCOL_41 |
@@ -80,7 +80,7 @@ const MARIADB_FORMS = [
 
 /** All that the scripted server offers: a client takes what it likes of it. */
 export const OFFERED: Agreed = {
-  base: [...FORMS, ...MYSQL_FORMS].reduce((all, bit) => all | bit, BASE) >>> 0,
+  base: [...FORMS, ...MYSQL_FORMS].reduce((all, bit) => all | bit, OLDEST) >>> 0,
   mariadb: MARIADB_FORMS.reduce((all, bit) => all | bit, 0),
 };
 
@@ -482,7 +482,7 @@ class SessionMaker {
 function chooseAgreed(random: Random): Agreed {
   const some = (bits: readonly number[]): number =>
     bits.reduce((all, bit) => (random.chance(0.5) ? all | bit : all), 0);
-  const base = BASE | some(FORMS);
+  const base = OLDEST | some(FORMS);
   // A client of MariaDB's kind does not know MySQL's later bits, nor the other way round.
   if (random.chance(0.5)) return { base: base >>> 0, mariadb: some(MARIADB_FORMS) };
   return { base: (base | some(MYSQL_FORMS)) >>> 0, mariadb: 0 };

@@ -1,5 +1,6 @@
 /** Prepared statements: those of a session, the values sent ahead of them, and those that a lane holds. */
 import { describe, expect, it } from 'vitest';
+import { ByteRoom } from '../../src/mirror/byte-room.ts';
 import type { LaneLink } from '../../src/mirror/lane-link.ts';
 import { LongData } from '../../src/mirror/long-data.ts';
 import { PreparedOnLane } from '../../src/mirror/prepared-on-lane.ts';
@@ -11,12 +12,13 @@ import { COM } from '../../src/wire/protocol.ts';
 import { planOf, preparedOf, replayOf } from '../harness/mirror-kit.ts';
 
 const LAST = 0xffff_ffff;
+const roomy = (): ByteRoom => new ByteRoom(1 << 30);
 
 function prepared(text = 'SELECT ?'): PreparedStatement {
   return {
     plan: planOf(text),
     sql: Buffer.from(text),
-    lexed: new Lexed(),
+    lexed: new Lexed().clone(),
     effects: [],
     parameterCount: 0,
     boundTypes: null,
@@ -34,7 +36,7 @@ const valuesOf = ({ longData }: PreparedStatement): Record<string, string> =>
 
 describe('a session’s prepared statements', () => {
   it('are found by the server’s id from the answer on, and by the last id at once', () => {
-    const held = new PreparedStatements(100);
+    const held = new PreparedStatements(100, roomy());
     const [first, second] = [prepared(), prepared()];
     held.sent(first);
     expect([held.find(7), held.find(LAST)]).toEqual([null, first]);
@@ -47,7 +49,7 @@ describe('a session’s prepared statements', () => {
   });
 
   it('go when they are closed, when their id is given anew, and with the session', () => {
-    const held = new PreparedStatements(100);
+    const held = new PreparedStatements(100, roomy());
     const [first, second] = [prepared(), prepared()];
     held.answered(first, reply(1));
     held.answered(second, reply(1));
@@ -61,7 +63,7 @@ describe('a session’s prepared statements', () => {
   });
 
   it('are bounded in number', () => {
-    const held = new PreparedStatements(100);
+    const held = new PreparedStatements(100, roomy());
     const statement = prepared();
     for (let id = 1; id <= 20_000; id++) held.answered(statement, reply(id));
     expect(held.answered(statement, reply(20_001))).toBe(false);
@@ -71,7 +73,7 @@ describe('a session’s prepared statements', () => {
   });
 
   it('are bounded in bytes', () => {
-    const held = new PreparedStatements(100);
+    const held = new PreparedStatements(100, roomy());
     const large = { ...prepared(), sql: Buffer.alloc(9 * 1024 * 1024) };
     expect(held.answered(large, reply(1))).toBe(true);
     expect(held.answered(large, reply(2))).toBe(false);
@@ -79,8 +81,31 @@ describe('a session’s prepared statements', () => {
     expect(held.answered(large, reply(2))).toBe(true);
   });
 
+  it('are bounded in bytes over all sessions, and give back what they took', () => {
+    const room = new ByteRoom(3000);
+    const [one, other] = [new PreparedStatements(100, room), new PreparedStatements(100, room)];
+    const text = 'x'.repeat(1000);
+    expect([one.answered(prepared(text), reply(1)), other.answered(prepared(text), reply(1))]).toEqual([
+      true,
+      false,
+    ]);
+    one.clear();
+    one.clear();
+    expect(other.answered(prepared(text), reply(1))).toBe(true);
+    other.answered(prepared('short'), reply(1));
+    other.close(1);
+    expect(room.left).toBe(3000);
+  });
+
+  it('count what is known of their literals', () => {
+    const held = new PreparedStatements(100, roomy());
+    const lexed = new Lexed();
+    lexed.literals = new Int32Array(5 * 1024 * 1024);
+    expect(held.answered({ ...prepared(), lexed }, reply(1))).toBe(false);
+  });
+
   it('gather the values that are sent ahead of them, piece by piece', () => {
-    const held = new PreparedStatements(100);
+    const held = new PreparedStatements(100, roomy());
     const statement = prepared();
     held.answered(statement, reply(1));
     held.longData(1, 0, Buffer.from('ab'), true);
@@ -98,7 +123,7 @@ describe('a session’s prepared statements', () => {
   });
 
   it('bound those values over all of them together, and know which were sent even so', () => {
-    const held = new PreparedStatements(10);
+    const held = new PreparedStatements(10, roomy());
     const [one, other] = [prepared(), prepared()];
     held.answered(one, reply(1));
     held.answered(other, reply(2));
@@ -121,7 +146,7 @@ describe('a session’s prepared statements', () => {
   });
 
   it('can’t be replayed with a value of which only the beginning is at hand', () => {
-    const held = new PreparedStatements(100);
+    const held = new PreparedStatements(100, roomy());
     const statement = prepared();
     held.answered(statement, reply(1));
     held.longData(1, 3, Buffer.from('begin'), false);

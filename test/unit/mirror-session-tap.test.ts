@@ -1,5 +1,6 @@
 /** A session's commands and replies made by hand: what of them goes to the mirror, is counted, or is doubted. */
 import { describe, expect, it } from 'vitest';
+import { ByteRoom } from '../../src/mirror/byte-room.ts';
 import { ShardCatalog, type TableSchema } from '../../src/mirror/catalog.ts';
 import { Sampler } from '../../src/mirror/sampler.ts';
 import { MirrorTap } from '../../src/mirror/session-tap.ts';
@@ -90,6 +91,7 @@ class Rig {
       recorder,
       metrics: this.metrics,
       statementBytes,
+      preparedRoom: new ByteRoom(1 << 20),
       mapDatabase: (name) => (name === 'old' ? 'new' : name),
       random: () => 0.5,
       defaultQuotes: 'off',
