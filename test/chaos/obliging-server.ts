@@ -7,10 +7,13 @@ const HEADER = 4;
 const LONGEST = 0xff_ffff;
 const PREPARE = 0x16;
 const SILENT = [0x18, 0x19];
-const OK = packets(ok({ status: 2 }), 1);
+const OK = ok({ status: 2 });
 
 export class ObligingServer {
-  readonly #server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
     greet(socket, ({ user, capabilities }, rest) => {
       if (user === 'nobody') {
         socket.end(packets(err(1045), 2));
@@ -19,8 +22,8 @@ export class ObligingServer {
       socket.write(packets(ok({ status: 2 }), 2));
       if (user === SCHEMA_USER) serveSchema(socket, capabilities);
       else oblige(socket, rest);
-    }),
-  );
+    });
+  });
 
   async listen(port: number): Promise<void> {
     await new Promise<void>((resolve) =>
@@ -29,6 +32,7 @@ export class ObligingServer {
   }
 
   async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 }
@@ -44,8 +48,10 @@ function oblige(socket: Socket, early: Buffer): void {
   const endPacket = (): void => {
     filled = 0;
     if (header.readUIntLE(0, 3) === LONGEST) return;
-    if (type === PREPARE) replies.push(packets(prepareOk(++prepared, 0, 0), 1));
-    else if (!SILENT.includes(type)) replies.push(OK);
+    // The reply goes on with the number of the command's last packet.
+    const sequence = (header[3]! + 1) & 0xff;
+    if (type === PREPARE) replies.push(packets(prepareOk(++prepared, 0, 0), sequence));
+    else if (!SILENT.includes(type)) replies.push(packets(OK, sequence));
     type = -1;
   };
   const read = (chunk: Buffer): void => {

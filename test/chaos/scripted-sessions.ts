@@ -69,7 +69,7 @@ export class ScriptedServer {
     { script: Script; done: (fault: string | null) => void; player: SessionPlayer | null }
   >();
   readonly #seed: number;
-  #connections = 0;
+  readonly #sockets = new Set<Socket>();
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -83,12 +83,13 @@ export class ScriptedServer {
   }
 
   async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
   /** Connections that stand. */
   get connections(): number {
-    return this.#connections;
+    return this.#sockets.size;
   }
 
   /** Plays the session through the proxy on `port`; answers what was wrong, or null. */
@@ -113,10 +114,8 @@ export class ScriptedServer {
   }
 
   #accept(socket: Socket): void {
-    this.#connections += 1;
-    socket.once('close', () => {
-      this.#connections -= 1;
-    });
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
     greet(socket, ({ user, capabilities }, rest) => {
       const entry = this.#scripts.get(Number(user));
       if (entry !== undefined) {
