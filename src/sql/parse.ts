@@ -38,7 +38,7 @@ export function parseStructure(list: TokenList, lexed: Lexed, verb: Verb): Struc
   try {
     return readStructure(Parser.parse(text, 'mysql'), slotOf);
   } catch (error) {
-    if (overranMemory(error)) state = 'broken';
+    if (!isRefusal(error) && !stillAnswers()) state = 'broken';
     return null;
   }
 }
@@ -48,9 +48,18 @@ function slotOf(literal: string): number {
   return Number.isInteger(slot) ? slot : -1;
 }
 
-/** The package hands on the engine's errors in one of its own, where a refusal says that it is the parser's. */
-function overranMemory(error: unknown): boolean {
-  return error instanceof ParserError && !error.message.startsWith('sql parser error');
+/** The parser's own refusals begin so; its tokenizer's do not, and those of a memory that was overrun neither. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ParserError && error.message.startsWith('sql parser error');
+}
+
+function stillAnswers(): boolean {
+  try {
+    Parser.parse('SELECT 1', 'mysql');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // ---- the text that the parser is given ---------------------------------------------------------------------

@@ -442,6 +442,14 @@ describe('flags', () => {
     expect(plan(`SELECT after_${name.replace(' ', '_')} FROM t WHERE k = 5`).parsed).toBe(true);
   });
 
+  it.each(['SELECT @@`x`.y', 'SELECT a FROM t WHERE b = @`c d`', 'SELECT a ? FROM', 'SELECT \\ FROM t'])(
+    'is asked again after it could not even part the words of %s',
+    (text) => {
+      plan(text);
+      expect(plan(`SELECT behind_${text.length} FROM t WHERE k = 5`).parsed).toBe(true);
+    },
+  );
+
   it('names a digest alike in every process', () => {
     expect(plan('SELECT a FROM t WHERE k = 5').id).toBe('b2ee21e1a52882f3');
   });
