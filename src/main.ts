@@ -4,10 +4,6 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { FoundWrong, messageOf, UsageError } from './base/errors.ts';
 import type { CommandContext } from './commands/command-context.ts';
-import { registerProxy } from './commands/proxy.ts';
-import { registerRatio } from './commands/ratio.ts';
-import { registerStatus } from './commands/status.ts';
-import { registerWorker } from './commands/worker.ts';
 
 /** Runs one command line to its end and resolves to the exit code: 0 done, 1 found wrong, 2 bad usage. */
 async function run(args: readonly string[]): Promise<number> {
@@ -26,16 +22,27 @@ async function run(args: readonly string[]): Promise<number> {
     .version(version)
     .showHelpAfterError('(see --help)')
     .exitOverride();
-  registerProxy(program, context, version);
-  registerRatio(program, context);
-  registerStatus(program, context);
-  registerWorker(program, context, version);
   try {
+    await registerFor(args[0], program, context, version);
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
     return codeOf(error, context);
   }
+}
+
+/**
+ * A worker loads nothing that only the other commands need (etcd's client above all): it starts sooner, while
+ * clients wait for its shards, and holds less memory.
+ */
+async function registerFor(
+  name: string | undefined,
+  program: Command,
+  context: CommandContext,
+  version: string,
+): Promise<void> {
+  if (name === 'worker') (await import('./commands/worker.ts')).registerWorker(program, context, version);
+  else (await import('./commands/register.ts')).registerCommands(program, context, version);
 }
 
 function codeOf(error: unknown, context: CommandContext): number {

@@ -7,7 +7,7 @@ import type { CommandContext } from './command-context.ts';
 
 export function registerWorker(program: Command, context: CommandContext, version: string): void {
   program
-    .command('worker', { hidden: true })
+    .command('worker')
     .description('serve some shards; started by "understudy proxy"')
     .action(async () => context.exit(await serve(version)));
 }

@@ -1,0 +1,12 @@
+/** Every command but the worker's, which is loaded by itself. */
+import type { Command } from 'commander';
+import type { CommandContext } from './command-context.ts';
+import { registerProxy } from './proxy.ts';
+import { registerRatio } from './ratio.ts';
+import { registerStatus } from './status.ts';
+
+export function registerCommands(program: Command, context: CommandContext, version: string): void {
+  registerProxy(program, context, version);
+  registerRatio(program, context);
+  registerStatus(program, context);
+}
