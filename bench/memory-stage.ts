@@ -1,5 +1,5 @@
 /** What memory is measured on: one server that plays both clusters, and a proxy of one process or of several. */
-import { createConnection } from 'mysql2/promise';
+import { type Connection, createConnection } from 'mysql2/promise';
 import { type Mariadb, startMariadb } from '../test/harness/mariadb.ts';
 import { freePorts } from '../test/harness/ports.ts';
 import { residentBytes } from '../test/harness/processes.ts';
@@ -44,7 +44,7 @@ export async function startWith(server: Mariadb, workers: number): Promise<Runni
 }
 
 /** A client of one of the shards, in turn; it has logged in and read a row. */
-export async function openSession(proxy: RunningProxy, number: number) {
+export async function openSession(proxy: RunningProxy, number: number): Promise<Connection> {
   const shard = SHARDS[number % SHARDS.length] ?? SHARDS[0];
   const client = await createConnection({
     host: '127.0.0.1',

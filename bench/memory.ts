@@ -28,11 +28,11 @@ async function run(args: readonly string[]): Promise<number> {
 
 async function measureAll(): Promise<MemoryResults> {
   const about = await describeAll();
-  const server = await startClusters(CONNECTIONS);
+  const server = await startClusters(2 * CONNECTIONS);
   try {
     const idle = [];
     for (const workers of WORKERS) {
-      process.stderr.write(`memory: ${CONNECTIONS} idle connections, workers ${workers}\n`);
+      process.stderr.write(`memory: idle connections, workers ${workers}\n`);
       idle.push(await measureIdle(server, workers));
     }
     process.stderr.write('memory: a stalled reader\n');
