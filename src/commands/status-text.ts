@@ -1,6 +1,7 @@
 /** The merged status as text for people. Pure. */
 import type { Ratios } from '../config/ratios.ts';
 import { sanitize } from '../control/sanitize.ts';
+import type { WorkerStatus } from '../observe/status.ts';
 import type { ProxyStatus } from './status-fetch.ts';
 import type { MergedShard } from './status-merge.ts';
 import { formatTable } from './table.ts';
@@ -34,12 +35,19 @@ function phaseOf(proxies: readonly ProxyStatus[]): string {
 function proxyLines(proxies: readonly ProxyStatus[]): string[] {
   const rows = proxies.map((proxy) => {
     if (proxy.type === 'unreachable')
-      return [proxy.address.id ?? '?', proxy.address.admin, 'unreachable', '', '', ''];
-    const { id, version, draining, control } = proxy.report;
+      return [proxy.address.id ?? '?', proxy.address.admin, 'unreachable', '', '', '', ''];
+    const { id, version, draining, control, workers } = proxy.report;
     const source = `${control.source}${control.connected ? '' : ' (disconnected)'}`;
-    return [id, proxy.address.admin, draining ? 'draining' : 'up', version, source, `${control.revision}`];
+    const state = draining ? 'draining' : 'up';
+    return [id, proxy.address.admin, state, workersCell(workers), version, source, `${control.revision}`];
   });
-  return formatTable(['PROXY', 'ADMIN', 'STATE', 'VERSION', 'CONTROL', 'REVISION'], rows);
+  return formatTable(['PROXY', 'ADMIN', 'STATE', 'WORKERS', 'VERSION', 'CONTROL', 'REVISION'], rows);
+}
+
+/** Those that serve of all, `1/2`; empty for a proxy that does not tell. */
+function workersCell(workers: readonly WorkerStatus[]): string {
+  if (workers.length === 0) return '';
+  return `${workers.filter(({ state }) => state === 'serving').length}/${workers.length}`;
 }
 
 function shardLines(shards: readonly MergedShard[]): string[] {

@@ -14,6 +14,8 @@ const QUIET_MS = 60_000;
 /** Kinds of failure told apart; past them the log starts over. */
 const KINDS_MAX = 1000;
 const TEXT_BYTES_MAX = 1024;
+/** Processes write to one log, where the kernel keeps only lines of up to 4 KiB apart. */
+const DIGEST_CHARACTERS_MAX = 1000;
 
 export class FailureLog {
   readonly #log: Log;
@@ -46,7 +48,7 @@ export class FailureLog {
         detail,
         kind,
         digestId: plan.id,
-        digest: plan.digest,
+        digest: plan.digest.slice(0, DIGEST_CHARACTERS_MAX),
         ...(seen === undefined ? {} : { repeated: seen.since }),
         ...(this.#literals ? { sql: sql.toString('utf8', 0, Math.min(sql.length, TEXT_BYTES_MAX)) } : {}),
       },

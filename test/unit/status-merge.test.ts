@@ -124,6 +124,7 @@ test('a worker that does not serve is a fault, unless its proxy drains', () => {
   expect(findFaults([{ ...reached, report }])).toEqual([
     'worker 1 of proxy a is down since T: clients of s01, s09 are not served',
   ]);
+  expect(statusLines('test', [{ ...reached, report }], [], 80).join('\n')).toMatch(/ up +1\/2 +1\.0\.0 /);
   expect(findFaults([{ ...reached, report: { ...report, draining: true } }])).toEqual([]);
 });
 
