@@ -117,9 +117,13 @@ export class ShardWorker {
       worker: String(worker),
       shards,
     });
-    const server = new ShardServer({ config, shards, snapshot, metrics, log, memory });
     this.#beats = setInterval(() => this.#sendBeat(), BEAT_MS);
-    this.#running = { log, metrics, server, started: this.#serve(server) };
+    try {
+      const server = new ShardServer({ config, shards, snapshot, metrics, log, memory });
+      this.#running = { log, metrics, server, started: this.#serve(server) };
+    } catch (error) {
+      void this.#fail(error);
+    }
   }
 
   async #serve(server: ShardServer): Promise<'serving' | 'failed'> {
@@ -129,12 +133,17 @@ export class ShardWorker {
       await this.#send({ type: 'serving' });
       return 'serving';
     } catch (error) {
-      const usage = error instanceof UsageError;
-      const message = usage || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
-      await this.#send({ type: 'failed', fault: usage ? 'usage' : 'bug', message });
-      this.#end(usage ? 2 : 1);
+      await this.#fail(error);
       return 'failed';
     }
+  }
+
+  /** It can't serve: the supervisor is told why, and the process ends. */
+  async #fail(error: unknown): Promise<void> {
+    const usage = error instanceof UsageError;
+    const message = usage || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
+    await this.#send({ type: 'failed', fault: usage ? 'usage' : 'bug', message });
+    this.#end(usage ? 2 : 1);
   }
 
   /** Waits for the end of a start: what it opens last would otherwise stay open. */
