@@ -240,7 +240,8 @@ export function serveSchema(socket: Socket, capabilities: number): void {
   };
   socket.on('data', (chunk: Buffer) => {
     const text = chunk.toString('latin1');
-    if (text.includes('STATISTICS')) socket.write(answer(['table', 'name'], [[MOVED_TABLE, 'id']]));
+    if (text.includes('sql_mode')) socket.write(answer(['sqlMode'], [['STRICT_TRANS_TABLES']]));
+    else if (text.includes('STATISTICS')) socket.write(answer(['table', 'name'], [[MOVED_TABLE, 'id']]));
     else if (text.includes('COLUMNS'))
       socket.write(
         answer(
@@ -251,6 +252,8 @@ export function serveSchema(socket: Socket, capabilities: number): void {
           ],
         ),
       );
+    // A question of a later day must not be left to a time-out.
+    else socket.end(packets(err(1064), 1));
   });
   socket.on('end', () => socket.end());
 }
