@@ -1,6 +1,7 @@
 /** The effects of a statement on its session, with the values that stand in its text. */
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan, SessionChange } from '../sql/plan.ts';
+import { OWN_VALUE } from './own-value.ts';
 import type { SessionEffect } from './session-state.ts';
 
 /** A longer value is no setting of sense, and would be kept as long as the session. */
@@ -44,8 +45,14 @@ function valueText(change: SessionChange, sql: Buffer, lexed: Lexed): string | n
   const { value } = change;
   if (value === null || value === 'expression') return null;
   if ('word' in value) return value.word;
+  if ('slot' in value) return literalText(value.slot, sql, lexed);
+  const literals = value.slots.map((slot) => literalText(slot, sql, lexed));
+  return literals.includes(null) ? null : `${value.call}(${[OWN_VALUE, ...literals].join(', ')})`;
+}
+
+function literalText(slot: number, sql: Buffer, lexed: Lexed): string | null {
   for (let index = 0; index < lexed.literalCount; index++) {
-    if (lexed.literalSlot(index) !== value.slot) continue;
+    if (lexed.literalSlot(index) !== slot) continue;
     // A parameter's value is in the execution, not in the text.
     if (lexed.literalOrdinal(index) >= 0) return null;
     const from = lexed.literalStart(index);

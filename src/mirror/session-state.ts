@@ -4,6 +4,7 @@ import type { SqlMode } from '../sql/sql-mode.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 import { setNamesFor } from './character-names.ts';
+import { OWN_VALUE } from './own-value.ts';
 import { FOLLOWED_VARIABLES, makeContext, NAMES_VARIABLES, type ReplayContext } from './replay-context.ts';
 
 /** An effect on the session, taken from the statement's text when it was sent, applied when it succeeded. */
@@ -11,9 +12,15 @@ export type SessionEffect =
   | { readonly what: 'use'; readonly database: string }
   /** `statement`: SET NAMES or SET CHARACTER SET, as it goes to a lane; `charset` in lower case. */
   | { readonly what: 'names'; readonly statement: string; readonly charset: string }
-  /** `value`: the SQL of a literal or word; null: an expression whose value is not known. */
+  /**
+   * `value`: the SQL of a literal or word, or of a call in which OWN_VALUE stands for what the variable had;
+   * null: an expression whose value is not known.
+   */
   | { readonly what: 'variable'; readonly name: string; readonly value: string | null }
   | { readonly what: 'autocommit' };
+
+/** A value that was made of itself again and again would grow without end. */
+const VALUE_LENGTH_MAX = 4096;
 
 /** Names of temporary tables beyond these are not told apart: the session's statements are not mirrored. */
 const TEMPORARY_TABLES_MAX = 1000;
@@ -209,6 +216,14 @@ export class SessionState {
     this.#unknown.delete(name);
   }
 
+  /** A lane, whose server has the same global value, can make of it what the session's server made. */
+  #ownValue(name: string, call: string): string | null {
+    if (NAMES_VARIABLES.includes(name) || this.#unknown.has(name)) return null;
+    const own = this.#variables.get(name) ?? `@@GLOBAL.${name}`;
+    const value = call.replace(OWN_VALUE, () => own);
+    return value.length > VALUE_LENGTH_MAX ? null : value;
+  }
+
   #setQuotes(quotes: AnsiQuotes): void {
     this.#quotes = quotes;
     this.#mode = this.#makeMode();
@@ -219,12 +234,14 @@ export class SessionState {
     this.#mode = { ...this.#mode, charset };
   }
 
-  #setVariable(name: string, value: string | null): void {
+  #setVariable(name: string, given: string | null): void {
     if (!FOLLOWED_VARIABLES.has(name)) return;
-    this.#forget(name);
+    const value = given?.includes(OWN_VALUE) === true ? this.#ownValue(name, given) : given;
     if (name === 'sql_mode' && this.#defaultQuotes !== null) {
-      this.#setQuotes(value?.toLowerCase() === 'default' ? this.#defaultQuotes : ansiQuotesIn(value));
+      const isDefault = given?.toLowerCase() === 'default';
+      this.#setQuotes(isDefault ? this.#defaultQuotes : ansiQuotesIn(given, this.#quotes));
     }
+    this.#forget(name);
     // Each of these two sets the other as well.
     if (name === 'character_set_connection') this.#forget('collation_connection');
     if (name === 'collation_connection') this.#forget('character_set_connection');

@@ -153,7 +153,7 @@ export class ShardMirror implements TapSource {
       preparedRoom: this.#preparedRoom,
       mapDatabase: laneDatabase(this.#options.shard),
       random,
-      defaultQuotes: ansiQuotesIn(this.#catalog.sqlMode),
+      defaultQuotes: ansiQuotesIn(this.#catalog.sqlMode, 'off'),
       schemaChanged: (plan, database) => this.#schemaChanged(plan, database),
       opaque,
       straddled: (plan) => this.straddles.add(plan),

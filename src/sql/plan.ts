@@ -88,6 +88,13 @@ export interface RowSource {
   readonly shapes: readonly (readonly number[])[];
 }
 
+/** A variable's own value with a literal appended, `CONCAT(@@x, ',Y')`, or replaced, `REPLACE(@@x, 'Y', '')`. */
+export interface OwnValue {
+  readonly call: 'CONCAT' | 'REPLACE';
+  /** Of the literals behind the variable. */
+  readonly slots: readonly number[];
+}
+
 /** One assignment of a SET statement, or the effect of USE / SET NAMES / SET CHARACTER SET. */
 export interface SessionChange {
   readonly what: 'variable' | 'user_variable' | 'names' | 'character_set' | 'use' | 'transaction' | 'role';
@@ -96,7 +103,7 @@ export interface SessionChange {
   /** 'transaction': the next transaction only (SET TRANSACTION without SESSION or GLOBAL). */
   readonly scope: 'session' | 'global' | 'transaction';
   /** Where the new value stands; 'expression' when it is none of the others. */
-  readonly value: { readonly slot: number } | { readonly word: string } | 'expression' | null;
+  readonly value: { readonly slot: number } | { readonly word: string } | OwnValue | 'expression' | null;
   /** SET NAMES … COLLATE x. */
   readonly collation: string | null;
 }

@@ -345,6 +345,20 @@ describe('session changes', () => {
     ['SET CHARSET gbk', 'character_set gbk session {"word":"gbk"}'],
     ["SET sql_mode = ''", 'variable sql_mode session {"slot":0}'],
     [
+      "SET a = 1, SESSION sql_mode = concat(@@sql_mode, ',X')",
+      'variable a session {"slot":0}; variable sql_mode session {"call":"CONCAT","slots":[1]}',
+    ],
+    [
+      "SET @@session.sql_mode = (SELECT REPLACE(@@SESSION.sql_mode, 'X', ''))",
+      'variable sql_mode session {"call":"REPLACE","slots":[0,1]}',
+    ],
+    ["SET sql_mode = CONCAT(@@GLOBAL.sql_mode, ',X')", 'variable sql_mode session expression'],
+    ["SET sql_mode = CONCAT(@@time_zone, ',X')", 'variable sql_mode session expression'],
+    ["SET sql_mode = CONCAT(@@sql_mode, ',X', 'Y')", 'variable sql_mode session expression'],
+    ["SET sql_mode = CONCAT(@@sql_mode, ',X') + 1", 'variable sql_mode session expression'],
+    ["SET sql_mode = CONCAT('X,', @@sql_mode)", 'variable sql_mode session expression'],
+    ["SET sql_mode = (SELECT CONCAT(@@sql_mode, ',X') FROM t)", 'variable sql_mode session expression'],
+    [
       'SET SESSION Autocommit = OFF, b = 1+1',
       'variable autocommit session {"word":"off"}; variable b session expression',
     ],
