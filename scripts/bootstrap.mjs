@@ -16,6 +16,8 @@ const NODE_MIN = [20, 19];
 const inPath = (name) => ({ name, present: async () => commandInPath(name) });
 /** A library has no command of its own: the language that would load it is asked. */
 const loads = (name, command, ...args) => ({ name, present: () => succeeds(command, args) });
+/** A library that a compiler reads where Debian lays it down. */
+const laidDown = (path) => ({ name: path, present: async () => existsSync(path) });
 
 const SERVERS = [
   ['mariadb-server', inPath('mariadbd')],
@@ -52,7 +54,25 @@ const NEEDS = {
         'import importlib.util,sys; sys.exit(importlib.util.find_spec("pymysql") is None)',
       ),
     ],
+    [
+      'python3-mysqldb',
+      loads(
+        'python3 MySQLdb',
+        '/usr/bin/python3',
+        '-c',
+        'import importlib.util,sys; sys.exit(importlib.util.find_spec("MySQLdb") is None)',
+      ),
+    ],
     ['libdbd-mysql-perl', loads('perl DBD::mysql', 'perl', '-MDBD::mysql', '-e', '1')],
+    ['ruby-mysql2', loads('ruby mysql2', 'ruby', '-e', 'require "mysql2"')],
+    // The runtime alone: it has the compiler's module.
+    ['default-jre-headless', inPath('java')],
+    ['libmariadb-java', laidDown('/usr/share/java/mariadb-java-client.jar')],
+    ['golang-go', inPath('go')],
+    [
+      'golang-github-go-sql-driver-mysql-dev',
+      laidDown('/usr/share/gocode/src/github.com/go-sql-driver/mysql/driver.go'),
+    ],
   ],
   bench: [...SERVERS, ['sysbench', inPath('sysbench')], ['haproxy', inPath('haproxy')]],
 };

@@ -13,6 +13,7 @@ export interface CliResult {
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  readonly input?: string | Buffer;
   readonly timeoutMs?: number;
 }
 
@@ -33,6 +34,7 @@ export async function runCommand(
     args,
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.input === undefined ? {} : { input: options.input }),
   });
   const timeoutMs = options.timeoutMs ?? RUN_TIMEOUT_MS;
   let late = false;

@@ -24,6 +24,8 @@ export interface ChildOptions {
   /** Added to this process's environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** What it reads from its standard input, whole. Left out: nothing. */
+  readonly input?: string | Buffer;
   /** True once the child serves. Left out: it is ready at once. */
   readonly ready?: () => Promise<boolean>;
   readonly readyTimeoutMs?: number;
@@ -65,8 +67,10 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const spawned = spawn(command, args, {
     cwd: options.cwd,
     env: { ...process.env, PATH, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  // A child may end before it has read everything; what it then misses is its own affair.
+  spawned.stdin?.on('error', () => undefined).end(options.input);
   const child = await wrap(options.name, spawned);
   const { ready } = options;
   if (ready === undefined) return child;
