@@ -66,7 +66,8 @@ export class MixedAuthentication {
     switch (payload[0]) {
       case SWITCH:
         this.#plugin = payload.length === 1 ? OLD_PASSWORD : nameIn(payload);
-        return null;
+        // The client would ask for a key next, and clients take whatever comes then for one.
+        return this.#legs === 'old_tls' && this.#plugin === SHA256 ? SHA256 : null;
       case MORE_DATA:
         return this.#plugin === CACHING_SHA2 && payload[1] === FULL_EXCHANGE ? CACHING_SHA2 : null;
       case NEXT_FACTOR:

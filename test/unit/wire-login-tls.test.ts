@@ -218,15 +218,17 @@ describe('a password that a client shows', () => {
   });
 });
 
-it('sha256_password asks a server that has TLS for no key', () => {
+it('no client asks a server that has TLS for the key of sha256_password', () => {
   const { login, base } = answered(false, true);
   login.secured();
-  login.server(packet(Buffer.from('\xfesha256_password\0scramble', 'latin1'), base + 1));
-  expect(login.client(packet(Buffer.of(1), base + 1))).toEqual({
-    step: 'tls_mixed',
-    legs: 'old_tls',
-    what: 'sha256_password',
-  });
+  const refused = { step: 'tls_mixed', legs: 'old_tls', what: 'sha256_password' };
+  const before = login.toClient.length;
+  expect(login.server(packet(Buffer.from('\xfesha256_password\0scramble', 'latin1'), base + 1))).toEqual(
+    refused,
+  );
+  expect(login.toClient).toHaveLength(before);
+  expect(login.phase.errorSequence).toBe(base);
+  expect(answered(false, true, { plugin: 'sha256_password' }).step).toEqual(refused);
 });
 
 describe('TLS', () => {
