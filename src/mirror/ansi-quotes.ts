@@ -2,7 +2,6 @@
  * Whether a double quote begins a name in a session. MariaDB's status flags tell it with every reply; MySQL has
  * no flag for it (manual: "SERVER_STATUS_flags_enum"), so that there it is read off what sql_mode was set to.
  */
-import { OWN_VALUE } from './own-value.ts';
 
 /** `unknown`: sql_mode was set to something that only the server knows. */
 export type AnsiQuotes = 'off' | 'on' | 'unknown';
@@ -17,27 +16,15 @@ const IMPLYING: ReadonlySet<string> = new Set([
   'oracle',
   'postgresql',
 ]);
-const IMPLYING_WORD = new RegExp([...IMPLYING].join('|'), 'i');
 const ANSI_QUOTES_BIT = 4;
 
-/**
- * `value`: the SQL of what sql_mode was set to, as an effect on the session has it; null: an expression.
- * `before`: what held until then.
- */
-export function ansiQuotesIn(value: string | null, before: AnsiQuotes): AnsiQuotes {
+/** `value`: the SQL of what sql_mode was set to, a literal or a word; null: an expression. */
+export function ansiQuotesIn(value: string | null): AnsiQuotes {
   if (value === null) return 'unknown';
-  if (value.includes(OWN_VALUE)) return ansiQuotesAfter(value, before);
   const text = value.trim().replace(/^(['"`])(.*)\1$/s, '$2');
   if (/^\d+$/.test(text)) return (Number(text) & ANSI_QUOTES_BIT) !== 0 ? 'on' : 'off';
   // Escapes and whatever else a list of modes does not have: the server may read it in another way.
   if (!/^[\w, ]*$/.test(text)) return 'unknown';
   const modes = text.toLowerCase().split(',');
   return modes.some((mode) => IMPLYING.has(mode.trim())) ? 'on' : 'off';
-}
-
-/** The call leaves the modes alone that none of its literals names. */
-function ansiQuotesAfter(call: string, before: AnsiQuotes): AnsiQuotes {
-  if (!/^[\w,'" ()]*$/.test(call.replace(OWN_VALUE, '')) || before === 'unknown') return 'unknown';
-  if (!IMPLYING_WORD.test(call)) return before;
-  return call.startsWith('CONCAT') ? 'on' : 'unknown';
 }

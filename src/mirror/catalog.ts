@@ -46,7 +46,7 @@ export class ShardCatalog implements Catalog {
   /** What changed while a reading of the schema was under way, which may have missed it. */
   #changedMeanwhile: Set<string> | 'any' = new Set();
   #version = 1;
-  #sqlMode = '';
+  #sqlMode: string | null = null;
 
   /** `database`: the shard's old one; null: every database is the shard's. */
   constructor(moved: MovedTables, database: string | null) {
@@ -58,8 +58,8 @@ export class ShardCatalog implements Catalog {
     return this.#version;
   }
 
-  /** The old server's global sql_mode, as it was read last; empty before. */
-  get sqlMode(): string {
+  /** The old server's global sql_mode, as it was read last; null before. */
+  get sqlMode(): string | null {
     return this.#sqlMode;
   }
 

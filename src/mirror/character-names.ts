@@ -1,5 +1,6 @@
 /** The SET NAMES statement that stands for a collation id, as a client's login or COM_CHANGE_USER names it. */
 import mysql2 from 'mysql2';
+import type { ServerKind } from './sql-modes.ts';
 
 const NAMES = new Map<number, string>();
 for (const [name, id] of Object.entries(mysql2.Charsets)) {
@@ -7,15 +8,15 @@ for (const [name, id] of Object.entries(mysql2.Charsets)) {
   if (typeof id === 'number' && (name.includes('_') || name === 'BINARY')) NAMES.set(id, name.toLowerCase());
 }
 
-/** MySQL 8's own collations: MariaDB, which has none of that name, takes the character set alone. */
+/** MySQL 8's own collations: asked for by id, MariaDB takes its default instead. */
 const MYSQL_ONLY = /_0900_/;
 
 /** An id that is not known gets the lane's default, as a server then takes its own. */
-export function setNamesFor(collationId: number): string {
+export function setNamesFor(collationId: number, primary: ServerKind | null = null): string {
   const collation = NAMES.get(collationId);
   if (collation === undefined) return 'SET NAMES utf8mb4';
   if (collation === 'binary') return 'SET NAMES binary';
   const charset = collation.slice(0, collation.indexOf('_'));
-  if (MYSQL_ONLY.test(collation)) return `SET NAMES ${charset}`;
+  if (primary !== 'mysql' && MYSQL_ONLY.test(collation)) return `SET NAMES ${charset}`;
   return `SET NAMES ${charset} COLLATE ${collation}`;
 }

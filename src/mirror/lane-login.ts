@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { createConnection } from 'mysql2';
 import type { Account } from '../config/load.ts';
 import { LoginStream, loginOptions, type ServerAddress } from './login-stream.ts';
+import type { ServerKind } from './sql-modes.ts';
 
 export interface LaneTarget extends ServerAddress {
   readonly account: Account;
@@ -17,6 +18,8 @@ export interface LoggedIn {
   readonly socket: Socket;
   /** The server's id of the connection, for KILL. */
   readonly connectionId: number;
+  /** Whose words the server speaks. */
+  readonly kind: ServerKind;
 }
 
 /**
@@ -40,13 +43,13 @@ const FLAGS = [
 export function logIn(target: LaneTarget): Promise<LoggedIn> {
   return new Promise((resolve, reject) => {
     let settled = false;
-    const finish = (error: Error | null, connectionId: number): void => {
+    const finish = (error: Error | null, connectionId: number, version = ''): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
       const socket = stream.cut();
       if (error === null) {
-        resolve({ socket, connectionId });
+        resolve({ socket, connectionId, kind: /mariadb/i.test(version) ? 'mariadb' : 'mysql' });
         return;
       }
       socket.on('error', () => {});
@@ -68,6 +71,8 @@ export function logIn(target: LaneTarget): Promise<LoggedIn> {
       ...loginOptions(target.tls, target.account.password),
     });
     connection.on('error', (error: Error) => finish(error, 0));
-    connection.on('connect', () => finish(null, connection.threadId));
+    connection.on('connect', ({ serverVersion }: { serverVersion: string }) =>
+      finish(null, connection.threadId, serverVersion),
+    );
   });
 }

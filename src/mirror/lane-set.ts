@@ -161,14 +161,16 @@ export class LaneSet {
     else this.#connected(login);
   }
 
-  #connected({ socket, connectionId }: LoggedIn): void {
+  #connected({ socket, connectionId, kind }: LoggedIn): void {
     if (this.#closed) {
       socket.destroy();
       return;
     }
     const { lanes, now } = this.#options;
     const link = new LaneLink(socket, connectionId, now, (end, reason) => this.#ended(lane, end, reason));
-    const lane = new Lane(link, lanes, (scheduled, result) => this.#unitDone(lane, scheduled, result));
+    const lane = new Lane(link, { ...lanes, shadow: kind }, (scheduled, result) =>
+      this.#unitDone(lane, scheduled, result),
+    );
     this.#lanes.add(lane);
     if (this.#state.at === 'probing') this.#succeeded();
     this.kick();

@@ -11,6 +11,8 @@ import { PreparedOnLane } from './prepared-on-lane.ts';
 import { contextStatements, EMPTY_CONTEXT, type ReplayContext } from './replay-context.ts';
 import { RowHash } from './row-hash.ts';
 import type { Scheduled } from './scheduler.ts';
+import { translateContext } from './shadow-dialect.ts';
+import type { ServerKind } from './sql-modes.ts';
 import type { Replay } from './unit.ts';
 
 type Answer = Exchange<ReplyCallback>;
@@ -20,6 +22,8 @@ export interface ReplayResult {
   readonly answer: Answer | null;
   /** The rows' hash, where the replay is compared. */
   readonly rowHash: RowHash | null;
+  /** The shadow could not be set up to do quite as the primary. */
+  readonly unfaithful?: boolean;
 }
 
 /** What became of a unit. `results` are in the order of its replays; those not reached are left out. */
@@ -48,17 +52,21 @@ export class Lane {
   readonly #pipeline: number;
   readonly #prepared: PreparedOnLane;
   readonly #onUnit: UnitCallback;
+  readonly #shadow: ServerKind;
   #context: ReplayContext = EMPTY_CONTEXT;
+  /** The same in the shadow's words. */
+  #entered: ReplayContext = EMPTY_CONTEXT;
   #piped = 0;
   #exclusive = false;
 
   constructor(
     link: LaneLink,
-    options: { pipeline: number; preparedStatements: number },
+    options: { pipeline: number; preparedStatements: number; shadow: ServerKind },
     onUnit: UnitCallback,
   ) {
     this.link = link;
     this.#pipeline = options.pipeline;
+    this.#shadow = options.shadow;
     this.#prepared = new PreparedOnLane(link, options.preparedStatements);
     this.#onUnit = onUnit;
     this.#autocommit();
@@ -175,7 +183,8 @@ export class Lane {
 
   async #enter(context: ReplayContext): Promise<{ answer: Answer | null } | null> {
     if (context.id === this.#context.id) return null;
-    const commands = contextStatements(this.#context, context, DEFAULT_NAMES).map(text);
+    const { context: own } = translateContext(context, this.#shadow);
+    const commands = contextStatements(this.#entered, own, DEFAULT_NAMES).map(text);
     // The database first: SET CHARACTER SET takes its connection's character set from it.
     if (context.database !== null && context.database !== this.#context.database) {
       commands.unshift(commandPayload(COM.INIT_DB, context.database));
@@ -185,6 +194,7 @@ export class Lane {
     const refused = answers.find((answer) => answer === null || !answer.ok);
     if (refused === undefined) {
       this.#context = context;
+      this.#entered = own;
       return null;
     }
     // Half-way between two contexts nothing may run: back to the beginning.
@@ -192,6 +202,7 @@ export class Lane {
     this.#autocommit();
     this.#prepared.forget();
     this.#context = EMPTY_CONTEXT;
+    this.#entered = EMPTY_CONTEXT;
     return { answer: refused };
   }
 
@@ -202,7 +213,8 @@ export class Lane {
 
   #send(replay: Replay, done: (result: ReplayResult) => void): void {
     const rowHash = replay.primary.rowHash === null ? null : new RowHash();
-    const callback: ReplyCallback = (answer) => done({ answer, rowHash });
+    const unfaithful = !translateContext(replay.context, this.#shadow).faithful;
+    const callback: ReplyCallback = (answer) => done({ answer, rowHash, unfaithful });
     if (replay.prepared === null) {
       this.link.query(replay.sql, callback, rowHash);
       return;

@@ -2,6 +2,7 @@
  * The session state that a replay needs on its lane: database, character set, and the variables that change
  * what a statement means. Contexts are compared by identity of their text, so lanes switch only when it differs.
  */
+import type { ServerKind } from './sql-modes.ts';
 
 export interface ReplayContext {
   readonly id: string;
@@ -10,15 +11,19 @@ export interface ReplayContext {
   readonly names: string | null;
   /** Variable to the SQL of its value. */
   readonly variables: ReadonlyMap<string, string>;
+  /** In whose words the settings are; null: in those of whoever takes them. */
+  readonly primary: ServerKind | null;
 }
 
 export function makeContext(
   database: string | null,
   names: string | null,
   variables: ReadonlyMap<string, string>,
+  primary: ServerKind | null = null,
 ): ReplayContext {
   const sorted = [...variables].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { id: JSON.stringify([database, names, sorted]), database, names, variables: new Map(sorted) };
+  const id = JSON.stringify([database, names, sorted, primary]);
+  return { id, database, names, variables: new Map(sorted), primary };
 }
 
 export const EMPTY_CONTEXT: ReplayContext = makeContext(null, null, new Map());

@@ -4,23 +4,24 @@ import type { SqlMode } from '../sql/sql-mode.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 import { setNamesFor } from './character-names.ts';
-import { OWN_VALUE } from './own-value.ts';
+import { editedMode, type ModeEdit, modeText } from './mode-edit.ts';
 import { FOLLOWED_VARIABLES, makeContext, NAMES_VARIABLES, type ReplayContext } from './replay-context.ts';
+import type { ServerKind } from './sql-modes.ts';
 
 /** An effect on the session, taken from the statement's text when it was sent, applied when it succeeded. */
 export type SessionEffect =
   | { readonly what: 'use'; readonly database: string }
   /** `statement`: SET NAMES or SET CHARACTER SET, as it goes to a lane; `charset` in lower case. */
   | { readonly what: 'names'; readonly statement: string; readonly charset: string }
-  /**
-   * `value`: the SQL of a literal or word, or of a call in which OWN_VALUE stands for what the variable had;
-   * null: an expression whose value is not known.
-   */
-  | { readonly what: 'variable'; readonly name: string; readonly value: string | null }
+  /** `value`: the SQL of a literal or word; null: an expression whose value is not known. */
+  | {
+      readonly what: 'variable';
+      readonly name: string;
+      readonly value: string | null;
+      /** How sql_mode comes of what it was. */
+      readonly mode?: ModeEdit;
+    }
   | { readonly what: 'autocommit' };
-
-/** A value that was made of itself again and again would grow without end. */
-const VALUE_LENGTH_MAX = 4096;
 
 /** Names of temporary tables beyond these are not told apart: the session's statements are not mirrored. */
 const TEMPORARY_TABLES_MAX = 1000;
@@ -55,6 +56,9 @@ export class SessionState {
   #modeFlags = 0;
   /** What a new session of this server has; null: the status flags tell, whatever was set. */
   readonly #defaultQuotes: AnsiQuotes | null;
+  readonly #primary: ServerKind | null;
+  /** The sql_mode with which the primary begins a session. */
+  readonly #defaultMode: string | null;
   /** What sql_mode was set to says of double quotes; `off` where the status flags tell. */
   #quotes: AnsiQuotes;
 
@@ -66,6 +70,9 @@ export class SessionState {
       status: number;
       foundRows: boolean;
       defaultQuotes: AnsiQuotes | null;
+      /** Left out, or null: not known; then replays are in the lane's own words and mode. */
+      primary?: ServerKind | null;
+      defaultMode?: string | null;
     },
     mapDatabase: (database: string) => string,
   ) {
@@ -73,7 +80,9 @@ export class SessionState {
     this.#mapDatabase = mapDatabase;
     this.#database = login.database;
     this.#collation = login.collation;
-    this.#names = setNamesFor(login.collation);
+    this.#primary = login.primary ?? null;
+    this.#defaultMode = login.defaultMode ?? null;
+    this.#names = setNamesFor(login.collation, this.#primary);
     this.#charset = charsetOfCollation(login.collation);
     this.#defaultQuotes = login.defaultQuotes;
     this.#quotes = login.defaultQuotes ?? 'off';
@@ -89,6 +98,8 @@ export class SessionState {
       status: 0,
       foundRows: this.foundRows,
       defaultQuotes: this.#defaultQuotes,
+      primary: this.#primary,
+      defaultMode: this.#defaultMode,
     };
     const copy = new SessionState(login, this.#mapDatabase);
     copy.#quotes = this.#quotes;
@@ -118,10 +129,17 @@ export class SessionState {
       makeContext(
         this.#database === null ? null : this.#mapDatabase(this.#database),
         this.#names,
-        this.#variables,
+        this.#settings(),
+        this.#primary,
       ),
     );
     return this.#context;
+  }
+
+  /** A lane's own sql_mode is the new server's: where the session has set none, it is the old server's that holds. */
+  #settings(): ReadonlyMap<string, string> {
+    if (this.#defaultMode === null || this.#variables.has('sql_mode')) return this.#variables;
+    return new Map([...this.#variables, ['sql_mode', `'${this.#defaultMode}'`]]);
   }
 
   /** False: something that replays depend on was set to a value that is not known. */
@@ -180,7 +198,12 @@ export class SessionState {
         this.#setNames(effect.statement, charsetOfName(effect.charset));
         return;
       case 'variable':
-        this.#setVariable(effect.name, effect.value);
+        this.#setVariable(
+          effect.name,
+          effect.mode === undefined
+            ? effect.value
+            : editedMode(effect.mode, this.#currentMode(), this.#defaultMode),
+        );
         return;
       case 'autocommit':
         return;
@@ -195,7 +218,7 @@ export class SessionState {
     this.#temporary.clear();
     this.#setQuotes(this.#defaultQuotes ?? 'off');
     if (this.#collation === null) this.#setNames('SET NAMES utf8mb4', 'none');
-    else this.#setNames(setNamesFor(this.#collation), charsetOfCollation(this.#collation));
+    else this.#setNames(setNamesFor(this.#collation, this.#primary), charsetOfCollation(this.#collation));
   }
 
   /** COM_CHANGE_USER: as after a new login; a collation of null is the server's default. */
@@ -216,12 +239,10 @@ export class SessionState {
     this.#unknown.delete(name);
   }
 
-  /** A lane, whose server has the same global value, can make of it what the session's server made. */
-  #ownValue(name: string, call: string): string | null {
-    if (NAMES_VARIABLES.includes(name) || this.#unknown.has(name)) return null;
-    const own = this.#variables.get(name) ?? `@@GLOBAL.${name}`;
-    const value = call.replace(OWN_VALUE, () => own);
-    return value.length > VALUE_LENGTH_MAX ? null : value;
+  #currentMode(): string | null {
+    if (this.#unknown.has('sql_mode')) return null;
+    const set = this.#variables.get('sql_mode');
+    return set === undefined ? this.#defaultMode : modeText(set);
   }
 
   #setQuotes(quotes: AnsiQuotes): void {
@@ -234,14 +255,12 @@ export class SessionState {
     this.#mode = { ...this.#mode, charset };
   }
 
-  #setVariable(name: string, given: string | null): void {
+  #setVariable(name: string, value: string | null): void {
     if (!FOLLOWED_VARIABLES.has(name)) return;
-    const value = given?.includes(OWN_VALUE) === true ? this.#ownValue(name, given) : given;
-    if (name === 'sql_mode' && this.#defaultQuotes !== null) {
-      const isDefault = given?.toLowerCase() === 'default';
-      this.#setQuotes(isDefault ? this.#defaultQuotes : ansiQuotesIn(given, this.#quotes));
-    }
     this.#forget(name);
+    if (name === 'sql_mode' && this.#defaultQuotes !== null) {
+      this.#setQuotes(value?.toLowerCase() === 'default' ? this.#defaultQuotes : ansiQuotesIn(value));
+    }
     // Each of these two sets the other as well.
     if (name === 'character_set_connection') this.#forget('collation_connection');
     if (name === 'collation_connection') this.#forget('character_set_connection');

@@ -32,6 +32,8 @@ export interface SessionTapOptions {
   readonly random: () => number;
   /** Whether the old server's own sql_mode makes a double quote begin a name. */
   readonly defaultQuotes: AnsiQuotes;
+  /** The old server's own sql_mode; null: not read yet. */
+  readonly defaultMode: string | null;
   /** A definition was changed, or may have been: `database` is the session's. */
   readonly schemaChanged: (plan: Plan, database: string | null) => void;
   /** Something was done that can't be seen into. */
@@ -55,7 +57,12 @@ export class MirrorTap implements SessionTap {
     this.#capabilities = agreement.capabilities;
     const foundRows = (agreement.capabilities.base & CAPABILITY.FOUND_ROWS) !== 0;
     const defaultQuotes = agreement.greeting.isMariadb ? null : options.defaultQuotes;
-    this.#state = new SessionState({ ...agreement, foundRows, defaultQuotes }, options.mapDatabase);
+    const primary = agreement.greeting.isMariadb ? 'mariadb' : 'mysql';
+    const { defaultMode } = options;
+    this.#state = new SessionState(
+      { ...agreement, foundRows, defaultQuotes, primary, defaultMode },
+      options.mapDatabase,
+    );
     this.#prepared = new PreparedStatements(options.statementBytes, options.preparedRoom);
     this.#dice = options.random();
   }

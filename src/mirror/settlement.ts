@@ -54,12 +54,13 @@ export class Settlement {
     if (own !== null && !own.ok) this.#mismatch(replay, 'error', `error ${own.errno || unitErrno}`);
   }
 
-  #mirrored(replay: Replay, { answer, rowHash }: ReplayResult): void {
+  #mirrored(replay: Replay, { answer, rowHash, unfaithful }: ReplayResult): void {
     const { metrics } = this.#options;
     if (answer === null) return;
     metrics.mirror(replay.kind, 'mirrored');
     metrics.replay(replay.kind, replay.primary.seconds, (answer.answeredAtMs - answer.sentAtMs) / 1000);
-    if (replay.primary.rowHash !== null && rowHash !== null) {
+    if (unfaithful === true && replay.kind !== 'read') this.#options.doubt(replay, 'hazard');
+    if (replay.primary.rowHash !== null && rowHash !== null && unfaithful !== true) {
       metrics.compared(replay.kind);
       const difference = rowDifference(replay.primary.rowHash, rowHash, replay.plan.ordered);
       if (difference !== null) {

@@ -2,6 +2,7 @@
  * What we know of a digest: made once, from the digest alone. Nothing in a plan depends on a shard's
  * configuration or schema; `keys.ts` binds a plan to those.
  */
+import type { ModeExpression } from './mode-expression.ts';
 
 /** The statement kinds of the design. */
 export type Kind = 'read' | 'write' | 'delete' | 'other';
@@ -88,13 +89,6 @@ export interface RowSource {
   readonly shapes: readonly (readonly number[])[];
 }
 
-/** A variable's own value with a literal appended, `CONCAT(@@x, ',Y')`, or replaced, `REPLACE(@@x, 'Y', '')`. */
-export interface OwnValue {
-  readonly call: 'CONCAT' | 'REPLACE';
-  /** Of the literals behind the variable. */
-  readonly slots: readonly number[];
-}
-
 /** One assignment of a SET statement, or the effect of USE / SET NAMES / SET CHARACTER SET. */
 export interface SessionChange {
   readonly what: 'variable' | 'user_variable' | 'names' | 'character_set' | 'use' | 'transaction' | 'role';
@@ -103,9 +97,15 @@ export interface SessionChange {
   /** 'transaction': the next transaction only (SET TRANSACTION without SESSION or GLOBAL). */
   readonly scope: 'session' | 'global' | 'transaction';
   /** Where the new value stands; 'expression' when it is none of the others. */
-  readonly value: { readonly slot: number } | { readonly word: string } | OwnValue | 'expression' | null;
-  /** SET NAMES … COLLATE x. */
-  readonly collation: string | null;
+  readonly value:
+    | { readonly slot: number }
+    | { readonly word: string }
+    /** sql_mode made out of what it is. */
+    | { readonly mode: ModeExpression }
+    | 'expression'
+    | null;
+  /** SET NAMES … COLLATE x: its name, or where it stands as a literal. */
+  readonly collation: string | { readonly slot: number } | null;
 }
 
 export interface Plan {

@@ -1,7 +1,8 @@
 /** What a statement changes of its session: USE and the forms of SET. */
 import { keyword } from './keywords.ts';
 import { TOKEN } from './lexed.ts';
-import type { OwnValue, SessionChange } from './plan.ts';
+import { readModeExpression } from './mode-expression.ts';
+import type { SessionChange } from './plan.ts';
 import type { TokenList } from './token-list.ts';
 
 const USE = keyword('USE');
@@ -16,7 +17,6 @@ const TRANSACTION = keyword('TRANSACTION');
 const ROLE = keyword('ROLE');
 const DEFAULT = keyword('DEFAULT');
 const PASSWORD = keyword('PASSWORD');
-const SELECT = keyword('SELECT');
 const EQUALS = 0x3d;
 const ASSIGN = 0x3a3d;
 
@@ -85,9 +85,11 @@ function readChange(
 
 function readNames(list: TokenList, from: number, to: number): SessionChange {
   const collate = list.keyword(from + 2) === COLLATE;
-  const isKnown = collate ? to === from + 4 && list.slot(from + 3) === -1 : to === from + 2;
+  const isKnown = to === from + (collate ? 4 : 2);
   const base = characterSetValue(list, from + 1, 'names');
-  const collation = collate && isKnown ? list.name(from + 3).toLowerCase() : null;
+  const slot = list.slot(from + 3);
+  const named = slot === -1 ? list.name(from + 3).toLowerCase() : { slot };
+  const collation = collate && isKnown ? named : null;
   return isKnown ? { ...base, collation } : { ...base, value: 'expression' };
 }
 
@@ -108,39 +110,15 @@ function readAssignment(list: TokenList, from: number, to: number, scope: Scope)
   const end = isVariable ? from + 1 : list.chainEnd(from);
   const operator = list.operator(end);
   if (operator !== EQUALS && operator !== ASSIGN) return null;
-  const value = readValue(list, end + 1, to);
+  const isMode = /\bsql_mode\b/i.test(list.text(end - 1));
+  const plain = readValue(list, end + 1, to);
+  const edit = isMode && plain === 'expression' ? readModeExpression(list, end + 1, to) : null;
+  const value = edit === null ? plain : { mode: edit };
   if (list.is(from, TOKEN.userVariable))
     return change('user_variable', variableName(list.text(from).slice(1)), value);
-  const assigned = list.is(from, TOKEN.systemVariable)
-    ? systemVariable(list.text(from).slice(2), value, scope)
-    : change(
-        'variable',
-        variableName(list.sql.toString('utf8', list.start(from), list.end(end - 1))),
-        value,
-        scope,
-      );
-  return value === 'expression'
-    ? { ...assigned, value: readOwnValue(list, end + 1, to, assigned.name) ?? value }
-    : assigned;
-}
-
-/** Null: another expression. Parentheses and a SELECT around it change nothing. */
-function readOwnValue(list: TokenList, from: number, to: number, name: string): OwnValue | null {
-  if (list.is(from, TOKEN.open) && list.partner(from) === to - 1) {
-    return readOwnValue(list, list.keyword(from + 1) === SELECT ? from + 2 : from + 1, to - 1, name);
-  }
-  const call = list.text(from).toUpperCase();
-  if (call !== 'CONCAT' && call !== 'REPLACE') return null;
-  if (!list.is(from, TOKEN.word) || !list.is(from + 1, TOKEN.open) || list.partner(from + 1) !== to - 1)
-    return null;
-  const own = /^@@(?:session\.|local\.)?(\w+)$/i.exec(list.text(from + 2))?.[1];
-  if (!list.is(from + 2, TOKEN.systemVariable) || own?.toLowerCase() !== name) return null;
-  const slots: number[] = [];
-  for (let at = from + 3; at < to - 1; at += 2) {
-    if (!list.is(at, TOKEN.comma) || list.slot(at + 1) === -1) return null;
-    slots.push(list.slot(at + 1));
-  }
-  return slots.length === (call === 'CONCAT' ? 1 : 2) ? { call, slots } : null;
+  if (list.is(from, TOKEN.systemVariable)) return systemVariable(list.text(from).slice(2), value, scope);
+  const name = list.sql.toString('utf8', list.start(from), list.end(end - 1));
+  return change('variable', variableName(name), value, scope);
 }
 
 /** `@@name` is the session's unless a scope stands before the dot. */

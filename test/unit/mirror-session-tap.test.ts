@@ -95,6 +95,7 @@ class Rig {
       mapDatabase: (name) => (name === 'old' ? 'new' : name),
       random: () => 0.5,
       defaultQuotes: 'off',
+      defaultMode: null,
       schemaChanged: (plan, database) =>
         this.events.push(`schema ${database} ${plan.tables.map(({ name }) => name)}`),
       opaque: () => this.events.push('opaque'),
@@ -217,10 +218,13 @@ describe('queries', () => {
     rig.query("SET sql_mode = 'ANSI_QUOTES'");
     rig.query(quoted);
     expect(rig.keys).toEqual([['5']]);
-    rig.query('SET sql_mode = @a');
+    rig.query("SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')");
+    rig.query(quoted);
+    expect(rig.keys).toEqual([['5'], ['5']]);
+    rig.query('SET sql_mode = @old');
     rig.query(quoted);
     rig.query('UPDATE messages SET t = "x" WHERE folderid = 6');
-    expect(rig.units).toHaveLength(1);
+    expect(rig.units).toHaveLength(2);
     expect(rig.doubts).toEqual(['hazard 5 messages', 'hazard 6 messages']);
   });
 

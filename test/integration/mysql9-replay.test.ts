@@ -1,0 +1,148 @@
+/** Replays between MariaDB and MySQL 9: collations, modes and types that one of the two has and the other has not. */
+import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise';
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startMariadb } from '../harness/mariadb.ts';
+import { startMysql } from '../harness/mysql.ts';
+import type { Proxy as RunningProxy } from '../harness/proxy.ts';
+import type { SqlServer } from '../harness/sql-server.ts';
+import { mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy, untilMirrorIsIdle } from './stage.ts';
+
+const SCHEMA = `CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(60), at DATETIME, doc JSON,
+  PRIMARY KEY (folderid, itemid)) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`;
+const STARTS = { MariaDB: startMariadb, 'MySQL 9': startMysql };
+
+describe.each([
+  ['MariaDB', 'MySQL 9'],
+  ['MySQL 9', 'MariaDB'],
+] as const)('old on %s, new on %s', (oldKind, newKind) => {
+  let old: SqlServer;
+  let fresh: SqlServer;
+  let proxy: RunningProxy;
+  let account: ConnectionOptions;
+
+  beforeAll(async () => {
+    [old, fresh] = await Promise.all([STARTS[oldKind]({ name: 'old' }), STARTS[newKind]({ name: 'new' })]);
+    await old.query(`CREATE DATABASE ${OLD_DATABASE}; USE ${OLD_DATABASE}; ${SCHEMA}`);
+    await fresh.query(`CREATE DATABASE ${NEW_DATABASE}; USE ${NEW_DATABASE}; ${SCHEMA}`);
+    proxy = await startStageProxy({ old, fresh }, { tables: { messages: { key: 'folderid' } } });
+    account = { host: '127.0.0.1', port: proxy.port(SHARD), user: 'root', database: OLD_DATABASE };
+  });
+  beforeEach(async () => {
+    await old.query(`DELETE FROM ${OLD_DATABASE}.messages`);
+    await fresh.query(`DELETE FROM ${NEW_DATABASE}.messages`);
+  });
+  afterAll(async () => {
+    await proxy?.kill9();
+    await Promise.all([old?.destroy(), fresh?.destroy()]);
+  });
+
+  const counts = async () => ({
+    mirrored: await mirrored(proxy, { outcome: 'mirrored' }),
+    all: await mirrored(proxy),
+    differing: await proxy.metric('understudy_mirror_mismatch_total'),
+    hazards: await proxy.metric('understudy_mirror_doubts_total', { reason: 'hazard' }),
+    compared: await proxy.metric('understudy_mirror_compared_total'),
+  });
+
+  /** Runs `work` on a connection of its own; what it added to the counts. */
+  async function through(work: (client: Connection) => Promise<unknown>, options: ConnectionOptions = {}) {
+    const before = await counts();
+    const client = await createConnection({ ...account, ...options });
+    await work(client);
+    await client.end();
+    await untilMirrorIsIdle(proxy);
+    const after = await counts();
+    const names = Object.keys(before) as (keyof typeof before)[];
+    return Object.fromEntries(names.map((name) => [name, after[name] - before[name]]));
+  }
+
+  const run = (...statements: readonly string[]) =>
+    through(async (client) => {
+      for (const sql of statements) await client.query(sql);
+    });
+
+  const content = (server: SqlServer, database: string): Promise<RowDataPacket[]> =>
+    server.query(`SELECT folderid, itemid, HEX(title) AS title, CAST(at AS CHAR) AS at FROM ${database}.messages
+      ORDER BY folderid, itemid`);
+  async function expectSame(rows: number): Promise<void> {
+    const expected = await content(old, OLD_DATABASE);
+    expect(expected).toHaveLength(rows);
+    expect(await content(fresh, NEW_DATABASE)).toEqual(expected);
+  }
+
+  const OWN_COLLATIONS =
+    oldKind === 'MySQL 9'
+      ? ['utf8mb4_0900_ai_ci', 'utf8mb4_0900_as_cs', 'utf8mb4_0900_bin', 'utf8mb4_de_pb_0900_ai_ci']
+      : ['utf8mb4_uca1400_ai_ci', 'uca1400_nopad_as_cs', 'utf8mb4_general_nopad_ci', 'utf8mb4_thai_520_w2'];
+  it.each(OWN_COLLATIONS)('a session in %s is replayed', async (collation) => {
+    const sets = [`SET NAMES utf8mb4 COLLATE ${collation}`, `SET NAMES 'utf8mb4' COLLATE '${collation}'`];
+    if (!collation.startsWith('uca')) sets.push(`SET collation_connection = '${collation}'`);
+    for (const [index, set] of sets.entries()) {
+      const added = await run(
+        set,
+        `INSERT INTO messages (folderid, itemid, title) VALUES (1, ${index}, 'é 🙂')`,
+      );
+      expect(added).toMatchObject({ mirrored: 1, all: 1, hazards: 0 });
+    }
+    await expectSame(sets.length);
+  });
+
+  it('a login or a change of user in MySQL’s default collation is replayed', async () => {
+    const insert = "INSERT INTO messages (folderid, itemid, title) VALUES (1, ?, 'ü')";
+    const added = await through(
+      async (client) => {
+        await client.query(insert, [1]);
+        await client.changeUser({ user: 'root', database: OLD_DATABASE, charset: 'utf8mb4_0900_ai_ci' });
+        await client.query(insert, [2]);
+      },
+      { charset: 'utf8mb4_0900_ai_ci' },
+    );
+    expect(added).toMatchObject({ mirrored: 2, all: 2 });
+    await expectSame(2);
+  });
+
+  it('sessions that set no mode are replayed in the old server’s, and dates are cut as it cuts them', async () => {
+    const lax = oldKind === 'MariaDB';
+    const added = await run(
+      "INSERT INTO messages (folderid, itemid, title, at) VALUES (1, 1, 'a', '2024-02-29 23:59:59.6')",
+      "INSERT INTO messages (folderid, itemid, title, at) VALUES (1, 2, 'a', '2024-01-01 00:00:00.4')",
+      // Neither is in the mode with which MySQL begins.
+      lax ? "INSERT INTO messages (folderid, itemid, at) VALUES (1, 3, '0000-00-00')" : 'SELECT 1',
+      lax
+        ? 'SELECT itemid, COUNT(*) FROM messages WHERE folderid = 1 GROUP BY title'
+        : 'SELECT title, COUNT(*) FROM messages WHERE folderid = 1 GROUP BY title',
+    );
+    expect(added).toMatchObject({ mirrored: lax ? 4 : 3, all: lax ? 4 : 3, hazards: 0 });
+    await expectSame(lax ? 3 : 2);
+  });
+
+  it.each([
+    "SET @@SESSION.sql_mode = CONCAT(CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), ',NO_AUTO_VALUE_ON_ZERO')",
+    "SET SESSION sql_mode = (SELECT REPLACE(@@sql_mode, 'ERROR_FOR_DIVISION_BY_ZERO', ''))",
+    "SET sql_mode = 'ANSI,TRADITIONAL'",
+    "SET NAMES 'utf8mb4' COLLATE 'utf8mb4_unicode_ci', SESSION sql_mode='ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES'",
+    'SET sql_mode = DEFAULT',
+    oldKind === 'MariaDB'
+      ? "SET sql_mode = 'NO_AUTO_CREATE_USER,NO_KEY_OPTIONS,MYSQL40'"
+      : "SET sql_mode = 'ANSI'",
+  ])('a session is followed through %s', async (set) => {
+    const added = await run(
+      set,
+      "INSERT INTO messages (folderid, itemid, at) VALUES (1, 1, '2024-01-01 00:00:00.6')",
+      "UPDATE messages SET title = 'b' WHERE folderid = 1",
+    );
+    expect(added).toMatchObject({ mirrored: 2, all: 2, hazards: 0, differing: 0 });
+    await expectSame(1);
+  });
+
+  const lacking = oldKind === 'MariaDB' ? ["SET sql_mode = 'EMPTY_STRING_IS_NULL'", "SET sql_mode = 'ORACLE'"] : [];
+  it.each(lacking)('%s, which the new server can’t do, makes doubts of writes', async (set) => {
+    const added = await run(
+      set,
+      "INSERT INTO messages (folderid, itemid, title) VALUES (1, 1, '')",
+      'SELECT title FROM messages WHERE folderid = 1',
+    );
+    expect(added).toMatchObject({ mirrored: 2, hazards: 1, compared: 0, differing: 0 });
+  });
+});
