@@ -9,8 +9,13 @@ const SEED_HIGH = 0x9e3779b9;
 const PRIME_LOW = 0x01000193;
 const PRIME_HIGH = 0x85ebca6b;
 
+/** MySQL manual: "Protocol::ColumnDefinition41". MariaDB, whose JSON is text as it was written, never sends it. */
+const TYPE_JSON = 0xf5;
+
 export class RowHash implements RowSink {
   rows = 0;
+  /** A column is of MySQL's type JSON: its text is the server's, not the writer's. */
+  json = false;
   /** Sums over the rows' hashes: the same whatever their order. */
   sumLow = 0;
   sumHigh = 0;
@@ -19,6 +24,10 @@ export class RowHash implements RowSink {
   chainHigh = SEED_HIGH;
   #low = SEED_LOW;
   #high = SEED_HIGH;
+
+  column(type: number): void {
+    if (type === TYPE_JSON) this.json = true;
+  }
 
   bytes(chunk: Buffer, from: number, to: number): void {
     let low = this.#low;

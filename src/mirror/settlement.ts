@@ -4,7 +4,7 @@ import type { MirrorOutcome, MismatchReason, ShardMetrics } from '../observe/met
 import type { Mismatches } from '../observe/mismatches.ts';
 import type { FailureLog } from './failure-log.ts';
 import type { ReplayResult, UnitResult } from './lane.ts';
-import { rowDifference } from './row-hash.ts';
+import { type RowHash, rowDifference } from './row-hash.ts';
 import type { Replay, Unit } from './unit.ts';
 
 export interface SettlementOptions {
@@ -60,17 +60,28 @@ export class Settlement {
     metrics.mirror(replay.kind, 'mirrored');
     metrics.replay(replay.kind, replay.primary.seconds, (answer.answeredAtMs - answer.sentAtMs) / 1000);
     if (unfaithful === true && replay.kind !== 'read') this.#options.doubt(replay, 'hazard');
-    if (replay.primary.rowHash !== null && rowHash !== null && unfaithful !== true) {
-      metrics.compared(replay.kind);
-      const difference = rowDifference(replay.primary.rowHash, rowHash, replay.plan.ordered);
-      if (difference !== null) {
-        this.#mismatch(replay, difference, `rows: old ${replay.primary.rowHash.rows}, new ${rowHash.rows}`);
-      }
-    }
+    const { rowHash: primaryHash } = replay.primary;
+    if (primaryHash !== null && rowHash !== null)
+      this.#compare(replay, primaryHash, rowHash, unfaithful === true);
     if (replay.primary.compareAffected && answer.affectedRows !== replay.primary.affectedRows) {
       const detail = `affected rows: old ${replay.primary.affectedRows}, new ${answer.affectedRows}`;
       this.#mismatch(replay, 'affected_rows', detail);
       this.#options.doubt(replay, 'affected_rows');
+    }
+  }
+
+  /** The kinds of the servers alone may make rows differ; how many there are is comparable all the same. */
+  #compare(replay: Replay, primary: RowHash, shadow: RowHash, unfaithful: boolean): void {
+    const { metrics } = this.#options;
+    const reason = unfaithful ? 'sql_mode' : primary.json !== shadow.json ? 'json' : null;
+    if (reason === 'sql_mode' || (reason === 'json' && primary.rows === shadow.rows)) {
+      metrics.incomparable(replay.kind, reason);
+      return;
+    }
+    metrics.compared(replay.kind);
+    const difference = rowDifference(primary, shadow, replay.plan.ordered);
+    if (difference !== null) {
+      this.#mismatch(replay, difference, `rows: old ${primary.rows}, new ${shadow.rows}`);
     }
   }
 

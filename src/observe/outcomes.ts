@@ -38,6 +38,10 @@ export type MirrorOutcome = (typeof MIRROR_OUTCOMES)[number];
 export const MISMATCH_REASONS = ['row_count', 'row_order', 'row_hash', 'affected_rows', 'error'] as const;
 export type MismatchReason = (typeof MISMATCH_REASONS)[number];
 
+/** Why two answers can't be held against each other: the servers' kinds alone make them differ. */
+export const INCOMPARABLE_REASONS = ['json', 'sql_mode'] as const;
+export type IncomparableReason = (typeof INCOMPARABLE_REASONS)[number];
+
 /** Why a client was sent away before or during its login. */
 export const REFUSAL_REASONS = [
   'max_connections',

@@ -58,6 +58,11 @@ const MIRROR: readonly ShardFamily[] = [
   counter('understudy_mirror_compared_total', 'Statements whose two answers were compared.', (shard) =>
     shard.comparisons.samples(),
   ),
+  counter(
+    'understudy_mirror_incomparable_total',
+    'Statements left uncompared, as the kinds of the servers alone make their answers differ.',
+    (shard) => shard.incomparables.samples(),
+  ),
   counter('understudy_mirror_mismatch_total', 'Differences between the two answers.', (shard) =>
     shard.mismatched.samples(),
   ),

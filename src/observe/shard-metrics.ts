@@ -6,6 +6,8 @@ import {
   BLIND_REASONS,
   type BlindReason,
   type ConnectionState,
+  INCOMPARABLE_REASONS,
+  type IncomparableReason,
   MIRROR_OUTCOMES,
   MIRRORED_KINDS,
   MISMATCH_REASONS,
@@ -62,6 +64,7 @@ export class ShardMetrics {
   readonly statements: CounterGrid<StatementKind, StatementOutcome>;
   readonly mirrored: CounterGrid<StatementKind, MirrorOutcome>;
   readonly mismatched: CounterGrid<StatementKind, MismatchReason>;
+  readonly incomparables: CounterGrid<StatementKind, IncomparableReason>;
   readonly unsampled: CounterSet<StatementKind>;
   readonly comparisons: CounterSet<StatementKind>;
   readonly doubts: CounterSet;
@@ -80,6 +83,7 @@ export class ShardMetrics {
     this.statements = new CounterGrid(labels, STATEMENT_KINDS, 'outcome', STATEMENT_OUTCOMES);
     this.mirrored = new CounterGrid(labels, MIRRORED_KINDS, 'outcome', MIRROR_OUTCOMES);
     this.mismatched = new CounterGrid(labels, MIRRORED_KINDS, 'reason', MISMATCH_REASONS);
+    this.incomparables = new CounterGrid(labels, MIRRORED_KINDS, 'reason', INCOMPARABLE_REASONS);
     this.unsampled = new CounterSet<StatementKind>(labels, 'kind', MIRRORED_KINDS, STATEMENT_KINDS.length);
     this.comparisons = new CounterSet<StatementKind>(labels, 'kind', MIRRORED_KINDS, STATEMENT_KINDS.length);
     this.doubts = new CounterSet(labels, 'reason', [], REASONS_MAX);
@@ -123,6 +127,11 @@ export class ShardMetrics {
   /** Both answers to a statement were compared, whatever came of it. */
   compared(kind: StatementKind): void {
     this.comparisons.add(kind);
+  }
+
+  /** Both answers were to be compared, and the kinds of the servers alone make them differ. */
+  incomparable(kind: StatementKind, reason: IncomparableReason): void {
+    this.incomparables.add(kind, reason);
   }
 
   /** The shadow may have a key wrong. `reason` is one of a short list, never a statement's own words. */

@@ -15,6 +15,8 @@ export interface ResultSummary {
 
 /** Is fed the bytes of every row of a reply, piece by piece. */
 export interface RowSink {
+  /** The type of a column, before the first row; not called where the server leaves the definitions out. */
+  column?(type: number): void;
   bytes(chunk: Buffer, from: number, to: number): void;
   endRow(): void;
 }

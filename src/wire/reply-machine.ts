@@ -42,6 +42,8 @@ export interface ReplyHandler<Note> {
 
 /** In place of an EOF's 5 bytes a row may not begin with 0xfe: the manual's rule to tell the two apart. */
 const EOF_LENGTH_MAX = 9;
+/** A column definition ends with the type (1), flags (2), decimals (1) and two bytes that say nothing. */
+const TYPE_FROM_END = 6;
 /** Two counts of a byte at least, the status flags and the warnings, behind the first byte. */
 const OK_LENGTH_MIN = 7;
 
@@ -220,6 +222,7 @@ export class ReplyMachine<Note> {
   #columnPacket(exchange: Exchange<Note>, payload: Buffer, from: number, to: number, first: number): boolean {
     if (first === ERR) return readErr(exchange, payload, from, to) && this.#replyDone(exchange);
     if (first === EOF || first < 0) return false;
+    if (this.#state === 'columns') exchange.rowSink?.column?.(payload[to - TYPE_FROM_END] ?? 0);
     if (--this.#columnsLeft > 0) return true;
     if (this.#state === 'columns') {
       this.#state = this.#afterColumns();

@@ -4,6 +4,7 @@ import { Metrics, MIRROR_OUTCOMES } from '../../src/observe/metrics.ts';
 import {
   BLIND_REASONS,
   CONNECTION_STATES,
+  INCOMPARABLE_REASONS,
   MISMATCH_REASONS,
   REFUSAL_REASONS,
 } from '../../src/observe/outcomes.ts';
@@ -31,6 +32,7 @@ describe('docs/metrics.md', () => {
     const values = [
       MIRROR_OUTCOMES,
       MISMATCH_REASONS,
+      INCOMPARABLE_REASONS,
       REFUSAL_REASONS,
       BLIND_REASONS,
       CONNECTION_STATES,

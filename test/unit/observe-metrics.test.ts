@@ -65,6 +65,7 @@ describe('metrics before any traffic', () => {
     ['mirror_not_sampled_total', ['kind'], [mirrored]],
     ['mirror_compared_total', ['kind'], [mirrored]],
     ['mirror_mismatch_total', ['kind', 'reason'], [mirrored, mismatches]],
+    ['mirror_incomparable_total', ['kind', 'reason'], [mirrored, ['json', 'sql_mode']]],
     ['mirror_ratio', ['kind'], [mirrored]],
     ['mirror_queue_statements', [], []],
     ['mirror_queue_bytes', [], []],
