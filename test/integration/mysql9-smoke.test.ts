@@ -94,6 +94,18 @@ c.execute('SELECT CURRENT_USER()'); print(c.fetchone()[0], end='')`;
       expect(await runCommand('perl', ['-MDBI', '-e', dbi])).toMatchObject({ code: 0, stdout: 'app@%' });
     });
 
+    it('MariaDB’s client, told that there is no TLS; untold it shows the password, and is refused', async () => {
+      const mariadbClient = (...args: readonly string[]): Promise<CliResult> =>
+        runCommand('mariadb', [
+          ...['--no-defaults', '--host=127.0.0.1', `--port=${account.port}`, '--user=app'],
+          ...[`--password=${PASSWORD}`, '--batch', '--execute=SELECT CURRENT_USER() AS account', ...args],
+        ]);
+      expect(await mariadbClient('--skip-ssl')).toMatchObject({ code: 0, stdout: 'account\napp@%\n' });
+      await old.query('FLUSH PRIVILEGES');
+      const refused = { code: 1, stderr: expect.stringContaining('ERROR 1045') };
+      expect(await mariadbClient()).toMatchObject(oldKind === 'MySQL 9' ? refused : { code: 0 });
+    });
+
     it('the MySQL 9 client without a key is told what it lacks, where it needs one', async () => {
       const cli = await mysqlClient('--execute=SELECT 1');
       const refused = { code: 1, stderr: expect.stringContaining('requires secure connection') };
