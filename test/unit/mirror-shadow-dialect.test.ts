@@ -104,6 +104,31 @@ describe('the mode of a session', () => {
     expect(run(sessionOf('mariadb'), text).contextKnown).toBe(false);
   });
 
+  it('does not grow without end', () => {
+    const session = run(sessionOf('mysql'), "SET sql_mode = ''");
+    for (let time = 0; time < 1000; time++) run(session, "SET sql_mode = CONCAT(@@sql_mode, ',ANSI')");
+    expect(session.contextKnown).toBe(false);
+  });
+
+  it('tells of double quotes where no flag does', () => {
+    const login = {
+      database: 'd',
+      collation: 45,
+      status: 0,
+      foundRows: false,
+      defaultQuotes: 'off',
+    } as const;
+    const session = new SessionState(
+      { ...login, primary: 'mysql', defaultMode: 'ANSI_QUOTES' },
+      (name) => name,
+    );
+    const append = "SET sql_mode = CONCAT(@@sql_mode, ',NO_ZERO_DATE')";
+    expect(run(session, append)).toMatchObject({ quotesKnown: true, sqlMode: { ansiQuotes: true } });
+    const without = "SET sql_mode = REPLACE(@@sql_mode, 'ANSI_QUOTES', '')";
+    expect(run(session, without)).toMatchObject({ quotesKnown: true, sqlMode: { ansiQuotes: false } });
+    expect(run(session, 'SET sql_mode = @old').quotesKnown).toBe(false);
+  });
+
   it('is not known where what it is made of is not', () => {
     const concat = "SET sql_mode = CONCAT(@@sql_mode, ',ANSI')";
     expect(run(sessionOf('mariadb', null), concat).contextKnown).toBe(false);
