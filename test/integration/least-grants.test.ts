@@ -183,7 +183,7 @@ describe.each(['MariaDB', 'MySQL 9'] as const)('on %s', (kind) => {
 
 /** What no lane may send, whatever its rights are. */
 const FORBIDDEN =
-  /vault|GRANT|GLOBAL|PERSIST|CREATE|ALTER|DROP (?:TABLE|DATABASE)|OUTFILE|DUMPFILE|LOAD|CALL|KILL|SHUTDOWN|FLUSH|HANDLER|PREPARE p|EXECUTE p|INSTALL|mysql\.|RENAME|sleepy/i;
+  /vault|GRANT|GLOBAL|PERSIST|\bCREATE\b|\bALTER\b|DROP (?:TABLE|DATABASE)|OUTFILE|DUMPFILE|LOAD|CALL|KILL|SHUTDOWN|FLUSH|HANDLER|PREPARE p|EXECUTE p|INSTALL|mysql\.|RENAME|sleepy/i;
 
 const HOSTILE: readonly string[] = [
   "GRANT ALL ON *.* TO understudy@'%'",
