@@ -101,7 +101,7 @@ export class LaneLink {
       callback(null);
       return;
     }
-    const exchange = new Exchange<ReplyCallback>(command, NOT_KEPT, 0);
+    const exchange = new Exchange<ReplyCallback>(command, NOT_KEPT, 1 + body.length);
     exchange.note = callback;
     exchange.rowSink = rowSink;
     exchange.sentAtMs = this.#now();
