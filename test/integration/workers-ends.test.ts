@@ -18,6 +18,8 @@ import {
 
 let mariadb: Mariadb;
 const proxies: RunningProxy[] = [];
+/** Of all proxies: workers that did not end by themselves would outlive the test. */
+const started: number[] = [];
 
 beforeAll(async () => {
   mariadb = await startMariadb();
@@ -25,6 +27,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  for (const pid of started.filter(runs)) process.kill(pid, 'SIGKILL');
   await Promise.all(proxies.map((proxy) => proxy.kill9()));
   await mariadb?.destroy();
 });
@@ -32,6 +35,7 @@ afterAll(async () => {
 async function start(more: Readonly<Record<string, unknown>> = {}): Promise<RunningProxy> {
   const proxy = await startWorkers(mariadb, more);
   proxies.push(proxy);
+  started.push(...childrenOf(proxy.pid));
   return proxy;
 }
 
@@ -105,7 +109,7 @@ describe('a supervisor that is killed', () => {
     client.on('error', () => {});
     await client.query('BEGIN');
     await client.query('INSERT INTO messages VALUES (902, 1)');
-    await proxy.kill9();
+    proxy.child.signal('SIGKILL');
     await untilAllGone(workers);
     await untilPortsAreFree(proxy);
     client.destroy();
