@@ -94,7 +94,7 @@ describe.each(KINDS)('old on %s', (kind) => {
 });
 
 it('no reader has lost its step', () => {
-  expect(stage.proxy.logs()).not.toContain('please report this');
+  expect(stage.logs()).not.toContain('please report this');
 });
 
 function seenIn(lines: readonly StepLine[], step: Step): Readonly<Record<string, unknown>> {

@@ -148,6 +148,8 @@ public class Session {
         step("bulk", () -> bulk(db));
         step("reconnect", () -> reconnect(db));
         step("compression", () -> compression());
+        step("TLS", () -> of("rows", underTls("PORT", 15).get("rows")));
+        step("TLS through", () -> underTls("TLSPORT", 16));
     }
 
     static Map<String, Object> connect(Connection db) throws SQLException {
@@ -325,6 +327,16 @@ public class Session {
         boolean gone = lost.get(1).toString().startsWith("08") || LOST.contains(lost.get(0));
         try (Connection again = open("")) {
             return of("lost", gone, "again", run(again, "INSERT INTO messages VALUES (14, 1, 'again')"));
+        }
+    }
+
+    static Map<String, Object> underTls(String port, int folder) throws SQLException {
+        String tls = "&useSsl=true&serverSslCert=" + setting("CA");
+        try (Connection db = open(setting("DATABASE"), setting("PASSWORD"), setting(port), tls)) {
+            run(db, "INSERT INTO messages VALUES (" + folder + ", 1, 'under TLS')");
+            List<?> cipher = (List<?>) read(db, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").get(0);
+            List<Object> rows = read(db, "SELECT title FROM messages WHERE folderid = " + folder);
+            return of("rows", rows, "encrypted", !cipher.get(1).equals(""));
         }
     }
 

@@ -18,12 +18,18 @@ export const STEPS = [
   'session',
   'reconnect',
   'compression',
+  'TLS',
+  'TLS through',
 ] as const;
 export type Step = (typeof STEPS)[number];
 
 /** Where a session connects to, and as whom. */
 export interface SessionSettings {
   readonly port: number;
+  /** Where TLS goes on to the old server; `port` has it towards clients alone. */
+  readonly tlsport: number;
+  /** Path of the authority's certificate that signed the servers' and the proxy's. */
+  readonly ca: string;
   readonly user: string;
   readonly password: string;
   readonly database: string;
@@ -72,4 +78,6 @@ const WRITERS: Readonly<Record<string, Step>> = {
   12: 'compression',
   13: 'session',
   14: 'reconnect',
+  15: 'TLS',
+  16: 'TLS through',
 };

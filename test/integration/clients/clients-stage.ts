@@ -9,9 +9,10 @@ import { startMariadb } from '../../harness/mariadb.ts';
 import type { Labels } from '../../harness/metrics-text.ts';
 import { startMysql } from '../../harness/mysql.ts';
 import { freePorts } from '../../harness/ports.ts';
-import { type Proxy as RunningProxy, startProxy } from '../../harness/proxy.ts';
+import { type ProxyConfig, type Proxy as RunningProxy, startProxy } from '../../harness/proxy.ts';
 import type { SqlServer } from '../../harness/sql-server.ts';
 import { temporaryDirectory } from '../../harness/temp.ts';
+import { makeCertificates } from '../../harness/tls.ts';
 import { waitFor } from '../../harness/wait.ts';
 import type { Client, SessionSettings, StepLine } from './client.ts';
 
@@ -58,59 +59,81 @@ export interface Difference {
 }
 
 export class ClientsStage {
-  readonly proxy: RunningProxy;
   readonly cells: readonly Cell[];
   readonly #servers: Readonly<Record<Kind, SqlServer>>;
+  /** One that speaks plainly to its servers, and one that speaks TLS to them. */
+  readonly #proxies: readonly RunningProxy[];
 
   private constructor(
     servers: Readonly<Record<Kind, SqlServer>>,
-    proxy: RunningProxy,
+    proxies: readonly RunningProxy[],
     cells: readonly Cell[],
   ) {
     this.#servers = servers;
-    this.proxy = proxy;
+    this.#proxies = proxies;
     this.cells = cells;
   }
 
   static async start(clients: readonly Client[]): Promise<ClientsStage> {
-    const [mariadb, mysql] = await Promise.all([
-      startMariadb({ extra: ['--max-connections=500'] }),
-      startMysql({ extra: ['--max-connections=500'] }),
-    ]);
+    const tls = await makeCertificates();
+    const { ca, server: certificate } = tls;
+    const withTls = [
+      `--ssl-ca=${ca}`,
+      `--ssl-cert=${certificate.certificate}`,
+      `--ssl-key=${certificate.key}`,
+    ];
+    const [mariadb, mysql] = await Promise.all([startMariadb({ extra: withTls }), startMysql({ tls })]);
     const servers = { MariaDB: mariadb, 'MySQL 9': mysql };
-    const ports = await freePorts(clients.length * KINDS.length);
+    const ports = await freePorts(2 * clients.length * KINDS.length);
     const csv = join(temporaryDirectory('clients'), 'numbers.csv');
     writeFileSync(csv, '1,10\n2,20\n3,30\n');
     const cells = clients.flatMap((client, row) =>
       KINDS.map((kind, column): Cell => {
         const shard = `${client.id}_${kind === 'MariaDB' ? 'mariadb' : 'mysql'}`;
-        const port = ports[row * KINDS.length + column] ?? 0;
-        const settings = { port, user: client.id, password: PASSWORD, database: `old_${client.id}`, csv };
+        const [port = 0, tlsport = 0] = ports.slice(2 * (row * KINDS.length + column));
+        const account = { user: client.id, password: PASSWORD, database: `old_${client.id}` };
+        const settings = { port, tlsport, ca, csv, ...account };
         return { client, kind, shard, settings };
       }),
     );
     for (const kind of KINDS) await prepareServer(servers[kind], clients);
-    const proxy = await startProxy({
-      config: {
-        shards: cells.map(({ shard, kind, settings: { port, database }, client }) => ({
-          name: shard,
-          port,
-          old: { host: '127.0.0.1', port: servers[kind].port, database },
-          new: { host: '127.0.0.1', port: servers[otherThan(kind)].port, database: `new_${client.id}` },
-        })),
-        tables: Object.fromEntries(TABLES.map((table) => [table, { key: 'folderid' }])),
-        mirror: { reads: 100, writes: 100, deletes: 100 },
-        lanes: { perShard: 2 },
-        queue: { bytes: 256 * MEBIBYTE, statementBytes: 64 * MEBIBYTE, unitBytes: 128 * MEBIBYTE },
-      },
-    });
-    return new ClientsStage(servers, proxy, cells);
+    const shards = (portOf: (cell: Cell) => number): Shard[] =>
+      cells.map((cell) => ({
+        name: cell.shard,
+        port: portOf(cell),
+        old: { host: '127.0.0.1', port: servers[cell.kind].port, database: cell.settings.database },
+        new: {
+          host: '127.0.0.1',
+          port: servers[otherThan(cell.kind)].port,
+          database: `new_${cell.client.id}`,
+        },
+      }));
+    const config = {
+      listen: { tls: certificate },
+      tables: Object.fromEntries(TABLES.map((table) => [table, { key: 'folderid' }])),
+      mirror: { reads: 100, writes: 100, deletes: 100 },
+      lanes: { perShard: 2 },
+      queue: { bytes: 256 * MEBIBYTE, statementBytes: 64 * MEBIBYTE, unitBytes: 128 * MEBIBYTE },
+    };
+    const proxies = await Promise.all([
+      startProxy({ config: { ...config, shards: shards(({ settings }) => settings.port) } }),
+      startProxy({
+        name: 'tls-proxy',
+        config: {
+          ...config,
+          oldTls: { ca },
+          newTls: { ca },
+          shards: shards(({ settings }) => settings.tlsport),
+        },
+      }),
+    ]);
+    return new ClientsStage(servers, proxies, cells);
   }
 
   /** The client's session on the old server itself, then anew through the proxy. */
   async run(cell: Cell): Promise<Run> {
     const old = this.#servers[cell.kind];
-    const direct = await cell.client.run({ ...cell.settings, port: old.port });
+    const direct = await cell.client.run({ ...cell.settings, port: old.port, tlsport: old.port });
     await emptyTables(old, cell.settings.database);
     // The server forgets that it knows the account: the first login is the full exchange again.
     await old.query(`ALTER USER '${cell.settings.user}'@'%' IDENTIFIED BY '${PASSWORD}'`);
@@ -136,15 +159,24 @@ export class ClientsStage {
     return differences.flat();
   }
 
-  metric(name: string, cell: Cell, labels: Labels = {}): Promise<number> {
-    return this.proxy.metric(name, { ...labels, shard: cell.shard });
+  /** Summed over the proxies. */
+  async metric(name: string, cell: Cell, labels: Labels = {}): Promise<number> {
+    const wanted = { ...labels, shard: cell.shard };
+    const figures = await Promise.all(this.#proxies.map((proxy) => proxy.metric(name, wanted)));
+    return figures.reduce((sum, figure) => sum + figure, 0);
+  }
+
+  logs(): string {
+    return this.#proxies.map((proxy) => proxy.logs()).join('');
   }
 
   async close(): Promise<void> {
-    await this.proxy.kill9();
+    await Promise.all(this.#proxies.map((proxy) => proxy.kill9()));
     await Promise.all(Object.values(this.#servers).map((server) => server.destroy()));
   }
 }
+
+type Shard = ProxyConfig['shards'][number];
 
 const otherThan = (kind: Kind): Kind => (kind === 'MariaDB' ? 'MySQL 9' : 'MariaDB');
 

@@ -10,6 +10,8 @@ export type Program = 'mariadb' | 'mysql';
 interface Run {
   readonly args?: readonly string[];
   readonly login?: Partial<SessionSettings>;
+  /** Left out: in plain. */
+  readonly tls?: true;
 }
 
 type Step = () => Promise<Readonly<Record<string, unknown>>>;
@@ -62,6 +64,8 @@ class CommandLine {
       ...(this.#program === 'mysql' ? { session: () => this.#session() } : {}),
       reconnect: () => this.#reconnect(),
       compression: () => this.#compression(),
+      TLS: async () => ({ rows: (await this.#underTls({}, 15)).rows }),
+      'TLS through': () => this.#underTls({ port: this.#settings.tlsport }, 16),
     };
   }
 
@@ -204,6 +208,15 @@ class CommandLine {
     return { rows: await this.#rows(sql, { args: option[this.#program] }) };
   }
 
+  async #underTls(login: Partial<SessionSettings>, folder: number) {
+    const ca = `--ssl-ca=${this.#settings.ca}`;
+    const args = { mariadb: [ca, '--ssl-verify-server-cert'], mysql: [ca, '--ssl-mode=VERIFY_IDENTITY'] };
+    const sql = `INSERT INTO messages VALUES (${folder}, 1, 'under TLS');
+      SELECT title FROM messages WHERE folderid = ${folder}; SHOW SESSION STATUS LIKE 'Ssl_cipher'`;
+    const [row, cipher] = await this.#rows(sql, { login, args: args[this.#program], tls: true });
+    return { rows: [row], encrypted: cipher?.[1] !== undefined && cipher[1] !== '' };
+  }
+
   async #rows(sql: string, run: Run = {}): Promise<string[][]> {
     return rowsIn(await this.#said(sql, run));
   }
@@ -230,13 +243,14 @@ class CommandLine {
       ...(args[0] === '--version' ? [] : [login.database]),
     ];
     const options = input === undefined ? {} : { input };
-    // Unless told that there is no TLS, it takes a server of caching_sha2_password for one that has.
     if (this.#program === 'mariadb') {
-      return runCommand('mariadb', ['--no-defaults', '--skip-ssl', ...all], options);
+      // Unless told that there is no TLS, it takes a server of caching_sha2_password for one that has.
+      const plain = run.tls === true ? ['--ssl'] : ['--skip-ssl'];
+      return runCommand('mariadb', ['--no-defaults', ...plain, ...all], options);
     }
-    // Without TLS its password needs the server's key; and only then are the client's own commands obeyed.
-    const plain = ['--ssl-mode=DISABLED', '--get-server-public-key', '--commands'];
-    return runMysqlClient([...plain, ...all], options);
+    // Without TLS its password needs the server's key; and only when told to it obeys its own commands.
+    const plain = run.tls === true ? [] : ['--ssl-mode=DISABLED', '--get-server-public-key'];
+    return runMysqlClient([...plain, '--commands', ...all], options);
   }
 }
 

@@ -271,3 +271,22 @@ if not PYMYSQL:
         other = connect(compress=True, autocommit=True)
         rows_of(other, "INSERT INTO messages VALUES (12, 1, REPEAT('compressed ', 10))")
         return {"rows": rows_of(other, "SELECT title FROM messages WHERE folderid = 12")}
+
+
+def under_tls(port, folder):
+    tls = {"ca": setting("CA"), **({"check_hostname": True} if PYMYSQL else {})}
+    other = connect(port=int(setting(port)), ssl=tls, autocommit=True)
+    rows_of(other, "INSERT INTO messages VALUES (%d, 1, 'under TLS')" % folder)
+    cipher = rows_of(other, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]
+    return cipher != "", rows_of(other, "SELECT title FROM messages WHERE folderid = %d" % folder)
+
+
+@step("TLS")
+def _():
+    return {"rows": under_tls("PORT", 15)[1]}
+
+
+@step("TLS through")
+def _():
+    encrypted, rows = under_tls("TLSPORT", 16)
+    return {"rows": rows, "encrypted": encrypted}

@@ -45,6 +45,11 @@ const READERS: Readonly<Record<Step, (seen: Seen, settings: SessionSettings) => 
   bulk: (seen) => ({ found: Number(seen.count) >= 500, wanted: true }),
   session: (seen) => ({ found: seen, wanted: { changed: true, forgotten: true } }),
   reconnect: (seen) => ({ found: [seen.lost, Number(seen.again)], wanted: [true, 1] }),
+  TLS: (seen) => ({ found: spelled(seen.rows), wanted: [['under TLS']] }),
+  'TLS through': (seen) => ({
+    found: [spelled(seen.rows), seen.encrypted],
+    wanted: [[['under TLS']], true],
+  }),
   compression: (seen) => ({ found: seen.rows, wanted: [['compressed '.repeat(10)]] }),
 };
 

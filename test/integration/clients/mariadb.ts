@@ -1,4 +1,5 @@
 /** A session of the mariadb npm connector. */
+import { readFileSync } from 'node:fs';
 import type { Connection, ConnectionConfig, UpsertResult } from 'mariadb';
 import { createConnection, createPool, version } from 'mariadb';
 import {
@@ -220,6 +221,19 @@ await step('compression', async () => {
   await other.end();
   return { rows };
 });
+
+async function underTls(port: string, folder: number): Promise<{ rows: unknown; encrypted: boolean }> {
+  const other = await open({ port: Number(setting(port)), ssl: { ca: readFileSync(setting('CA'), 'utf8') } });
+  await other.query(`INSERT INTO messages VALUES (${folder}, 1, 'under TLS')`);
+  const [cipher] = await rowsOf(other, "SHOW SESSION STATUS LIKE 'Ssl_cipher'");
+  const rows = await rowsOf(other, `SELECT title FROM messages WHERE folderid = ${folder}`);
+  await other.end();
+  return { rows, encrypted: cipher?.[1] !== '' };
+}
+
+await step('TLS', async () => ({ rows: (await underTls('PORT', 15)).rows }));
+
+await step('TLS through', () => underTls('TLSPORT', 16));
 
 await db.end();
 // A step that failed may have left a connection open, which would keep the process.

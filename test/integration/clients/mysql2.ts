@@ -1,6 +1,6 @@
 /** A session of mysql2. */
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createConnection as createCallbackConnection } from 'mysql2';
 import type { Connection, ConnectionOptions, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
@@ -219,6 +219,19 @@ await step('compression', async () => {
   await other.end();
   return { rows };
 });
+
+async function underTls(port: string, folder: number): Promise<{ rows: unknown; encrypted: boolean }> {
+  const other = await open({ port: Number(setting(port)), ssl: { ca: readFileSync(setting('CA'), 'utf8') } });
+  await other.query(`INSERT INTO messages VALUES (${folder}, 1, 'under TLS')`);
+  const [cipher] = await rowsOf(other, "SHOW SESSION STATUS LIKE 'Ssl_cipher'");
+  const rows = await rowsOf(other, `SELECT title FROM messages WHERE folderid = ${folder}`);
+  await other.end();
+  return { rows, encrypted: cipher?.[1] !== '' };
+}
+
+await step('TLS', async () => ({ rows: (await underTls('PORT', 15)).rows }));
+
+await step('TLS through', () => underTls('TLSPORT', 16));
 
 await db.end();
 // A step that failed may have left a connection open, which would keep the process.

@@ -219,6 +219,21 @@ step('reconnect', function () use ($db) {
     return ['lost' => in_array($lost[0], LOST, true), 'again' => $other->affected_rows];
 });
 
+function underTls(string $port, int $folder): array
+{
+    $db = open(['port' => setting($port), 'ca' => setting('CA'), 'flags' => MYSQLI_CLIENT_SSL]);
+    $db->query("INSERT INTO messages VALUES ($folder, 1, 'under TLS')");
+    $cipher = $db->query("SHOW SESSION STATUS LIKE 'Ssl_cipher'")->fetch_row()[1];
+    return [$cipher !== '', $db->query("SELECT title FROM messages WHERE folderid = $folder")->fetch_all()];
+}
+
+step('TLS', fn () => ['rows' => underTls('PORT', 15)[1]]);
+
+step('TLS through', function () {
+    [$encrypted, $rows] = underTls('TLSPORT', 16);
+    return ['rows' => $rows, 'encrypted' => $encrypted];
+});
+
 // mysqlnd compresses by its own flag, whatever the server offers.
 step('compression', function () {
     $db = open(['flags' => MYSQLI_CLIENT_COMPRESS]);

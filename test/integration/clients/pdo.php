@@ -182,6 +182,22 @@ step('reconnect', function () use ($db) {
     return ['lost' => in_array($lost[0], LOST, true), 'again' => $other->exec("INSERT INTO messages VALUES (14, 1, 'again')")];
 });
 
+function underTls(string $port, int $folder): array
+{
+    $options = [PDO::MYSQL_ATTR_SSL_CA => setting('CA'), PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true];
+    $db = open(['port' => setting($port)], $options);
+    $db->exec("INSERT INTO messages VALUES ($folder, 1, 'under TLS')");
+    $cipher = $db->query("SHOW SESSION STATUS LIKE 'Ssl_cipher'")->fetch()[1];
+    return [$cipher !== '', $db->query("SELECT title FROM messages WHERE folderid = $folder")->fetchAll()];
+}
+
+step('TLS', fn () => ['rows' => underTls('PORT', 15)[1]]);
+
+step('TLS through', function () {
+    [$encrypted, $rows] = underTls('TLSPORT', 16);
+    return ['rows' => $rows, 'encrypted' => $encrypted];
+});
+
 // mysqlnd compresses by its own flag, whatever the server offers.
 step('compression', function () {
     $db = open([], [PDO::MYSQL_ATTR_COMPRESS => true]);

@@ -4,6 +4,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
@@ -145,6 +147,8 @@ func main() {
 	step("local infile", func() seen { return localInfile(conn) })
 	step("streaming", func() seen { return streaming(conn) })
 	step("reconnect", func() seen { return reconnect(conn) })
+	step("TLS", func() seen { return seen{"rows": underTLS("PORT", 15)["rows"]} })
+	step("TLS through", func() seen { return underTLS("TLSPORT", 16) })
 }
 
 func connect(conn *sql.Conn) seen {
@@ -307,4 +311,18 @@ func reconnect(conn *sql.Conn) seen {
 	must(err)
 	must(pool.QueryRow("SELECT CONNECTION_ID()").Scan(&after))
 	return seen{"lost": killed != after, "again": again}
+}
+
+func underTLS(port string, folder int) seen {
+	authority, err := os.ReadFile(setting("CA"))
+	must(err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	must(mysql.RegisterTLSConfig("ours", &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}))
+	conn := connection(open(func(config *mysql.Config) {
+		config.Addr, config.TLSConfig = "127.0.0.1:"+setting(port), "ours"
+	}))
+	exec(conn, "INSERT INTO messages VALUES (?, 1, 'under TLS')", folder)
+	cipher := readAll(conn, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]
+	return seen{"rows": readAll(conn, "SELECT title FROM messages WHERE folderid = ?", folder), "encrypted": cipher != ""}
 }

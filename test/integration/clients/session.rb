@@ -183,3 +183,20 @@ step('compression') do
   other.query("INSERT INTO messages VALUES (12, 1, REPEAT('compressed ', 10))")
   { rows: rows_of(other, 'SELECT title FROM messages WHERE folderid = 12') }
 end
+
+def under_tls(port, folder)
+  other = connect(port: setting(port).to_i, sslca: setting('CA'), sslverify: true)
+  other.query("INSERT INTO messages VALUES (#{folder}, 1, 'under TLS')")
+  encrypted = other.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'").first[1] != ''
+  [encrypted, rows_of(other, "SELECT title FROM messages WHERE folderid = #{folder}")]
+end
+
+step('TLS') do
+  _, rows = under_tls('PORT', 15)
+  { rows: rows }
+end
+
+step('TLS through') do
+  encrypted, rows = under_tls('TLSPORT', 16)
+  { rows: rows, encrypted: encrypted }
+end
