@@ -1,13 +1,17 @@
 /**
  * The short way over a TCP connection, past Node's stream layer: what is read lands in one buffer that all
- * connections share, and what is written goes to the kernel at once. The socket stays the owner of everything
- * else: its end, its errors, its closing.
- *
- * It rests on Node's own bindings, which are not a public interface; where they are not as expected, or the
- * environment variable UNDERSTUDY_SOCKETS is `stream`, `takeOver` answers null and the stream layer stays in use.
+ * connections share, and what is written goes to the kernel at once. Everything else (its end, its errors, its
+ * closing) stays with the connection's owner.
  */
 import type { Socket } from 'node:net';
-import { getSystemErrorName } from 'node:util';
+import {
+  isTcpHandle,
+  systemError,
+  type TcpBinding,
+  type TcpHandle,
+  tcpBinding,
+  type WriteRequest,
+} from './tcp-binding.ts';
 
 export interface DirectHandler {
   /** The bytes are those of the shared buffer: what is needed after the call must be copied in it. */
@@ -16,29 +20,11 @@ export interface DirectHandler {
   drained(): void;
 }
 
-/** A write that the kernel could not take at once; libuv's uv_write_t as Node shows it. */
-interface WriteRequest {
-  oncomplete: ((status: number) => void) | null;
-  /** Keeps the bytes from being collected. */
-  buffer: Buffer | null;
-}
-
-/** Node's handle of a TCP connection. Calls answer 0, or a negative errno. */
-interface TcpHandle {
-  onread: (arrayBuffer: ArrayBuffer | undefined) => unknown;
-  readonly writeQueueSize: number;
-  useUserBuffer(buffer: Buffer): unknown;
-  readStart(): number;
-  readStop(): number;
-  writeBuffer(request: WriteRequest, bytes: Buffer): number;
-}
-
-interface StreamBinding {
-  readonly WriteWrap: new () => WriteRequest;
-  /** Where the binding leaves what the last call had to say. */
-  readonly streamBaseState: Int32Array;
-  readonly kReadBytesOrError: number;
-  readonly kLastWriteWasAsync: number;
+/** Whose connection it is: a socket, or a stream of ours. */
+export interface DirectOwner {
+  readonly destroyed: boolean;
+  readonly writableEnded: boolean;
+  destroy(error: Error): unknown;
 }
 
 /** What one read can bring: as much as Node's own reads. */
@@ -49,7 +35,6 @@ const STAGE_BYTES = 64 * 1024;
 /** Views of so many bytes at most are kept: most commands and replies are short, and a view costs as much as a copy. */
 const VIEWS_MAX = 1024;
 
-const binding = findBinding();
 const arrivals = Buffer.allocUnsafeSlow(READ_BYTES);
 let stage = Buffer.allocUnsafeSlow(STAGE_BYTES);
 let stageUsed = 0;
@@ -58,9 +43,9 @@ let stageViews: Buffer[] = [];
 let spareRequest: WriteRequest | null = null;
 
 export class DirectIo {
-  readonly #socket: Socket;
+  readonly #owner: DirectOwner;
   readonly #handle: TcpHandle;
-  readonly #binding: StreamBinding;
+  readonly #binding: TcpBinding;
   readonly #handler: DirectHandler;
   /** Writes that the kernel has not taken yet. */
   #waiting = 0;
@@ -68,40 +53,49 @@ export class DirectIo {
 
   /** Null: the socket has something in its buffers, is no plain TCP connection, or this Node does not allow it. */
   static takeOver(socket: Socket, handler: DirectHandler): DirectIo | null {
-    const handle = handleOf(socket);
-    if (binding === null || handle === null) return null;
+    const { _handle: handle } = socket as unknown as { readonly _handle?: unknown };
+    if (tcpBinding === null || !isTcpHandle(handle)) return null;
     if (socket.destroyed || socket.readableLength > 0 || socket.writableLength > 0) return null;
     if (socket.readableEnded || socket.writableEnded || socket.isPaused()) return null;
-    return new DirectIo(socket, handle, binding, handler);
+    const ofTheSocket = handle.onread;
+    return new DirectIo(tcpBinding, handle, socket, handler, (_count, arrayBuffer) => {
+      ofTheSocket.call(handle, arrayBuffer);
+    });
   }
 
-  private constructor(socket: Socket, handle: TcpHandle, streams: StreamBinding, handler: DirectHandler) {
-    this.#socket = socket;
+  /** The handle must be read from already, or be about to be; `ended` hears of the end and of errors (a negative errno). */
+  constructor(
+    binding: TcpBinding,
+    handle: TcpHandle,
+    owner: DirectOwner,
+    handler: DirectHandler,
+    ended: (count: number, arrayBuffer: ArrayBuffer | undefined) => void,
+  ) {
+    this.#owner = owner;
     this.#handle = handle;
-    this.#binding = streams;
+    this.#binding = binding;
     this.#handler = handler;
-    const ofTheSocket = handle.onread;
-    const { streamBaseState: state, kReadBytesOrError: at } = streams;
+    const { streamBaseState: state, kReadBytesOrError: at } = binding;
     handle.useUserBuffer(arrivals);
     handle.onread = (arrayBuffer) => {
       const count = state[at]!;
-      // The end and errors are the socket's to tell.
-      if (count <= 0) return ofTheSocket.call(handle, arrayBuffer);
-      handler.data(view(arrivalViews, arrivals, 0, count));
+      if (count > 0) handler.data(view(arrivalViews, arrivals, 0, count));
+      else if (count < 0) ended(count, arrayBuffer);
+      // What is given back here would be taken for the next buffer.
       return undefined;
     };
   }
 
   /** False: the bytes are taken, but no more should follow before `drained`. They may be reused at once. */
   write(chunk: Buffer): boolean {
-    const socket = this.#socket;
-    if (socket.destroyed || socket.writableEnded || chunk.length === 0) return true;
+    const owner = this.#owner;
+    if (owner.destroyed || owner.writableEnded || chunk.length === 0) return true;
     const bytes = staged(chunk);
     const request = spareRequest ?? new this.#binding.WriteWrap();
     spareRequest = null;
     const failed = this.#handle.writeBuffer(request, bytes);
     if (failed !== 0) {
-      socket.destroy(systemError('write', failed));
+      owner.destroy(systemError('write', failed));
       return true;
     }
     if (this.#binding.streamBaseState[this.#binding.kLastWriteWasAsync] === 0) {
@@ -116,26 +110,26 @@ export class DirectIo {
   }
 
   pause(): void {
-    if (!this.#reading || this.#socket.destroyed) return;
+    if (!this.#reading || this.#owner.destroyed) return;
     this.#reading = false;
     this.#handle.readStop();
   }
 
   resume(): void {
-    if (this.#reading || this.#socket.destroyed) return;
+    if (this.#reading || this.#owner.destroyed) return;
     this.#reading = true;
     this.#handle.readStart();
   }
 
   /** Bytes written that the kernel has not taken yet. */
   get unsentBytes(): number {
-    return this.#socket.destroyed ? 0 : this.#handle.writeQueueSize;
+    return this.#owner.destroyed ? 0 : this.#handle.writeQueueSize;
   }
 
   readonly #onWritten = (status: number): void => {
     this.#waiting--;
-    if (this.#socket.destroyed) return;
-    if (status !== 0) this.#socket.destroy(systemError('write', status));
+    if (this.#owner.destroyed) return;
+    if (status !== 0) this.#owner.destroy(systemError('write', status));
     else if (this.#waiting === 0) this.#handler.drained();
   };
 }
@@ -165,33 +159,4 @@ function view(kept: Buffer[], memory: Buffer, start: number, length: number): Bu
   const made = memory.subarray(start, start + length);
   kept[length] = made;
   return made;
-}
-
-function systemError(call: string, errno: number): NodeJS.ErrnoException {
-  const code = getSystemErrorName(errno);
-  return Object.assign(new Error(`${call} ${code}`), { errno, code, syscall: call });
-}
-
-function handleOf(socket: Socket): TcpHandle | null {
-  const handle = (socket as unknown as { readonly _handle?: Partial<TcpHandle> | null })._handle;
-  if (handle?.constructor?.name !== 'TCP' || typeof handle.onread !== 'function') return null;
-  const calls = [handle.useUserBuffer, handle.readStart, handle.readStop, handle.writeBuffer];
-  return calls.every((call) => typeof call === 'function') ? (handle as TcpHandle) : null;
-}
-
-function findBinding(): StreamBinding | null {
-  if (process.env.UNDERSTUDY_SOCKETS === 'stream') return null;
-  try {
-    const { binding: find } = process as unknown as { binding(name: string): Partial<StreamBinding> };
-    const found = find.call(process, 'stream_wrap');
-    const { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = found;
-    const isWhole =
-      typeof WriteWrap === 'function' &&
-      ArrayBuffer.isView(streamBaseState) &&
-      typeof kReadBytesOrError === 'number' &&
-      typeof kLastWriteWasAsync === 'number';
-    return isWhole ? (found as StreamBinding) : null;
-  } catch {
-    return null;
-  }
 }

@@ -1,17 +1,25 @@
 /** Where a client's connection comes from: what its balancer says of it, or else what its socket does. */
-import type { Socket } from 'node:net';
 import { plainIp } from '../base/ip-address.ts';
+import type { SocketName, TcpHandle } from '../base/tcp-binding.ts';
 import type { ProxiedEndpoints, ProxyHeader } from '../wire/proxy-protocol.ts';
+
+/** Both ends of a connection, as far as they are known; a socket is one. */
+export interface Ends {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+}
 
 export class ClientOrigin {
   /** Milliseconds since the accept that have gone into the header. */
   readonly waitedMs: number;
-  readonly #socket: Socket;
+  readonly #ends: Ends;
   readonly #header: ProxyHeader | null;
 
   /** `header`: null where the connection was not passed on by a trusted balancer. */
-  constructor(socket: Socket, header: ProxyHeader | null, waitedMs: number) {
-    this.#socket = socket;
+  constructor(ends: Ends, header: ProxyHeader | null, waitedMs: number) {
+    this.#ends = ends;
     this.#header = header;
     this.waitedMs = waitedMs;
   }
@@ -19,7 +27,7 @@ export class ClientOrigin {
   /** Both ends of the client's own connection; null: the balancer knows none. */
   get endpoints(): ProxiedEndpoints | null {
     if (this.#header !== null) return this.#header.endpoints;
-    const { remoteAddress, remotePort, localAddress, localPort } = this.#socket;
+    const { remoteAddress, remotePort, localAddress, localPort } = this.#ends;
     if (remoteAddress === undefined || localAddress === undefined) return null;
     return {
       source: { address: plainIp(remoteAddress), port: remotePort ?? 0 },
@@ -29,18 +37,44 @@ export class ClientOrigin {
 
   /** For the log. Asking the system for it costs a call, so that it is asked only when it is told. */
   get name(): string {
-    if (this.#header === null) return peerName(this.#socket);
+    if (this.#header === null) return peerName(this.#ends);
     const source = this.#header.endpoints?.source;
-    return source === undefined ? `unknown, by way of ${peerName(this.#socket)}` : nameOf(source);
+    return source === undefined ? `unknown, by way of ${peerName(this.#ends)}` : nameOf(source);
   }
 }
 
-/** Who is at the other end of the socket itself, for the log. */
-export function peerName({ remoteAddress, remotePort }: Socket): string {
+/** Who is at the other end of the connection itself, for the log. */
+export function peerName({ remoteAddress, remotePort }: Ends): string {
   if (remoteAddress === undefined) return 'unknown';
   return nameOf({ address: plainIp(remoteAddress), port: remotePort ?? 0 });
 }
 
 function nameOf({ address, port }: { address: string; port: number }): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Of a bare handle: each is asked of the system when it is wanted, and unknown once the connection is closed. */
+export function endsOf(handle: TcpHandle): Ends {
+  const remote = (): SocketName => nameBy((name) => handle.getpeername(name));
+  const local = (): SocketName => nameBy((name) => handle.getsockname(name));
+  return {
+    get remoteAddress() {
+      return remote().address;
+    },
+    get remotePort() {
+      return remote().port;
+    },
+    get localAddress() {
+      return local().address;
+    },
+    get localPort() {
+      return local().port;
+    },
+  };
+}
+
+function nameBy(ask: (name: SocketName) => number): SocketName {
+  const name: SocketName = {};
+  ask(name);
+  return name;
 }

@@ -6,9 +6,12 @@ import type { ConnectionState } from '../observe/metrics.ts';
 import { CONNECTION_STATES } from '../observe/outcomes.ts';
 import { errorPacket } from '../wire/packets.ts';
 import type { ProxyHeader } from '../wire/proxy-protocol.ts';
-import { ClientOrigin, peerName } from './client-origin.ts';
+import type { ByteStream, StreamHandler } from './byte-stream.ts';
+import { ClientOrigin, endsOf, peerName } from './client-origin.ts';
 import { ProxyHeaderWait } from './proxy-header-wait.ts';
-import { Session, type SessionOptions } from './session.ts';
+import { isPlain, Session, type SessionOptions } from './session.ts';
+import { SocketStream } from './socket-stream.ts';
+import { acceptHandles, TcpStream } from './tcp-stream.ts';
 
 export interface ListenerOptions extends SessionOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -16,6 +19,9 @@ export interface ListenerOptions extends SessionOptions {
   /** Balancers, whose connections begin with a PROXY protocol header; nobody else's is read. */
   readonly trusted: readonly IpNetwork[];
 }
+
+/** For a client that is not listened to any more. */
+const IGNORANT: StreamHandler = { data: () => {}, drained: () => {}, ended: () => {}, closed: () => {} };
 
 /** Connections that the kernel holds until they are accepted. */
 const BACKLOG = 1024;
@@ -50,6 +56,7 @@ export class Listener {
         this.#server.on('error', (error) =>
           this.#options.log.error({ err: error }, 'accepting a client failed'),
         );
+        this.#shortenAccepts();
         resolve();
       });
     });
@@ -89,24 +96,40 @@ export class Listener {
     for (const session of this.#sessions) session.terminate();
   }
 
+  /** Where neither a header nor TLS can come, clients are served without sockets. */
+  #shortenAccepts(): void {
+    if (this.#options.trusted.length > 0 || !isPlain(this.#options)) return;
+    acceptHandles(this.#server, (binding, handle) => {
+      const open = (handler: StreamHandler): ByteStream => TcpStream.accepted(binding, handle, handler);
+      if (this.#isFull) this.#refuseFull(open(IGNORANT));
+      else this.#begin(open, new ClientOrigin(endsOf(handle), null, 0));
+    });
+  }
+
+  get #isFull(): boolean {
+    return this.size >= this.#options.maxConnections;
+  }
+
   #accept(socket: Socket): void {
-    const { trusted, maxConnections, shard } = this.#options;
-    if (this.size >= maxConnections) {
-      const error = CLIENT_ERRORS.tooManyConnections;
-      this.#options.metrics.refused('max_connections');
-      this.#sendAway(socket, error, errorText(error, { shard, limit: maxConnections }));
+    const { trusted } = this.#options;
+    if (this.#isFull) {
+      this.#refuseFull(new SocketStream(socket, IGNORANT));
     } else if (trusted.length > 0 && socket.remoteAddress === undefined) {
       // It was reset before it was accepted, as by a health check; whether it was a balancer's nobody knows.
       socket.on('error', () => {}).destroy();
     } else if (trusted.length > 0 && isWithin(trusted, socket.remoteAddress ?? '')) {
       this.#awaitHeader(socket);
     } else {
-      this.#begin(socket, new ClientOrigin(socket, null, 0));
+      this.#beginOn(socket, new ClientOrigin(socket, null, 0));
     }
   }
 
-  #begin(socket: Socket, origin: ClientOrigin): void {
-    const session = new Session(socket, origin, this.#options, (closed) => {
+  #beginOn(socket: Socket, origin: ClientOrigin): void {
+    this.#begin((handler) => new SocketStream(socket, handler), origin);
+  }
+
+  #begin(open: (handler: StreamHandler) => ByteStream, origin: ClientOrigin): void {
+    const session = new Session(open, origin, this.#options, (closed) => {
       this.#sessions.delete(closed);
       if (this.#sessions.size === 0) this.#whenEmpty?.();
     });
@@ -119,7 +142,7 @@ export class Listener {
     const wait = new ProxyHeaderWait(socket, loginTimeoutMs, {
       complete: (header: ProxyHeader) => {
         this.#waiting.delete(wait);
-        this.#begin(socket, new ClientOrigin(socket, header, now() - acceptedAtMs));
+        this.#beginOn(socket, new ClientOrigin(socket, header, now() - acceptedAtMs));
       },
       refused: (reason) => {
         this.#waiting.delete(wait);
@@ -136,12 +159,18 @@ export class Listener {
     const text = errorText(error, { reason, peer });
     this.#options.metrics.refused('bad_proxy_header');
     this.#options.log.warn({ reason: 'bad_proxy_header', error: error.code, client: peer }, text);
-    this.#sendAway(socket, error, text);
+    sendAway(new SocketStream(socket, IGNORANT), error, text);
   }
 
-  #sendAway(socket: Socket, error: ClientError, text: string): void {
-    socket.on('error', () => {});
-    socket.end(errorPacket(error, text, 0, false));
-    socket.destroySoon();
+  #refuseFull(client: ByteStream): void {
+    const { shard, maxConnections, metrics } = this.#options;
+    const error = CLIENT_ERRORS.tooManyConnections;
+    metrics.refused('max_connections');
+    sendAway(client, error, errorText(error, { shard, limit: maxConnections }));
   }
+}
+
+function sendAway(client: ByteStream, error: ClientError, text: string): void {
+  client.write(errorPacket(error, text, 0, false));
+  client.endAndDestroy();
 }

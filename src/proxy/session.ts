@@ -2,7 +2,6 @@
  * One client and its connection to the old server: `login → relay → closing`, or `→ blind` where the bytes
  * can't be followed. Bytes are passed on first and looked at afterwards.
  */
-import type { Socket } from 'node:net';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { SessionTap, TapSource } from '../mirror/tap.ts';
@@ -12,9 +11,10 @@ import type { Agreement } from '../wire/login.ts';
 import { commandPacket, errorPacket } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
 import { type ProxyProtocolVersion, writeProxyHeader } from '../wire/proxy-protocol.ts';
-import { ByteStream, openStream } from './byte-stream.ts';
+import type { ByteStream, StreamHandler } from './byte-stream.ts';
 import { ChangeUserGate } from './change-user-gate.ts';
 import type { ClientOrigin } from './client-origin.ts';
+import { openStream } from './open-stream.ts';
 import { RelayPhase } from './relay-phase.ts';
 import { type LoginEvents, SessionLogin } from './session-login.ts';
 import { mixedError, mixedSubject, type SessionTls } from './session-tls.ts';
@@ -48,6 +48,11 @@ type Phase =
   | { readonly at: 'closing' }
   | { readonly at: 'closed' };
 
+/** TLS will come to neither side: what it takes to hold bytes back for it is not needed. */
+export function isPlain({ tls }: Pick<SessionOptions, 'tls'>): boolean {
+  return tls.acceptor === null && tls.old === null;
+}
+
 export class Session {
   readonly #options: SessionOptions;
   readonly #origin: ClientOrigin;
@@ -62,8 +67,9 @@ export class Session {
   /** Why nothing is read from the client just now. */
   #clientHeld: 'pipeline' | 'server_busy' | null = null;
 
+  /** `open` makes the client's stream; `origin` tells whose it is. */
   constructor(
-    socket: Socket,
+    open: (handler: StreamHandler) => ByteStream,
     origin: ClientOrigin,
     options: SessionOptions,
     onClosed: (session: Session) => void,
@@ -71,7 +77,7 @@ export class Session {
     this.#options = options;
     this.#origin = origin;
     this.#onClosed = onClosed;
-    this.#client = new ByteStream(socket, {
+    this.#client = open({
       data: (chunk) => {
         options.metrics.relayed('to_old', chunk.length);
         this.#fromClient(chunk);
@@ -81,7 +87,7 @@ export class Session {
       closed: (error) => this.#clientClosed(error),
     });
     this.#server = openStream(
-      options.old,
+      { host: options.old.host, port: options.old.port, plain: isPlain(options) },
       options.connectTimeoutMs,
       {
         data: (chunk) => {
