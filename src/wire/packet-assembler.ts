@@ -18,6 +18,7 @@ export class PacketAssembler {
     this.#payloadMax = payloadMax;
   }
 
+  /** The chunk's bytes may be used again once `next` has answered null, or `rest` was taken. */
   push(chunk: Buffer): void {
     this.#held.add(chunk);
   }
@@ -29,6 +30,17 @@ export class PacketAssembler {
 
   /** The next whole packet; null: more bytes are needed; 'too_long': the header announces too many. */
   next(): Packet | null | 'too_long' {
+    const packet = this.#next();
+    if (packet === null) this.#held.own();
+    return packet;
+  }
+
+  /** What came after the last whole packet; it is given away, once. */
+  rest(): Buffer {
+    return this.#held.take(this.#held.length);
+  }
+
+  #next(): Packet | null | 'too_long' {
     if (this.#held.length < HEADER_LENGTH) return null;
     const length = this.#held.view().readUIntLE(0, 3);
     if (length > this.#payloadMax || length === MAX_PAYLOAD) return 'too_long';
@@ -36,10 +48,5 @@ export class PacketAssembler {
     if (this.#held.length < end) return null;
     const bytes = this.#held.take(end);
     return { sequence: bytes[3]!, bytes, payload: bytes.subarray(HEADER_LENGTH) };
-  }
-
-  /** What came after the last whole packet; it is given away, once. */
-  rest(): Buffer {
-    return this.#held.take(this.#held.length);
   }
 }

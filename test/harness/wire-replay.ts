@@ -78,6 +78,7 @@ export class ReplayedSession {
     if (this.step.step !== 'go_on') return;
     this.#assemblers[run.from].push(bytes);
     this.#readLogin(run.from);
+    bytes.fill(0xa5);
   }
 
   #readLogin(side: Side): void {
