@@ -3,7 +3,10 @@
  * of caching_sha2_password what the server's cache is asked with.
  */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { ReceivedBytes } from './received-bytes.ts';
 import { CLIENT, parseError } from './reply-reader.ts';
 
@@ -14,6 +17,7 @@ const FAST_AUTH_SUCCESS = 0x03;
 /** The longest payload of one packet, in bytes. */
 export const PAYLOAD_MAX = 0xff_ff_ff;
 const UTF8MB4_GENERAL_CI = 45;
+const TLS = 1n << 11n;
 const DEFAULT_CAPABILITIES =
   CLIENT.LONG_PASSWORD |
   CLIENT.LONG_FLAG |
@@ -40,6 +44,8 @@ export interface RawOptions {
   readonly charset?: number;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  /** Path of the authority (PEM) that signed the server's certificate: the session is encrypted. */
+  readonly tlsCa?: string;
 }
 
 export interface Hello {
@@ -76,6 +82,7 @@ export function negotiate(options: RawOptions, server: bigint): bigint {
   let wanted = (DEFAULT_CAPABILITIES | (options.capabilities ?? 0n)) & ~(options.without ?? 0n);
   if (options.database !== undefined) wanted |= CLIENT.CONNECT_WITH_DB;
   if (options.attributes !== undefined) wanted |= CLIENT.CONNECT_ATTRS;
+  if (options.tlsCa !== undefined) wanted |= TLS;
   return wanted & server;
 }
 
@@ -92,6 +99,21 @@ export function loginPacket(options: RawOptions, hello: Hello, capabilities: big
   if ((capabilities & CLIENT.PLUGIN_AUTH) !== 0n) parts.push(zeroEnded(hello.plugin));
   if ((capabilities & CLIENT.CONNECT_ATTRS) !== 0n) parts.push(attributeBlock(options.attributes ?? {}));
   return Buffer.concat(parts);
+}
+
+/** Asks for TLS by the beginning of the answer to the greeting, and waits until it is there. */
+export async function beginTls(
+  socket: Socket,
+  bytes: ReceivedBytes,
+  answer: Buffer,
+  tlsCa: string,
+): Promise<Socket> {
+  sendPacket(socket, answer.subarray(0, 32), 1);
+  const secure = connectTls({ socket, ca: readFileSync(tlsCa), servername: 'localhost' });
+  bytes.moveTo(secure, socket);
+  secure.on('end', () => secure.end());
+  await once(secure, 'secureConnect');
+  return secure;
 }
 
 export function changeUserPacket(

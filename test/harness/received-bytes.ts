@@ -20,10 +20,21 @@ export class ReceivedBytes {
   /** Where the next packet begins. */
   cursor = 0;
   private readonly timeoutMs: number;
+  private readonly onData = (data: Buffer): void => this.append(data);
 
   constructor(socket: Socket, timeoutMs: number) {
     this.timeoutMs = timeoutMs;
-    socket.on('data', (data: Buffer) => this.append(data));
+    this.listen(socket);
+  }
+
+  /** Goes on with what TLS makes of the bytes of `from`. */
+  moveTo(socket: Socket, from: Socket): void {
+    from.off('data', this.onData);
+    this.listen(socket);
+  }
+
+  private listen(socket: Socket): void {
+    socket.on('data', this.onData);
     socket.on('error', (error) => this.finish(error));
     socket.on('close', () => this.finish(new Error('the connection is closed')));
   }

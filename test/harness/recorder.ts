@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import {
+  beginTls,
   changeUserPacket,
   finishLogin,
   LoginError,
@@ -88,7 +89,12 @@ export interface RawConnection {
 
 /** Connects and logs in by mysql_native_password. Throws with the server's error where it is refused. */
 export async function connectRaw(options: RawOptions): Promise<RawConnection> {
-  const socket = connect({ host: options.host, port: options.port, noDelay: true, allowHalfOpen: true });
+  let socket: Socket = connect({
+    host: options.host,
+    port: options.port,
+    noDelay: true,
+    allowHalfOpen: true,
+  });
   const bytes = new ReceivedBytes(socket, options.timeoutMs ?? READ_TIMEOUT_MS);
   socket.on('end', () => socket.end());
   try {
@@ -96,7 +102,9 @@ export async function connectRaw(options: RawOptions): Promise<RawConnection> {
     if (greeting[0] === 0xff) throw loginError(greeting);
     const hello = parseGreeting(greeting);
     const capabilities = negotiate(options, hello.capabilities);
-    sendPacket(socket, loginPacket(options, hello, capabilities), 1);
+    const answer = loginPacket(options, hello, capabilities);
+    if (options.tlsCa !== undefined) socket = await beginTls(socket, bytes, answer, options.tlsCa);
+    sendPacket(socket, answer, options.tlsCa === undefined ? 1 : 2);
     const start = bytes.cursor;
     await finishLogin(socket, bytes, options.password ?? '');
     const authReply = bytes.slice(start, bytes.cursor);

@@ -6,6 +6,7 @@ import type { Stage } from './stage.ts';
 
 /** Capability bits that the relay can't follow and takes out of the greeting: compression, TLS, zstd. */
 const UNFOLLOWED = (1n << 5n) | (1n << 11n) | (1n << 26n);
+const TLS = 1n << 11n;
 const HEADER_BYTES = 4;
 /** Stands before the new scramble where the server asks for an authentication anew. */
 const SWITCH = Buffer.from('mysql_native_password\0');
@@ -36,7 +37,7 @@ export async function expectSameBytes(
   const direct = await record(stage.old.port, script, options);
   await stage.reset();
   const relayed = await record(stage.port, script, options);
-  expectSameGreeting(direct.greeting, relayed.greeting);
+  expectSameGreeting(direct.greeting, relayed.greeting, options.tlsCa !== undefined);
   expectEqualBytes(direct.bytes, relayed.bytes);
 }
 
@@ -83,11 +84,11 @@ async function record(port: number, script: SessionScript, options: Partial<RawO
   return { greeting: raw.greeting, bytes: Buffer.concat([...kept, received.subarray(at)]) };
 }
 
-/** Equal but for the connection's id, its scramble, and the bits that the relay takes out. */
-export function expectSameGreeting(direct: Buffer, relayed: Buffer): void {
+/** Equal but for the connection's id, its scramble, and the bits that the relay takes out; TLS is the proxy's to offer. */
+export function expectSameGreeting(direct: Buffer, relayed: Buffer, tls = false): void {
   const [expected, found] = [dissect(direct), dissect(relayed)];
   expect(found.rest).toBe(expected.rest);
-  expect(found.capabilities).toBe(expected.capabilities & ~UNFOLLOWED);
+  expect(found.capabilities).toBe((expected.capabilities & ~UNFOLLOWED) | (tls ? TLS : 0n));
   expect(found.mariadb & ~expected.mariadb).toBe(0);
 }
 

@@ -19,6 +19,7 @@ export interface Servers {
 
 export interface StageOptions {
   readonly old?: MariadbOptions;
+  readonly fresh?: MariadbOptions;
   /** Fields of the configuration beside `shards`; they win over the defaults of the stage. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** SQL that makes the tables, run in the database of either server before the proxy starts. */
@@ -40,7 +41,7 @@ export interface Stage extends Servers {
 export async function startStage(options: StageOptions): Promise<Stage> {
   const [old, fresh] = await Promise.all([
     startMariadb({ name: 'old', ...options.old }),
-    startMariadb({ name: 'new' }),
+    startMariadb({ name: 'new', ...options.fresh }),
   ]);
   const reset = async (): Promise<void> => {
     await Promise.all([

@@ -23,7 +23,7 @@ export function startTlsMysql(name: string, certificates: Certificates): Promise
   return startMysql({ name, tls: certificates });
 }
 
-function mariadbTls({ ca, server }: Certificates): string[] {
+export function mariadbTls({ ca, server }: Certificates): string[] {
   return [`--ssl-ca=${ca}`, `--ssl-cert=${server.certificate}`, `--ssl-key=${server.key}`];
 }
 
@@ -33,8 +33,8 @@ export function listenTls({ server }: Certificates): Record<string, unknown> {
 
 export interface ShardPlan {
   readonly name: string;
-  readonly old: SqlServer;
-  readonly fresh: SqlServer;
+  readonly old: { readonly host: string; readonly port: number };
+  readonly fresh: { readonly host: string; readonly port: number };
 }
 
 /** A proxy with one shard for each plan; everything is mirrored. */
