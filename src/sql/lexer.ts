@@ -65,8 +65,10 @@ export class Lexer {
   lex(sql: Buffer, from: number, to: number, mode: SqlMode, record = false): Lexed {
     this.begin(sql, from, to, mode, record);
     const { lexed } = this;
-    while (this.pos < this.to && this.step(sql[this.pos]!)) {
-      // Each step reads one token or one blank.
+    while (this.pos < to) {
+      const byte = sql[this.pos]!;
+      if (byte === 0x20) this.pos++;
+      else if (!this.step(byte)) break;
     }
     if (this.pos >= this.to) lexed.end = to;
     if (this.inExecutableComment) lexed.fault('incomplete');
@@ -267,7 +269,15 @@ export class Lexer {
       this.word(start);
       return;
     }
-    const found = numberEnd(this.sql, start, this.to);
+    const { sql, to } = this;
+    let at = start + 1;
+    while (at < to && isDigit(sql[at]!)) at++;
+    // Digits alone, as nearly all numbers are: what goes on with a letter or a point takes a closer look.
+    if (at === to || (IDENTIFIER[sql[at]!] === 0 && sql[at] !== 0x2e)) {
+      this.literal(LITERAL.integer, start, at);
+      return;
+    }
+    const found = numberEnd(sql, start, to);
     if ((found & 7) === 0) this.word(start);
     else this.literal(found & 7, start, Math.floor(found / 8));
   }
