@@ -9,6 +9,7 @@ import { findKeyword, KEYWORD_LENGTH_MAX, keyword } from './keywords.ts';
 import { type Lexed, LITERAL, TOKEN } from './lexed.ts';
 import {
   commentEnd,
+  hasOnlySemicolons,
   isDashComment,
   isExecutableComment,
   lineEnd,
@@ -385,13 +386,6 @@ export class Lexer {
     this.pos = end;
   }
 
-  /** Servers cut semicolons off the end of a text: no empty statement stands there. */
-  private endsAt(from: number): boolean {
-    let at = from;
-    while (at < this.to && this.sql[at] === 0x3b) at = skipBlanks(this.sql, at + 1, this.to);
-    return at === this.to;
-  }
-
   private semicolon(start: number): boolean {
     if (this.writer.semicolon(start)) {
       this.pos = start + 1;
@@ -399,7 +393,7 @@ export class Lexer {
     }
     this.lexed.end = start;
     const next = skipBlanks(this.sql, start + 1, this.to);
-    if (next < this.to && !this.endsAt(next)) this.lexed.next = next;
+    if (!hasOnlySemicolons(this.sql, next, this.to)) this.lexed.next = next;
     return false;
   }
 }

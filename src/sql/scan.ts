@@ -150,6 +150,13 @@ export function skipBlanks(sql: Buffer, from: number, to: number): number {
   return at;
 }
 
+/** True where nothing else follows: servers cut semicolons off the end of a text, no empty statement stands there. */
+export function hasOnlySemicolons(sql: Buffer, from: number, to: number): boolean {
+  let at = from;
+  while (at < to && sql[at] === 0x3b) at = skipBlanks(sql, at + 1, to);
+  return at >= to;
+}
+
 /** A number's end and literal type in one figure: `end * 8 + type`; type 0: it is a word that begins with digits. */
 export function numberEnd(sql: Buffer, start: number, to: number): number {
   let at = start;
