@@ -16,6 +16,12 @@ import {
 import type { ByteStream, StreamHandler } from './byte-stream.ts';
 
 const KEEPALIVE_DELAY_SECONDS = 60;
+/** Keep-alive takes four system calls, which a session of a few statements never needs: it is turned on in rounds. */
+const KEEPALIVE_ROUND_MS = 15_000;
+
+/** Open, and not kept alive yet. */
+const young = new Set<TcpStream>();
+const rounds: { timer: NodeJS.Timeout | null } = { timer: null };
 
 type Life = 'opening' | 'open' | 'closed';
 
@@ -113,7 +119,10 @@ export class TcpStream implements ByteStream, DirectOwner {
   end(): void {
     if (this.#writeEnded) return;
     this.#writeEnded = true;
-    if (this.#life === 'open') this.#shutdown();
+    if (this.#life !== 'open') return;
+    // Where nothing is left to come or to go, closing says the same in one step.
+    if ((this.#readEnded || this.#closesWhenFinished) && this.unsentBytes === 0) this.destroy();
+    else this.#shutdown();
   }
 
   endAndDestroy(): void {
@@ -127,8 +136,7 @@ export class TcpStream implements ByteStream, DirectOwner {
 
   destroy(error: Error | null = null): void {
     if (this.#life === 'closed') return;
-    this.#life = 'closed';
-    this.#stopTimer();
+    this.#leave();
     this.#error = error;
     if (this.#handle === null) process.nextTick(this.#closed);
     else this.#handle.close(this.#closed);
@@ -140,10 +148,14 @@ export class TcpStream implements ByteStream, DirectOwner {
       this.destroy();
       return;
     }
-    this.#life = 'closed';
-    this.#stopTimer();
+    this.#leave();
     // With an end under way libuv knows no reset any more.
     if (this.#handle.reset(this.#closed) !== 0) this.#handle.close(this.#closed);
+  }
+
+  /** The peer is asked now and then whether it is still there. */
+  keepAlive(): void {
+    if (this.#life === 'open') this.#handle?.setKeepAlive(true, KEEPALIVE_DELAY_SECONDS);
   }
 
   shorten(): void {}
@@ -189,7 +201,8 @@ export class TcpStream implements ByteStream, DirectOwner {
     this.#life = 'open';
     this.#stopTimer();
     handle.setNoDelay(true);
-    handle.setKeepAlive(true, KEEPALIVE_DELAY_SECONDS);
+    young.add(this);
+    rounds.timer ??= setInterval(keepYoungAlive, KEEPALIVE_ROUND_MS).unref();
     this.#io = new DirectIo(this.#binding, handle, this, this.#handler, (count) => this.#readNoMore(count));
     const failed = handle.readStart();
     if (failed !== 0) {
@@ -225,6 +238,12 @@ export class TcpStream implements ByteStream, DirectOwner {
     if (this.#handle?.shutdown(request) !== 0) this.destroy();
   }
 
+  #leave(): void {
+    this.#life = 'closed';
+    this.#stopTimer();
+    young.delete(this);
+  }
+
   #stopTimer(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -233,6 +252,11 @@ export class TcpStream implements ByteStream, DirectOwner {
   readonly #closed = (): void => {
     this.#handler.closed(this.#error);
   };
+}
+
+function keepYoungAlive(): void {
+  for (const stream of young) stream.keepAlive();
+  young.clear();
 }
 
 /**
