@@ -253,7 +253,10 @@ test('TLS with the authority and a client certificate', async () => {
     expect(without.lines().find(({ msg }) => msg.includes('etcd is away'))).toMatchObject({
       reason: expect.stringMatching(/ failed: certificate: etcd does not take ours/),
     });
-    const controlled = await start({ ca: tls.ca, certificate: tls.client.certificate, key: tls.client.key });
+    const ours = { ca: tls.ca, certificate: tls.client.certificate, key: tls.client.key };
+    const elsewhere = await start({ ...ours, serverName: 'other.example' });
+    expect(elsewhere.control.current().connected).toBe(false);
+    const controlled = await start({ ...ours, serverName: 'localhost' });
     expect(controlled.control.current().connected).toBe(true);
     await etcd.put(`${PREFIX}mirror/reads`, '25');
     await controlled.until('25 % of reads', ({ shards }) => shards.s00?.reads === 25);

@@ -168,6 +168,32 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('tells of each file of TLS by its place, its path and what to do', () => {
+    const there = write('no certificate');
+    const away = join(folder, 'away.pem');
+    const faults = faultsOf({
+      ...MINIMAL,
+      listen: { tls: { certificate: there, key: 'away.pem' } },
+      oldTls: { ca: there },
+    });
+    expect(faults).toEqual([
+      expect.stringMatching(`^listen\\.tls\\.certificate: ${there}: .*name a PEM file with the certificate`),
+      expect.stringMatching(`^listen\\.tls\\.key: ${away}: ENOENT.*without a passphrase`),
+      expect.stringMatching(`^oldTls\\.ca: ${there}: .*the authority$`),
+    ]);
+    expect(
+      faultsOf({ ...MINIMAL, oldTls: { certificate: 'a' }, newTls: { verify: false, ca: 'a' } }),
+    ).toEqual([
+      'oldTls.certificate: certificate and key go together',
+      'newTls.ca: is never looked at with "verify": false; leave out one of the two',
+    ]);
+  });
+
+  it('needs no key of TLS where no cluster is logged in to', () => {
+    const file = write({ ...MINIMAL, newTls: { ca: 'away.pem' } });
+    expect(loadConfig(file, { accounts: false }).newTls?.files.ca).toBe(join(folder, 'away.pem'));
+  });
+
   it('tells of a field once, and judges nothing by a field that is wrong in itself', () => {
     const overrides = { mirror: { shards: { s00: { reads: 1 }, 'a b': { reads: 1 } } } };
     expect(faultsOf({ ...MINIMAL, ...overrides, shards: [{ ...SHARD, name: 7 }] })).toEqual([
