@@ -54,27 +54,38 @@ function nameOf({ address, port }: { address: string; port: number }): string {
 }
 
 /** Of a bare handle: each is asked of the system when it is wanted, and unknown once the connection is closed. */
-export function endsOf(handle: TcpHandle): Ends {
-  const remote = (): SocketName => nameBy((name) => handle.getpeername(name));
-  const local = (): SocketName => nameBy((name) => handle.getsockname(name));
-  return {
-    get remoteAddress() {
-      return remote().address;
-    },
-    get remotePort() {
-      return remote().port;
-    },
-    get localAddress() {
-      return local().address;
-    },
-    get localPort() {
-      return local().port;
-    },
-  };
-}
+export class HandleEnds implements Ends {
+  readonly #handle: TcpHandle;
 
-function nameBy(ask: (name: SocketName) => number): SocketName {
-  const name: SocketName = {};
-  ask(name);
-  return name;
+  constructor(handle: TcpHandle) {
+    this.#handle = handle;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#remote().address;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#remote().port;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#local().address;
+  }
+
+  get localPort(): number | undefined {
+    return this.#local().port;
+  }
+
+  #remote(): SocketName {
+    const name: SocketName = {};
+    this.#handle.getpeername(name);
+    return name;
+  }
+
+  #local(): SocketName {
+    const name: SocketName = {};
+    this.#handle.getsockname(name);
+    return name;
+  }
 }

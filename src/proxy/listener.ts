@@ -7,7 +7,7 @@ import { CONNECTION_STATES } from '../observe/outcomes.ts';
 import { errorPacket } from '../wire/packets.ts';
 import type { ProxyHeader } from '../wire/proxy-protocol.ts';
 import type { ByteStream, StreamHandler } from './byte-stream.ts';
-import { ClientOrigin, endsOf, peerName } from './client-origin.ts';
+import { ClientOrigin, HandleEnds, peerName } from './client-origin.ts';
 import { ProxyHeaderWait } from './proxy-header-wait.ts';
 import { isPlain, Session, type SessionOptions } from './session.ts';
 import { SocketStream } from './socket-stream.ts';
@@ -102,7 +102,7 @@ export class Listener {
     acceptHandles(this.#server, (binding, handle) => {
       const open = (handler: StreamHandler): ByteStream => TcpStream.accepted(binding, handle, handler);
       if (this.#isFull) this.#refuseFull(open(IGNORANT));
-      else this.#begin(open, new ClientOrigin(endsOf(handle), null, 0));
+      else this.#begin(open, new ClientOrigin(new HandleEnds(handle), null, 0));
     });
   }
 
