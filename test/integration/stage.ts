@@ -22,6 +22,8 @@ export interface StageOptions {
   readonly fresh?: MariadbOptions;
   /** Fields of the configuration beside `shards`; they win over the defaults of the stage. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Of the proxy's process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** SQL that makes the tables, run in the database of either server before the proxy starts. */
   readonly schema: string;
   /** SQL for the new server where its tables differ. */
@@ -50,7 +52,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     ]);
   };
   await reset();
-  const proxy = await startStageProxy({ old, fresh }, options.config);
+  const proxy = await startStageProxy({ old, fresh }, options.config, options.env);
   return {
     old,
     fresh,
@@ -68,6 +70,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
 export async function startStageProxy(
   { old, fresh }: { old: Address; fresh: Address },
   config: Readonly<Record<string, unknown>> = {},
+  env?: Readonly<Record<string, string>>,
 ): Promise<RunningProxy> {
   const [port = 0] = await freePorts(1);
   const shard = {
@@ -76,7 +79,10 @@ export async function startStageProxy(
     old: { host: old.host, port: old.port, database: OLD_DATABASE },
     new: { host: fresh.host, port: fresh.port, database: NEW_DATABASE },
   };
-  return startProxy({ config: { shards: [shard], mirror: ALL, compare: 100, ...config } });
+  return startProxy({
+    config: { shards: [shard], mirror: ALL, compare: 100, ...config },
+    ...(env === undefined ? {} : { env }),
+  });
 }
 
 interface Address {
