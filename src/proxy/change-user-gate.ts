@@ -52,7 +52,8 @@ export class ChangeUserGate {
   /** Lets pass what may pass now. */
   settle(): void {
     this.waiting = false;
-    while (!this.#closed && !this.waiting && this.#fromClient.length > 0) if (!this.#next()) return;
+    while (!this.#closed && !this.waiting && this.#fromClient.length > 0) if (!this.#next()) break;
+    this.#fromClient.own();
   }
 
   fromServer(chunk: Buffer): void {

@@ -40,8 +40,10 @@ export class LoginPhase {
   push(side: Side, chunk: Buffer, forward: (bytes: Buffer) => void): LoginStep {
     const assembler = side === 'client' ? this.#client : this.#server;
     assembler.push(chunk);
-    if (side === 'client' && this.#held !== null)
+    if (side === 'client' && this.#held !== null) {
+      assembler.keep();
       return assembler.length > LOGIN_PAYLOAD_MAX ? tooLong(side) : GO_ON;
+    }
     return this.#follow(side, forward);
   }
 
@@ -70,7 +72,8 @@ export class LoginPhase {
         // Whoever put bytes here before TLS began would have them taken for the server's own.
         if (this.#server.length > 0)
           return { step: 'broken', reason: 'the server sent more than its greeting' };
-        this.#held = packet.bytes;
+        this.#held = Buffer.from(packet.bytes);
+        assembler.keep();
       }
       if (step.step !== 'go_on') return step;
     }

@@ -18,7 +18,7 @@ export class PacketAssembler {
     this.#payloadMax = payloadMax;
   }
 
-  /** The chunk's bytes may be used again once `next` has answered null, or `rest` was taken. */
+  /** The chunk's bytes may be used again once `next` has answered null, `rest` was taken, or `keep` was called. */
   push(chunk: Buffer): void {
     this.#held.add(chunk);
   }
@@ -33,6 +33,11 @@ export class PacketAssembler {
     const packet = this.#next();
     if (packet === null) this.#held.own();
     return packet;
+  }
+
+  /** Makes what has come last, without a look at it. */
+  keep(): void {
+    this.#held.own();
   }
 
   /** What came after the last whole packet; it is given away, once. */

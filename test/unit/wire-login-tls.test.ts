@@ -278,6 +278,21 @@ describe('TLS', () => {
     expect(login.toServer).toEqual([]);
   });
 
+  it('is awaited in memory of its own, whatever becomes of the bytes as they came', () => {
+    const login = new Driven({ client: 'none', server: true });
+    login.server(greeting());
+    const sent = packet(writeResponse(FIELDS), 1);
+    const early = packet(Buffer.from('early'), 2);
+    const chunks = [Buffer.concat([sent, early.subarray(0, 3)]), Buffer.from(early.subarray(3))];
+    for (const chunk of chunks) {
+      login.client(chunk);
+      chunk.fill(0xee);
+    }
+    login.secured();
+    expect(login.toServer[0]?.subarray(8)).toEqual(sent.subarray(8));
+    expect(login.toServer[1]).toEqual(packet(Buffer.from('early'), 3));
+  });
+
   it('is awaited by whatever else the client sends, up to a bound', () => {
     const { login } = answered(false, true);
     expect(login.client(packet(Buffer.from('early'), 2))).toEqual({ step: 'go_on' });
