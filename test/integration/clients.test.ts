@@ -3,11 +3,12 @@
  * through the proxy what it gives without, and the new server ends with the old one's rows.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { STEPS, type Step, type StepLine, stepsOf, writerOf } from './clients/client.ts';
+import { type Runner, STEPS, type Step, type StepLine, stepsOf, writerOf } from './clients/client.ts';
 import { CLIENTS } from './clients/clients.ts';
 import { writeClientsPage } from './clients/clients-page.ts';
-import { type Cell, ClientsStage, KINDS, type Run } from './clients/clients-stage.ts';
+import { type Cell, ClientsStage, KINDS, type Kind, type Run } from './clients/clients-stage.ts';
 import { factsOf } from './clients/facts.ts';
+import { SAMPLES } from './clients/samples.ts';
 
 /** Sessions wait for their servers most of the time. */
 const AT_ONCE = 4;
@@ -20,7 +21,7 @@ const passed = new Map<string, number>();
 const versions = new Map<string, string>();
 
 beforeAll(async () => {
-  stage = await ClientsStage.start(CLIENTS);
+  stage = await ClientsStage.start([...CLIENTS, ...SAMPLES]);
   const waiting = [...stage.cells];
   const work = async (): Promise<void> => {
     for (let cell = waiting.shift(); cell !== undefined; cell = waiting.shift()) {
@@ -37,18 +38,13 @@ afterAll(async () => {
   await stage?.close();
   if (process.env.UNDERSTUDY_CLIENTS_PAGE === 'write') {
     const works = (client: string, step: Step): boolean => passed.get(`${client} ${step}`) === KINDS.length;
-    writeClientsPage(CLIENTS, versions, works);
+    writeClientsPage(CLIENTS, SAMPLES, versions, works);
   }
 });
 
 describe.each(KINDS)('old on %s', (kind) => {
   describe.each(CLIENTS)('$name', (client) => {
-    const run = async (): Promise<Run> => {
-      const cell = stage.cells.find((each) => each.client === client && each.kind === kind);
-      const found = cell === undefined ? undefined : await runs.get(cell);
-      if (found === undefined) throw new Error(`${client.name} was not run`);
-      return found;
-    };
+    const run = (): Promise<Run> => runOf(client, kind);
 
     it.each(stepsOf(client))('%s', async (step) => {
       const { cell, direct, relayed } = await run();
@@ -70,13 +66,10 @@ describe.each(KINDS)('old on %s', (kind) => {
 
     it('leaves the same rows on the new server, and a doubt for every other', async () => {
       const { cell } = await run();
-      const keysInDoubt = async (table: string): Promise<number> =>
-        (await stage.metric('understudy_journal_keys', cell, { table })) +
-        (await stage.metric('understudy_journal_keys', cell, { table: '*' }));
       for (const { table, folder } of await stage.differences(cell)) {
         const step = writerOf(table, folder);
         expect(Object.keys(client.unmirrored), `folder ${folder} of ${table}`).toContain(step);
-        expect(await keysInDoubt(table)).toBeGreaterThan(0);
+        expect(await keysInDoubt(cell, table)).toBeGreaterThan(0);
       }
       expect(
         await stage.metric('understudy_mirror_doubts_total', cell, { reason: 'hazard' }),
@@ -93,11 +86,43 @@ describe.each(KINDS)('old on %s', (kind) => {
   });
 });
 
+describe.each(KINDS)('old on %s', (kind) => {
+  describe.each(SAMPLES)('$name, beyond the steps of all', (sample) => {
+    it.each(sample.features)('%s', async (feature) => {
+      const { direct, relayed } = await runOf(sample, kind);
+      const seen = seenIn(relayed, feature);
+      expect(seen).toEqual(seenIn(direct, feature));
+    });
+
+    it('leaves the same rows on the new server, and a doubt for every other', async () => {
+      const { cell, relayed } = await runOf(sample, kind);
+      expect(relayed).toHaveLength(sample.features.length + 1);
+      for (const { table, folder } of await stage.differences(cell)) {
+        expect(sample.unmirrored).toContain(`${table} ${folder}`);
+        expect(await keysInDoubt(cell, table)).toBeGreaterThan(0);
+      }
+      expect(await stage.metric('understudy_relay_blind_total', cell)).toBe(0);
+    });
+  });
+});
+
 it('no reader has lost its step', () => {
   expect(stage.logs()).not.toContain('please report this');
 });
 
-function seenIn(lines: readonly StepLine[], step: Step): Readonly<Record<string, unknown>> {
+async function runOf(client: Runner, kind: Kind): Promise<Run> {
+  const cell = stage.cells.find((each) => each.client === client && each.kind === kind);
+  const found = cell === undefined ? undefined : await runs.get(cell);
+  if (found === undefined) throw new Error(`${client.name} was not run`);
+  return found;
+}
+
+async function keysInDoubt(cell: Cell, table: string): Promise<number> {
+  const own = await stage.metric('understudy_journal_keys', cell, { table });
+  return own + (await stage.metric('understudy_journal_keys', cell, { table: '*' }));
+}
+
+function seenIn(lines: readonly StepLine[], step: string): Readonly<Record<string, unknown>> {
   const line = lines.find((each) => 'step' in each && each.step === step);
   if (line === undefined) throw new Error(`no line of ${step}`);
   if ('seen' in line) return line.seen;

@@ -42,17 +42,27 @@ export type StepLine =
   | { readonly step: string; readonly seen: Readonly<Record<string, unknown>> }
   | { readonly step: string; readonly fault: string };
 
-export interface Client {
+export interface Runner {
   /** Part of a database's and a shard's name. */
   readonly id: string;
   /** As people call it. */
   readonly name: string;
+  /** Runs a session to its end; what it told of each step. */
+  run(settings: SessionSettings): Promise<readonly StepLine[]>;
+}
+
+/** Steps of its own, beyond those that all clients do. */
+export interface Sample extends Runner {
+  readonly features: readonly string[];
+  /** Table and folder of writes that are relayed and not replayed. */
+  readonly unmirrored: readonly string[];
+}
+
+export interface Client extends Runner {
   /** Steps that the client has not, and why. */
   readonly lacks: StepNotes;
   /** Steps of whose writes some are relayed and not replayed, and why: a doubt is owed for those. */
   readonly unmirrored: StepNotes;
-  /** Runs a session to its end; what it told of each step. */
-  run(settings: SessionSettings): Promise<readonly StepLine[]>;
 }
 
 export type StepNotes = Partial<Readonly<Record<Step, string>>>;

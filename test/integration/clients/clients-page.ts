@@ -1,15 +1,19 @@
 /** The table of docs/clients.md, made of what a run of the matrix found. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { REPOSITORY } from '../../harness/repository.ts';
-import { type Client, STEPS, type Step } from './client.ts';
+import { type Client, type Sample, STEPS, type Step } from './client.ts';
 
 const PAGE = new URL('docs/clients.md', REPOSITORY);
 const BEGIN = '<!-- The matrix begins here: npm run clients -- --docs writes it. -->';
 const END = '<!-- The matrix ends here. -->';
 
+const OWN_FEATURES = '### Beyond the steps of all';
+
 export interface ClientsTable {
   readonly clients: readonly string[];
   readonly steps: readonly string[];
+  /** `driver: feature`. */
+  readonly features: readonly string[];
   /** By client and step: what stands in the field. */
   field(client: string, step: string): string | undefined;
 }
@@ -17,6 +21,7 @@ export interface ClientsTable {
 /** `works`: the step came out as it must on both old servers. */
 export function writeClientsPage(
   clients: readonly Client[],
+  samples: readonly Sample[],
   versions: ReadonlyMap<string, string>,
   works: (client: string, step: Step) => boolean,
 ): void {
@@ -30,7 +35,16 @@ export function writeClientsPage(
   });
   const table = [`| client | ${STEPS.join(' | ')} |`, `|---|${STEPS.map(() => ':-:|').join('')}`, ...rows];
   const list = clients.map(({ id, name }) => `- ${name}: ${versions.get(id) ?? 'not run'}`);
-  const parts = [table.join('\n'), notes.list(), `Versions of that run:\n\n${list.join('\n')}`];
+  const own = samples.map(
+    ({ name, features }) => `${name}:\n\n${features.map((feature) => `- ${feature}`).join('\n')}`,
+  );
+  const parts = [
+    table.join('\n'),
+    notes.list(),
+    `Versions of that run:\n\n${list.join('\n')}`,
+    OWN_FEATURES,
+    ...own,
+  ];
   writeFileSync(PAGE, `${before}${BEGIN}\n\n${parts.join('\n\n')}\n\n${END}${after}`);
 }
 
@@ -44,7 +58,14 @@ export function readClientsPage(): ClientsTable {
     .map((line) => line.slice(2, -2).split(' | '));
   const [head = [], ...clients] = rows;
   const steps = head.slice(1);
+  let driver = '';
+  const features: string[] = [];
+  for (const line of (matrix.split(OWN_FEATURES)[1] ?? '').split('\n')) {
+    if (line.startsWith('- ')) features.push(`${driver}: ${line.slice(2)}`);
+    else if (line.endsWith(':')) driver = line.slice(0, -1);
+  }
   return {
+    features,
     clients: clients.map(([name = '']) => name),
     steps,
     field: (client, step) => clients.find(([name]) => name === client)?.[steps.indexOf(step) + 1],

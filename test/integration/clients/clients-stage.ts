@@ -14,7 +14,7 @@ import type { SqlServer } from '../../harness/sql-server.ts';
 import { temporaryDirectory } from '../../harness/temp.ts';
 import { makeCertificates } from '../../harness/tls.ts';
 import { waitFor } from '../../harness/wait.ts';
-import type { Client, SessionSettings, StepLine } from './client.ts';
+import type { Runner, SessionSettings, StepLine } from './client.ts';
 
 export const KINDS = ['MariaDB', 'MySQL 9'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -39,7 +39,7 @@ const CHARSET = 'CHARACTER SET utf8mb4';
 
 /** A shard of one client on one old server. */
 export interface Cell {
-  readonly client: Client;
+  readonly client: Runner;
   readonly kind: Kind;
   readonly shard: string;
   readonly settings: SessionSettings;
@@ -74,7 +74,7 @@ export class ClientsStage {
     this.cells = cells;
   }
 
-  static async start(clients: readonly Client[]): Promise<ClientsStage> {
+  static async start(clients: readonly Runner[]): Promise<ClientsStage> {
     const tls = await makeCertificates();
     const { ca, server: certificate } = tls;
     const withTls = [
@@ -180,7 +180,7 @@ type Shard = ProxyConfig['shards'][number];
 
 const otherThan = (kind: Kind): Kind => (kind === 'MariaDB' ? 'MySQL 9' : 'MariaDB');
 
-async function prepareServer(server: SqlServer, clients: readonly Client[]): Promise<void> {
+async function prepareServer(server: SqlServer, clients: readonly Runner[]): Promise<void> {
   const tables = SCHEMA.map((table) => `CREATE TABLE ${table} ENGINE=InnoDB;`).join('\n');
   for (const { id } of clients) {
     await server.query(`
