@@ -12,6 +12,7 @@ import { type Prometheus, startPrometheus } from '../harness/prometheus.ts';
 import { selectorsOf } from '../harness/promql.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
+import { makeCertificates } from '../harness/tls.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const ROUNDS = 60;
@@ -51,8 +52,11 @@ beforeAll(async () => {
     old: { ...endpoint, database: 'mc_00' },
     new: { ...endpoint, database: 'shard_00' },
   };
+  // With certificates, so that their figures are there too.
+  const { server } = await makeCertificates();
   proxy = await startProxy({
     config: {
+      listen: { host: '127.0.0.1', tls: { certificate: server.certificate, key: server.key } },
       tables: { messages: { key: 'folderid' } },
       shards: [shard],
       mirror: { reads: 100, writes: 50, deletes: 100 },
