@@ -5,6 +5,7 @@ import { digestId, digestText } from './digest.ts';
 import { readHazards } from './hazards.ts';
 import { keyword } from './keywords.ts';
 import { type Lexed, TOKEN } from './lexed.ts';
+import { newNames } from './new-names.ts';
 import { parseStructure } from './parse.ts';
 import type { Assignment, Hazard, Plan, Predicate, TableName } from './plan.ts';
 import { readPredicates } from './predicates.ts';
@@ -61,7 +62,7 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode, parserHasTime
     kind,
     transaction: step.step,
     savepoint: step.savepoint,
-    tables: reading.tables.map((table) => plainTable(table, kind, isCertain)),
+    tables: [...reading.tables.map((table) => plainTable(table, kind, isCertain)), ...newNames(list)],
     predicates: isCertain && !deferred ? predicates : [],
     rows: isCertain ? readRows(list, reading.verb, reading.tables) : null,
     assignments: reading.assignments,

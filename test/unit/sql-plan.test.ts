@@ -126,6 +126,12 @@ describe('tables', () => {
     ['SELECT * FROM history, quick, share, value, rows', 'history, quick, share, value, rows'],
     ['SELECT * FROM t FOR UPDATE OF t, u', 't'],
     ['ALTER TABLE d.t ADD x INT', 'd.t!'],
+    ['RENAME TABLE t TO u, mc.`v w` TO x.y', 't!, mc.v w!, u!, x.y!'],
+    ['RENAME TABLE IF EXISTS t TO u', 't!, u!'],
+    ['ALTER TABLE t ADD b INT, RENAME TO mc.u, RENAME COLUMN a TO c', 't!, mc.u!'],
+    ['ALTER TABLE t RENAME AS u', 't!, u!'],
+    ['ALTER TABLE t RENAME u', 't!, u!'],
+    ['ALTER TABLE t RENAME INDEX a TO b, RENAME KEY c TO d, RENAME COLUMN e TO f', 't!'],
   ])('%s', (text, expected) => expect(tables(text)).toBe(expected));
 });
 
