@@ -125,13 +125,14 @@ const tablesSchema = z
 const etcdSchema = z.strictObject({
   hosts: z
     .array(z.url({ protocol: /^https?$/, error: 'must be a URL such as "http://127.0.0.1:2379"' }))
-    .min(1),
+    .min(1)
+    .describe('Its members'),
   prefix: z
     .string()
     .regex(/^\/.*\/$/, 'must begin and end with "/"')
     .optional()
     .describe('Left out: /understudy/<service>/'),
-  user: z.string().min(1).optional(),
+  user: z.string().min(1).optional().describe('Left out: no login'),
   password: secretSchema.optional(),
   ca: z.string().min(1).optional().describe('File with the authority that signed etcd’s certificate (PEM)'),
   certificate: z.string().min(1).optional().describe('Client certificate file (PEM)'),
@@ -144,7 +145,13 @@ const etcdSchema = z.strictObject({
   rereadMs: milliseconds(100, 60_000)
     .default(3000)
     .describe('How often the prefix is reread besides the watch'),
-  leaseTtlSeconds: z.number().int().min(2).max(600).default(10),
+  leaseTtlSeconds: z
+    .number()
+    .int()
+    .min(2)
+    .max(600)
+    .default(10)
+    .describe('How long a proxy stays registered that is not heard of any more'),
 });
 
 const queueSchema = z.strictObject({
@@ -187,7 +194,7 @@ const lanesSchema = z.strictObject({
     .max(64)
     .default(8)
     .describe('Units sent on a lane before the first answer'),
-  connectTimeoutMs: milliseconds(10, 60_000).default(3000),
+  connectTimeoutMs: milliseconds(10, 60_000).default(3000).describe('For reaching the shadow and logging in'),
   timeoutMs: milliseconds(10, 600_000)
     .default(5000)
     .describe('A replay that takes longer is ended, on the server too'),
@@ -202,8 +209,12 @@ const lanesSchema = z.strictObject({
 
 const breakerSchema = z.strictObject({
   failures: z.number().int().min(1).max(1000).default(3).describe('Failures in a row that open the breaker'),
-  backoffMinMs: milliseconds(10, 600_000).default(500),
-  backoffMaxMs: milliseconds(10, 600_000).default(15_000),
+  backoffMinMs: milliseconds(10, 600_000)
+    .default(500)
+    .describe('How long an open breaker waits before it tries the shadow again'),
+  backoffMaxMs: milliseconds(10, 600_000)
+    .default(15_000)
+    .describe('The longest such wait, after trials that failed'),
   rampMs: milliseconds(0, 600_000)
     .default(5000)
     .describe('How long the share of units let in grows from 5 % to all after an outage'),
@@ -214,7 +225,8 @@ export const configSchema = z
     $schema: z.string().optional(),
     service: z
       .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be letters, digits, "_", "-" or "."'),
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be letters, digits, "_", "-" or "."')
+      .describe('What the proxies of these shards are called together: in etcd’s prefix and in the metrics'),
     listen: listenSchema.prefault({}),
     oldProxyProtocol: z
       .enum(['v1', 'v2'])
@@ -258,7 +270,15 @@ export const configSchema = z
       .describe('How the share of reads is picked'),
     compare: percentSchema.default(0).describe('Share of mirrored reads whose rows are compared, in percent'),
     etcd: etcdSchema.optional().describe('Left out: the ratios come, live, from this file'),
-    journal: z.strictObject({ directory: z.string().min(1).default('./var/journal') }).prefault({}),
+    journal: z
+      .strictObject({
+        directory: z
+          .string()
+          .min(1)
+          .default('./var/journal')
+          .describe('For the journal. This version keeps doubts in memory and writes nothing there'),
+      })
+      .prefault({}),
     maxConnections: z
       .number()
       .int()
@@ -277,7 +297,10 @@ export const configSchema = z
     lanes: lanesSchema.prefault({}),
     breaker: breakerSchema.prefault({}),
     plans: z.number().int().min(16).max(1_000_000).default(10_000).describe('Digests whose plans are kept'),
-    logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    logLevel: z
+      .enum(['debug', 'info', 'warn', 'error'])
+      .default('info')
+      .describe('The least level that is logged'),
     logLiterals: z.boolean().default(false).describe('Let statement literals into logs'),
   })
   .superRefine(
