@@ -24,7 +24,7 @@ export interface ByteStream {
   readonly unsentBytes: number;
   /** TLS begins no more: plain bytes may go the short way from here to the end, and encrypted ones go on as they went. */
   shorten(): void;
-  /** False: the bytes are taken, but no more should follow before `drained`. */
+  /** False: the bytes are taken, but no more should follow before `drained`. They may be reused at once. */
   write(chunk: Buffer): boolean;
   pause(): void;
   resume(): void;

@@ -40,7 +40,8 @@ export class SocketStream implements ByteStream {
   write(chunk: Buffer): boolean {
     if (this.#direct !== null) return this.#direct.write(chunk);
     if (this.#socket.writableEnded || this.#socket.destroyed) return true;
-    return this.#socket.write(chunk);
+    // A socket holds on to what has to wait, and the chunk may be in memory that the other side reads into again.
+    return this.#socket.write(Buffer.from(chunk));
   }
 
   pause(): void {
