@@ -149,8 +149,9 @@ export class TcpStream implements ByteStream, DirectOwner {
       return;
     }
     this.#leave();
-    // With an end under way libuv knows no reset any more.
-    if (this.#handle.reset(this.#closed) !== 0) this.#handle.close(this.#closed);
+    // With an end under way libuv refuses a reset, and Node takes the handle for closed all the same.
+    if (this.#writeEnded && !this.#finished) this.#handle.close(this.#closed);
+    else this.#handle.reset(this.#closed);
   }
 
   /** The peer is asked now and then whether it is still there. */

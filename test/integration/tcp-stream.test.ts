@@ -140,6 +140,16 @@ describe('a connection that is opened', () => {
 });
 
 describe('the end of a connection', () => {
+  it('comes also by a reset while an earlier end waits for a reader', async () => {
+    const { stream, heard, far } = await opened();
+    far.pause();
+    expect(stream.write(Buffer.alloc(9_000_000))).toBe(false);
+    stream.end();
+    stream.reset();
+    await heard.until('closed');
+    far.destroy();
+  });
+
   it('comes one side after the other', async () => {
     const { stream, heard, far } = await opened();
     const read = textOf(far);
