@@ -126,7 +126,9 @@ export class Session {
   /** Ends the session now, whatever is under way. */
   terminate(): void {
     if (this.#phase.at === 'login') this.#phase.login.end();
-    this.#client.endAndDestroy();
+    // For a client that has stopped to read nobody can wait.
+    if (this.#client.unsentBytes > 0) this.#client.destroy();
+    else this.#client.endAndDestroy();
     this.#server.destroy();
   }
 
@@ -342,6 +344,8 @@ export class Session {
 
   /** Drops a client that neither leaves nor reads what is left for it. */
   #linger(unsentBefore: number): void {
+    if (this.#phase.at === 'closed') return;
+    if (this.#lingerTimer !== null) clearTimeout(this.#lingerTimer);
     this.#lingerTimer = setTimeout(() => {
       const unsent = this.#client.unsentBytes;
       if (unsent > 0 && unsent < unsentBefore) this.#linger(unsent);
@@ -355,6 +359,8 @@ export class Session {
     this.#leaveRelay();
     if (error !== null) this.#client.reset();
     else this.#client.endAndDestroy();
+    // Either of them may wait until the client has read what was written.
+    this.#linger(Number.POSITIVE_INFINITY);
   }
 
   #clientClosed(error: Error | null): void {

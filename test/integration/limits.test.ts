@@ -276,6 +276,19 @@ describe('drain', () => {
     expect(await rowsWith(servers.fresh, 'app_new', 200)).toBe(0);
   });
 
+  it('drainTimeoutMs ends also one whose client has stopped to read', async () => {
+    const proxy = await start({ drainTimeoutMs: 200 });
+    const client = await logIn(proxy);
+    client.pauseReading();
+    const relayed = (): Promise<number> =>
+      proxy.metric('understudy_relayed_bytes_total', { direction: 'to_client' });
+    const before = await relayed();
+    client.sendBytes(command(COM.QUERY, "SELECT REPEAT('x', 1000000) FROM seq_1_to_100"));
+    await waitFor(async () => (await relayed()) > before + 1_000_000, { what: 'the result to be under way' });
+    expect(await proxy.stop()).toEqual({ code: 0, signal: null });
+    client.close();
+  });
+
   it('a second SIGTERM ends them at once', async () => {
     const proxy = await start();
     const client = await inTransaction(proxy, 300);
