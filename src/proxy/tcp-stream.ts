@@ -3,7 +3,7 @@
  * less than half of what it costs with Node's streams. Not for connections that TLS may come to.
  */
 import { lookup } from 'node:dns';
-import { isIP, type Server } from 'node:net';
+import { getDefaultAutoSelectFamilyAttemptTimeout, isIP, type Server } from 'node:net';
 import { DirectIo, type DirectOwner } from '../base/direct-io.ts';
 import {
   END_OF_STREAM,
@@ -169,22 +169,31 @@ export class TcpStream implements ByteStream, DirectOwner {
     throw new Error('a connection on a bare handle can’t be given TLS');
   }
 
-  /** Tries one address after the other; `settle` hears of the first that answers, or of the last one's error. */
+  /**
+   * Tries one address after the other, none but the last for longer than Node's sockets would; `settle` hears
+   * of the first that answers, or of the last one's error.
+   */
   #connect(addresses: readonly string[], port: number, settle: (error: Error | null) => void): void {
     const [address, ...others] = addresses;
     if (address === undefined || this.#life !== 'opening') return;
     const { TCP, TCPConnectWrap, constants } = this.#binding;
     const handle = new TCP(constants.SOCKET);
     this.#handle = handle;
+    const giveUp = (): void => {
+      if (this.#life !== 'opening' || this.#handle !== handle) return;
+      handle.close(() => {});
+      this.#connect(others, port, settle);
+    };
+    const patience =
+      others.length === 0 ? undefined : setTimeout(giveUp, getDefaultAutoSelectFamilyAttemptTimeout());
     const done = (status: number): void => {
-      if (this.#life !== 'opening') return;
+      clearTimeout(patience);
+      if (this.#life !== 'opening' || this.#handle !== handle) return;
       if (status === 0) {
         settle(null);
         this.#begin(handle);
-      } else if (others.length > 0) {
-        handle.close(() => {});
-        this.#connect(others, port, settle);
-      } else {
+      } else if (others.length > 0) giveUp();
+      else {
         const error = systemError('connect', status);
         error.message = `${error.message} ${address}:${port}`;
         settle(error);
