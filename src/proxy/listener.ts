@@ -99,11 +99,15 @@ export class Listener {
   /** Where neither a header nor TLS can come, clients are served without sockets. */
   #shortenAccepts(): void {
     if (this.#options.trusted.length > 0 || !isPlain(this.#options)) return;
-    acceptHandles(this.#server, (binding, handle) => {
+    const isShort = acceptHandles(this.#server, (binding, handle) => {
       const open = (handler: StreamHandler): ByteStream => TcpStream.accepted(binding, handle, handler);
       if (this.#isFull) this.#refuseFull(open(IGNORANT));
       else this.#begin(open, new ClientOrigin(new HandleEnds(handle), null, 0));
     });
+    if (!isShort)
+      this.#options.log.warn(
+        'connections go by Node’s streams, at a higher cost: UNDERSTUDY_SOCKETS asks for it, or this version of Node has nothing else',
+      );
   }
 
   get #isFull(): boolean {
