@@ -133,9 +133,11 @@ function modulesMatchLock() {
   const lock = join(ROOT, 'package-lock.json');
   const installed = join(ROOT, 'node_modules', '.package-lock.json');
   if (!existsSync(installed)) return false;
+  const found = JSON.parse(readFileSync(installed, 'utf8')).packages;
+  // npm's own list may outlive what it lists.
+  if (Object.keys(found).some((path) => !existsSync(join(ROOT, path)))) return false;
   if (statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return true;
   const wanted = JSON.parse(readFileSync(lock, 'utf8')).packages;
-  const found = JSON.parse(readFileSync(installed, 'utf8')).packages;
   const differs = Object.entries(wanted).some(
     ([path, entry]) => path !== '' && !entry.optional && found[path]?.version !== entry.version,
   );
