@@ -7,10 +7,7 @@ import type { Target } from './statement.ts';
 
 export interface BoundPlan {
   readonly binding: Binding;
-  /** Of a read, the moved tables it reads; else those it changes. */
-  readonly tables: readonly string[];
-  readonly transactional: Target['transactional'];
-  /** What is known of a statement whose keys are not looked at. */
+  /** What is known of every such statement, its keys aside: of a read, the moved tables it reads; else those it changes. */
   readonly keyless: Target;
   readonly replayability: Replayability;
 }
@@ -50,13 +47,14 @@ export class PlanBinder {
       const known = this.#catalog.table(table.database ?? database, table.name);
       if (known !== null) tables.add(known);
     }
-    const names = [...tables].map(({ name }) => name);
-    const undone = transactional([...tables]);
     return {
       binding: bind(plan, database, this.#catalog),
-      tables: names,
-      transactional: undone,
-      keyless: { tables: names, keys: [], keysComplete: false, transactional: undone },
+      keyless: {
+        tables: [...tables].map(({ name }) => name),
+        keys: [],
+        keysComplete: false,
+        transactional: transactional([...tables]),
+      },
       replayability: replayability(plan),
     };
   }

@@ -61,9 +61,9 @@ export class Selector {
 
   /** Does the ratio leave out this kind's next statement, whatever its keys? Reads by dice are drawn here, once each. */
   passesOver(kind: StatementKind): boolean {
+    if (kind !== 'read') return false;
     const { sampler } = this.#options;
     const percent = sampler.percent(kind);
-    if (kind !== 'read') return false;
     return (
       percent === 0 || (percent < 100 && !sampler.byKey(kind) && !sampler.byDice(percent, sampler.draw()))
     );

@@ -128,11 +128,8 @@ function touchesTemporary(plan: Plan, session: SessionState): boolean {
 }
 
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
-function targetOf(
-  { binding, tables, transactional }: BoundPlan,
-  found: KeysFound,
-  complete: boolean,
-): Target {
+function targetOf({ binding, keyless }: BoundPlan, found: KeysFound, complete: boolean): Target {
+  const { tables, transactional } = keyless;
   const keys = found.keys.map((key, index) => ({ table: binding.tables[found.tables[index]!]!.name, key }));
   return { tables, keys, keysComplete: found.complete && complete, transactional };
 }
