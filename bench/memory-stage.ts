@@ -1,9 +1,9 @@
 /** What memory is measured on: one server that plays both clusters, and a proxy of one process or of several. */
 import { type Connection, createConnection } from 'mysql2/promise';
 import { type Mariadb, startMariadb } from '../test/harness/mariadb.ts';
-import { freePorts } from '../test/harness/ports.ts';
 import { residentBytes } from '../test/harness/processes.ts';
 import { type Proxy as RunningProxy, startProxy } from '../test/harness/proxy.ts';
+import { makeShardDatabases, shardsBetween } from '../test/harness/shard-databases.ts';
 import { readTree } from './process-cpu.ts';
 
 export const SHARDS = ['s00', 's01', 's02', 's03'] as const;
@@ -15,28 +15,16 @@ const REST_MS = 30_000;
 
 export async function startClusters(connections: number): Promise<Mariadb> {
   const server = await startMariadb({ extra: [`--max-connections=${connections + 200}`] });
-  for (const side of ['old', 'new']) {
-    for (const shard of SHARDS) {
-      await server.query(`CREATE DATABASE ${side}_${shard};
-        CREATE TABLE ${side}_${shard}.messages (folderid BIGINT PRIMARY KEY, ts INT)`);
-    }
-  }
+  await makeShardDatabases(server, SHARDS);
   return server;
 }
 
 /** Four shards, everything mirrored. */
 export async function startWith(server: Mariadb, workers: number): Promise<RunningProxy> {
-  const ports = await freePorts(SHARDS.length);
-  const side = { host: server.host, port: server.port };
   return startProxy({
     config: {
       workers,
-      shards: SHARDS.map((name, index) => ({
-        name,
-        port: ports[index] ?? 0,
-        old: { ...side, database: `old_${name}` },
-        new: { ...side, database: `new_${name}` },
-      })),
+      shards: await shardsBetween(server, SHARDS),
       mirror: { reads: 100, writes: 100, deletes: 100 },
       logLevel: 'warn',
     },

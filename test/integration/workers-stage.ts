@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import type { Connection } from 'mysql2/promise';
 import type { WorkerState } from '../../src/observe/status.ts';
 import type { Mariadb } from '../harness/mariadb.ts';
-import { freePorts } from '../harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { makeShardDatabases, shardsBetween } from '../harness/shard-databases.ts';
 import { waitFor } from '../harness/wait.ts';
 
 export const SHARDS = ['s00', 's01', 's02', 's03'] as const;
@@ -15,26 +15,14 @@ export const OF_WORKER_0 = ['s00', 's02'] as const satisfies readonly ShardName[
 export const OF_WORKER_1 = ['s01', 's03'] as const satisfies readonly ShardName[];
 
 export async function makeDatabases(mariadb: Mariadb): Promise<void> {
-  for (const shard of SHARDS) {
-    for (const side of ['old', 'new']) {
-      await mariadb.query(`CREATE DATABASE ${side}_${shard};
-        CREATE TABLE ${side}_${shard}.messages (folderid BIGINT PRIMARY KEY, ts INT) ENGINE=InnoDB`);
-    }
-  }
+  await makeShardDatabases(mariadb, SHARDS);
 }
 
 export async function workersConfig(mariadb: Mariadb, more: Readonly<Record<string, unknown>> = {}) {
-  const ports = await freePorts(SHARDS.length);
-  const side = { host: mariadb.host, port: mariadb.port };
   return {
     workers: 2,
     tables: { messages: { key: 'folderid' } },
-    shards: SHARDS.map((name, index) => ({
-      name,
-      port: ports[index] ?? 0,
-      old: { ...side, database: `old_${name}` },
-      new: { ...side, database: `new_${name}` },
-    })),
+    shards: await shardsBetween(mariadb, SHARDS),
     mirror: { reads: 100, writes: 100, deletes: 100 },
     ...more,
   };

@@ -14,6 +14,7 @@ import { Exchange, type ResultSummary } from '../../src/wire/exchange.ts';
 import { COM, STATUS } from '../../src/wire/protocol.ts';
 import {
   executePayload,
+  okResult,
   outcomesOf,
   STATUS_AUTOCOMMIT,
   STATUS_OPEN,
@@ -152,18 +153,6 @@ const query = (text: string | Buffer): Buffer => Buffer.concat([Buffer.of(COM.QU
 const insert = (key: number | string): string => `INSERT INTO messages (folderid) VALUES (${key})`;
 const FAILED = { ok: false, errno: 1062, status: 0 };
 const OPEN = { status: STATUS_OPEN };
-
-const result = (more: Partial<ResultSummary> = {}): ResultSummary => ({
-  ok: true,
-  errno: 0,
-  affectedRows: 1,
-  insertId: 0,
-  status: STATUS_AUTOCOMMIT,
-  warnings: 0,
-  rows: 0,
-  resultSet: false,
-  ...more,
-});
 
 function idPayload(type: number, id: number, ...rest: Buffer[]): Buffer {
   const head = Buffer.alloc(5);
@@ -354,21 +343,21 @@ describe('a text of several statements', () => {
 
   it('has a result for each, and each is a statement of its own', () => {
     const rig = new Rig();
-    rig.query(THREE, answer(result(), result(), result()));
+    rig.query(THREE, answer(okResult(), okResult(), okResult()));
     expect(rig.texts).toEqual([[insert(1)], [insert(2)], [insert(3)]]);
   });
 
   it('ends at the first that failed', () => {
     const rig = new Rig();
-    rig.query(THREE, answer(result(), result(FAILED)));
+    rig.query(THREE, answer(okResult(), okResult(FAILED)));
     expect([rig.keys, rig.outcomes]).toEqual([[['1']], { skipped_failed: 1 }]);
     expect(rig.metrics.statements.totals()).toEqual({ ok: 1, error: 1, lost: 0 });
   });
 
   it('may hold a transaction', () => {
     const rig = new Rig();
-    const open = result(OPEN);
-    rig.query(`BEGIN; ${insert(1)}; ${insert(2)}; COMMIT`, answer(open, open, open, result()));
+    const open = okResult(OPEN);
+    rig.query(`BEGIN; ${insert(1)}; ${insert(2)}; COMMIT`, answer(open, open, open, okResult()));
     expect(rig.keys).toEqual([['1', '2']]);
   });
 
@@ -378,7 +367,7 @@ describe('a text of several statements', () => {
     rig.query(insert(9), OPEN);
     rig.query(
       `ROLLBACK; CALL p(); ${insert(1)}; SET NAMES gbk`,
-      answer(result(), result(), result(), result(), result()),
+      answer(okResult(), okResult(), okResult(), okResult(), okResult()),
     );
     expect([rig.units, rig.outcomes]).toEqual([[], { skipped_uncertain: 2 }]);
     expect(rig.doubts).toEqual(['uncertain 9', 'uncertain 1']);
@@ -393,7 +382,7 @@ describe('a text of several statements', () => {
 
   it('is read in the state that its own statements make', () => {
     const rig = new Rig({ database: 'elsewhere' });
-    rig.query(`SET NAMES gbk; USE old; ${insert(1)}`, answer(result(), result(), result()));
+    rig.query(`SET NAMES gbk; USE old; ${insert(1)}`, answer(okResult(), okResult(), okResult()));
     expect(rig.texts).toEqual([[insert(1)]]);
     const { context } = rig.units[0]!.replays[0]!;
     expect([context.database, context.names]).toEqual(['new', 'SET NAMES gbk']);
@@ -403,14 +392,14 @@ describe('a text of several statements', () => {
 
   it('leaves the session as it was where the change of its state failed', () => {
     const rig = new Rig();
-    rig.query(`USE elsewhere; ${insert(1)}`, answer(result(FAILED)));
+    rig.query(`USE elsewhere; ${insert(1)}`, answer(okResult(FAILED)));
     rig.query(insert(2));
     expect(rig.texts).toEqual([[insert(2)]]);
   });
 
   it('is not trusted behind a change of sql_mode, which the session keeps all the same', () => {
     const rig = new Rig();
-    rig.query(`SET sql_mode = 'ANSI'; ${insert(1)}`, answer(result(), result()));
+    rig.query(`SET sql_mode = 'ANSI'; ${insert(1)}`, answer(okResult(), okResult()));
     expect([rig.texts, new Set(rig.events)]).toEqual([[], new Set(['opaque'])]);
     rig.query(insert(2));
     expect(rig.units[0]!.replays[0]!.context.variables.get('sql_mode')).toBe("'ANSI'");
@@ -418,7 +407,7 @@ describe('a text of several statements', () => {
 
   it('that was answered by more results than it has statements is not trusted', () => {
     const rig = new Rig();
-    rig.query(insert(1), answer(result(), result()));
+    rig.query(insert(1), answer(okResult(), okResult()));
     expect(rig.events).toEqual(['opaque']);
   });
 });

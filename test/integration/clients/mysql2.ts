@@ -1,15 +1,15 @@
 /** A session of mysql2. */
 import { once } from 'node:events';
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createConnection as createCallbackConnection } from 'mysql2';
 import type { Connection, ConnectionOptions, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { createConnection, createPool } from 'mysql2/promise';
+import { compression, errors, tls, tlsThrough, transactions } from './node-steps.ts';
 import {
   bigBlob,
   bigText,
   errorOf,
-  FAILING,
   GBK,
   SEVERAL,
   STREAM,
@@ -41,6 +41,7 @@ const affectedBy = async (db: Connection, sql: string): Promise<number> =>
 const { version } = createRequire(import.meta.url)('mysql2/package.json');
 say({ version: `mysql2 ${version}, Node ${process.versions.node}` });
 const db = await open();
+const client = { db, open, rowsOf };
 
 await step('connect', async () => {
   await (await open()).end();
@@ -84,31 +85,9 @@ await step('prepared', async () => {
   return { rows, facts, same_id: Number(ids[0]?.[0]) === db.threadId, mode: mode[0]?.[0] };
 });
 
-await step('transactions', async () => {
-  await db.beginTransaction();
-  await db.query("INSERT INTO messages VALUES (4, 1, 'rolled back')");
-  await db.rollback();
-  await db.beginTransaction();
-  await db.query("INSERT INTO messages VALUES (4, 2, 'committed')");
-  await db.query('SAVEPOINT s');
-  await db.execute('INSERT INTO messages VALUES (4, 3, ?)', ['undone']);
-  await db.query('ROLLBACK TO SAVEPOINT s');
-  await db.commit();
-  await db.query('SET autocommit = 0');
-  await db.query("INSERT INTO messages VALUES (4, 4, 'also committed')");
-  await db.commit();
-  await db.query('SET autocommit = 1');
-  return { items: await rowsOf(db, 'SELECT itemid FROM messages WHERE folderid = 4 ORDER BY 1') };
-});
+await step('transactions', () => transactions(client));
 
-await step('errors', async () => {
-  await db.query("INSERT INTO messages VALUES (5, 1, 'one')");
-  const errors: unknown[] = [];
-  for (const sql of FAILING) errors.push(await errorOf(() => db.query(sql)));
-  errors.push(await errorOf(() => db.prepare('SELECT missing FROM messages')));
-  await db.query("INSERT IGNORE INTO messages VALUES (5, 1, 'double')");
-  return { errors, warnings: await rowsOf(db, 'SHOW WARNINGS'), after: await rowsOf(db, 'SELECT 1') };
-});
+await step('errors', () => errors(client));
 
 await step('big values', async () => {
   const [text, blob, huge] = [bigText(), bigBlob(1), bigBlob(17)];
@@ -212,26 +191,11 @@ await step('reconnect', async () => {
   return { lost, again: again.affectedRows };
 });
 
-await step('compression', async () => {
-  const other = await open({ compress: true });
-  await other.query("INSERT INTO messages VALUES (12, 1, REPEAT('compressed ', 10))");
-  const rows = await rowsOf(other, 'SELECT title FROM messages WHERE folderid = 12');
-  await other.end();
-  return { rows };
-});
+await step('compression', () => compression(client));
 
-async function underTls(port: string, folder: number): Promise<{ rows: unknown; encrypted: boolean }> {
-  const other = await open({ port: Number(setting(port)), ssl: { ca: readFileSync(setting('CA'), 'utf8') } });
-  await other.query(`INSERT INTO messages VALUES (${folder}, 1, 'under TLS')`);
-  const [cipher] = await rowsOf(other, "SHOW SESSION STATUS LIKE 'Ssl_cipher'");
-  const rows = await rowsOf(other, `SELECT title FROM messages WHERE folderid = ${folder}`);
-  await other.end();
-  return { rows, encrypted: cipher?.[1] !== '' };
-}
+await step('TLS', () => tls(client));
 
-await step('TLS', async () => ({ rows: (await underTls('PORT', 15)).rows }));
-
-await step('TLS through', () => underTls('TLSPORT', 16));
+await step('TLS through', () => tlsThrough(client));
 
 await db.end();
 // A step that failed may have left a connection open, which would keep the process.

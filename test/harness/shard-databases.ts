@@ -1,0 +1,23 @@
+/** Shards between databases of one server that plays both clusters: `old_NAME` and `new_NAME`, a table of messages in each. */
+import type { Mariadb } from './mariadb.ts';
+import { freePorts } from './ports.ts';
+
+export async function makeShardDatabases(server: Mariadb, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    for (const side of ['old', 'new']) {
+      await server.query(`CREATE DATABASE ${side}_${name};
+        CREATE TABLE ${side}_${name}.messages (folderid BIGINT PRIMARY KEY, ts INT) ENGINE=InnoDB`);
+    }
+  }
+}
+
+/** The configuration's `shards`, each on a free port. */
+export async function shardsBetween({ host, port }: Mariadb, names: readonly string[]) {
+  const ports = await freePorts(names.length);
+  return names.map((name, index) => ({
+    name,
+    port: ports[index] ?? 0,
+    old: { host, port, database: `old_${name}` },
+    new: { host, port, database: `new_${name}` },
+  }));
+}
