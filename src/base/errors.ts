@@ -31,6 +31,13 @@ export const CLIENT_ERRORS = {
     sqlState: '08004',
     message: 'Too many connections (understudy: shard {shard} has its maxConnections of {limit})',
   },
+  tooFewFiles: {
+    code: 'TOO_FEW_FILES',
+    errno: 1040,
+    sqlState: '08004',
+    message:
+      'Too many connections (understudy: shard {shard}; the limit of open files leaves its process room for {limit} clients)',
+  },
   oldUnreachable: {
     code: 'OLD_UNREACHABLE',
     // Not 2003, as a client says it of itself: MariaDB's library takes no error of its own range from a server.

@@ -45,6 +45,8 @@ export type IncomparableReason = (typeof INCOMPARABLE_REASONS)[number];
 /** Why a client was sent away before or during its login. */
 export const REFUSAL_REASONS = [
   'max_connections',
+  // The process may open no more files for clients.
+  'open_files',
   'old_unreachable',
   // The proxy's own machine is out of files or local ports.
   'local_limit',

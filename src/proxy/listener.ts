@@ -8,6 +8,7 @@ import { errorPacket } from '../wire/packets.ts';
 import type { ProxyHeader } from '../wire/proxy-protocol.ts';
 import type { ByteStream, StreamHandler } from './byte-stream.ts';
 import { ClientOrigin, HandleEnds, peerName } from './client-origin.ts';
+import type { ClientRoom, ShardRoom } from './client-room.ts';
 import { ProxyHeaderWait } from './proxy-header-wait.ts';
 import { isPlain, Session, type SessionOptions } from './session.ts';
 import { SocketStream } from './socket-stream.ts';
@@ -16,6 +17,8 @@ import { acceptHandles, TcpStream } from './tcp-stream.ts';
 export interface ListenerOptions extends SessionOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly maxConnections: number;
+  /** What all shards of the process share. */
+  readonly room: ClientRoom;
   /** Balancers, whose connections begin with a PROXY protocol header; nobody else's is read. */
   readonly trusted: readonly IpNetwork[];
 }
@@ -29,6 +32,7 @@ const BACKLOG = 1024;
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
+  readonly #room: ShardRoom;
   readonly #sessions = new Set<Session>();
   /** Connections of balancers that have not said yet whom they are for. */
   readonly #waiting = new Set<ProxyHeaderWait>();
@@ -36,6 +40,7 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
+    this.#room = options.room.share(() => this.size);
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) =>
       this.#accept(socket),
     );
@@ -101,7 +106,8 @@ export class Listener {
     if (this.#options.trusted.length > 0 || !isPlain(this.#options)) return;
     const isShort = acceptHandles(this.#server, (binding, handle) => {
       const open = (handler: StreamHandler): ByteStream => TcpStream.accepted(binding, handle, handler);
-      if (this.#isFull) this.#refuseFull(open(IGNORANT));
+      const lack = this.#lack();
+      if (lack !== null) this.#refuse(open(IGNORANT), lack);
       else this.#begin(open, new ClientOrigin(new HandleEnds(handle), null, 0));
     });
     if (!isShort)
@@ -110,14 +116,18 @@ export class Listener {
       );
   }
 
-  get #isFull(): boolean {
-    return this.size >= this.#options.maxConnections;
+  /** What there is not enough of for one more client; null: nothing. */
+  #lack(): 'max_connections' | 'open_files' | null {
+    const { size } = this;
+    if (size >= this.#options.maxConnections) return 'max_connections';
+    return this.#room.fits(size) ? null : 'open_files';
   }
 
   #accept(socket: Socket): void {
     const { trusted } = this.#options;
-    if (this.#isFull) {
-      this.#refuseFull(new SocketStream(socket, IGNORANT));
+    const lack = this.#lack();
+    if (lack !== null) {
+      this.#refuse(new SocketStream(socket, IGNORANT), lack);
     } else if (trusted.length > 0 && socket.remoteAddress === undefined) {
       // It was reset before it was accepted, as by a health check; whether it was a balancer's nobody knows.
       socket.on('error', () => {}).destroy();
@@ -166,11 +176,17 @@ export class Listener {
     sendAway(new SocketStream(socket, IGNORANT), error, text);
   }
 
-  #refuseFull(client: ByteStream): void {
-    const { shard, maxConnections, metrics } = this.#options;
-    const error = CLIENT_ERRORS.tooManyConnections;
-    metrics.refused('max_connections');
-    sendAway(client, error, errorText(error, { shard, limit: maxConnections }));
+  #refuse(client: ByteStream, lack: 'max_connections' | 'open_files'): void {
+    const { shard, maxConnections, room, metrics } = this.#options;
+    metrics.refused(lack);
+    if (lack === 'max_connections') {
+      const error = CLIENT_ERRORS.tooManyConnections;
+      sendAway(client, error, errorText(error, { shard, limit: maxConnections }));
+      return;
+    }
+    this.#room.refused();
+    const error = CLIENT_ERRORS.tooFewFiles;
+    sendAway(client, error, errorText(error, { shard, limit: room.clientsMax }));
   }
 }
 

@@ -9,6 +9,7 @@ import { ShardMirror } from '../mirror/shard-mirror.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
 import type { ShardStatus } from '../observe/status.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
+import type { ClientRoom } from './client-room.ts';
 import { Listener } from './listener.ts';
 import type { ProcessTls } from './process-tls.ts';
 
@@ -18,6 +19,7 @@ export interface ServedShardOptions {
   readonly ratios: () => Ratios;
   readonly sql: SqlReader;
   readonly tls: ProcessTls;
+  readonly room: ClientRoom;
   readonly metrics: ShardMetrics;
   readonly log: Log;
   /** `lost`: a process before this one served the shard, and ended with what only its memory held. */
@@ -55,6 +57,7 @@ export class ServedShard {
       oldProxyProtocol: config.oldProxyProtocol,
       trusted: networksOf(config.listen.proxyProtocol?.trusted ?? []),
       maxConnections: config.maxConnections,
+      room: options.room,
       connectTimeoutMs: config.connectTimeoutMs,
       loginTimeoutMs: config.loginTimeoutMs,
       tls: options.tls.sessions,

@@ -1,11 +1,13 @@
 /** The shards that one process serves, under the ratios that it was last told. */
 import type { Log } from '../base/log.ts';
+import { openFilesMax } from '../base/open-files.ts';
 import type { Config } from '../config/load.ts';
 import type { ControlSnapshot, Ratios } from '../config/ratios.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ShardStatus } from '../observe/status.ts';
 import { loadParser } from '../sql/parse.ts';
 import { SqlReader } from '../sql/plan-cache.ts';
+import { ClientRoom } from './client-room.ts';
 import { ProcessTls } from './process-tls.ts';
 import { ServedShard } from './served-shard.ts';
 
@@ -32,6 +34,7 @@ export class ShardServer {
   readonly #options: ShardServerOptions;
   readonly #shards: readonly ServedShard[];
   readonly #tls: ProcessTls;
+  readonly #room: ClientRoom;
   #ratios: ControlSnapshot['shards'];
 
   constructor(options: ShardServerOptions) {
@@ -41,6 +44,15 @@ export class ShardServer {
     const tls = new ProcessTls(config);
     this.#tls = tls;
     metrics.tls.certificates = () => tls.certificates();
+    const room = new ClientRoom({
+      filesMax: openFilesMax(),
+      shards: options.shards.length,
+      clientsMax: config.maxConnections,
+      lanes: config.lanes.perShard,
+      log,
+      now: () => performance.now(),
+    });
+    this.#room = room;
     const sql = new SqlReader({ maxPlans: config.plans, clock: () => performance.now() });
     this.#shards = config.shards
       .filter(({ name }) => options.shards.includes(name))
@@ -52,6 +64,7 @@ export class ShardServer {
             ratios: () => this.#ratios[shard.name] ?? NOTHING,
             sql,
             tls,
+            room,
             metrics: metrics.shard(shard.name),
             log: log.child({ shard: shard.name }),
             memory,
@@ -62,6 +75,7 @@ export class ShardServer {
   /** Listens; rejects with UsageError when a port can't be had, and then `release` must be called. */
   async start(): Promise<void> {
     await loadParser();
+    this.#room.warn();
     await Promise.all(this.#shards.map((shard) => shard.start()));
   }
 

@@ -38,6 +38,8 @@ export interface ProxyOptions {
   readonly args?: readonly string[];
   /** Node's own arguments, `--cpu-prof` say. */
   readonly nodeArgs?: readonly string[];
+  /** The limit of open files that it and its workers start with. */
+  readonly openFiles?: number;
   readonly name?: string;
   /** False: returns at once, for tests of a proxy that can't get ready. */
   readonly waitUntilReady?: boolean;
@@ -80,10 +82,14 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const configFile = join(folder, 'proxy.config.json');
   writeFileSync(configFile, JSON.stringify(config, null, 2));
   const adminUrl = `http://${admin.host}:${admin.port}`;
+  const { openFiles, nodeArgs = [], args = [] } = options;
+  const command = [process.execPath, ...nodeArgs, MAIN, 'proxy', '--config', configFile, ...args];
+  const limited = openFiles === undefined ? [] : ['sh', '-c', 'ulimit -n "$0" && exec "$@"', `${openFiles}`];
+  const [program = '', ...rest] = [...limited, ...command];
   const child = await startChild({
     name,
-    command: process.execPath,
-    args: [...(options.nodeArgs ?? []), MAIN, 'proxy', '--config', configFile, ...(options.args ?? [])],
+    command: program,
+    args: rest,
     cwd: folder,
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.waitUntilReady === false ? {} : { ready: () => isReady(adminUrl) }),

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readDockerfile } from '../../scripts/image/dockerfile.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { FILES_A_CLIENT, filesOfItsOwn } from '../../src/proxy/client-room.ts';
 import { mountsOf, readCompose, repositoryPath, serviceOf } from '../harness/compose-files.ts';
 import { readDashboard } from '../harness/deploy-files.ts';
 import { REPOSITORY } from '../harness/repository.ts';
@@ -142,7 +143,8 @@ describe('the proxy', () => {
     const graceMs = Number(understudy.stop_grace_period?.replace(/s$/, '')) * 1000;
     expect(graceMs).toBeGreaterThanOrEqual(config.drainTimeoutMs + 10_000);
     const clients = config.maxConnections * config.shards.length;
-    expect(understudy.ulimits?.nofile).toBeGreaterThanOrEqual(clients * 2);
+    const own = filesOfItsOwn(config.shards.length, config.lanes.perShard);
+    expect(understudy.ulimits?.nofile).toBeGreaterThanOrEqual(clients * FILES_A_CLIENT + own);
   });
 
   it('finds the tables that it is to mirror on both sides, MyISAM here and InnoDB there', () => {

@@ -44,6 +44,7 @@ describe('metrics before any traffic', () => {
   const refusals = [
     'max_connections',
     'old_unreachable',
+    'open_files',
     'local_limit',
     'access_denied',
     'old_refused',

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
+import { FILES_A_CLIENT, filesOfItsOwn } from '../../src/proxy/client-room.ts';
 import { repositoryPath } from '../harness/compose-files.ts';
 import { readUnit } from '../harness/unit-file.ts';
 
@@ -36,8 +37,10 @@ describe('the systemd unit', () => {
     expect(one('Unit.StartLimitIntervalSec')).toBe('0');
   });
 
-  it('has files for the clients of sixteen shards, two for each', () => {
-    expect(Number(one('Service.LimitNOFILE'))).toBeGreaterThan(defaults.maxConnections * 2 * 16);
+  it('has files for the clients of sixteen shards, two for each, and for the proxy itself', () => {
+    const clients = defaults.maxConnections * FILES_A_CLIENT * 16;
+    const own = filesOfItsOwn(16, defaults.lanes.perShard);
+    expect(Number(one('Service.LimitNOFILE'))).toBeGreaterThanOrEqual(clients + own);
   });
 
   it('leaves memory executable, without which V8 does not start', () => {
