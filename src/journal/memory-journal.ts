@@ -2,7 +2,7 @@
  * The journal as it stands before it is written to disk: in memory, bounded, gone with the process. When the
  * bound is reached it says so (`reset`) rather than forget in silence.
  */
-import type { Doubt, DoubtReason, Journal } from './journal.ts';
+import type { Doubt, DoubtReason, Journal, JournalPage, Settled, WriteMark } from './journal.ts';
 
 interface TableDoubts {
   readonly table: string;
@@ -20,19 +20,48 @@ export class MemoryJournal implements Journal {
   readonly #groups = new Map<string, TableDoubts>();
   #size = 0;
   #reset = false;
+  #pending = 0;
 
   constructor(options: { entriesMax: number; groupsMax: number }) {
     this.#entriesMax = options.entriesMax;
     this.#groupsMax = options.groupsMax;
   }
 
-  note(table: string, key: string | null, reason: DoubtReason): void {
+  /** Keys of writes under way need no record here: they would go with the process. */
+  written(): void {}
+
+  flush(): void {}
+
+  mark(): WriteMark {
+    this.#pending++;
+    return {
+      release: () => {
+        this.#pending--;
+      },
+    };
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  async read(_cursor: string, limit: number): Promise<JournalPage> {
+    return { entries: [...this.entries()].slice(0, limit), cursor: '', reset: this.#reset };
+  }
+
+  async settle(seen: readonly Doubt[]): Promise<Settled> {
+    return { settled: 0, kept: seen.length, stale: true };
+  }
+
+  async close(): Promise<void> {}
+
+  note(table: string, key: string | null, reason: DoubtReason, times = 1): void {
     const { keys } = this.#group(table, reason);
     const count = keys.get(key);
     if (count !== undefined) {
-      keys.set(key, count + 1);
+      keys.set(key, count + times);
     } else if (this.#size < this.#entriesMax) {
-      keys.set(key, 1);
+      keys.set(key, times);
       this.#size++;
     } else {
       this.#reset = true;
