@@ -17,8 +17,9 @@ import { QueryKiller } from './kill-query.ts';
 import { Lane, type UnitResult } from './lane.ts';
 import { LaneLink, type LinkEnd } from './lane-link.ts';
 import { type LaneTarget, type LoggedIn, logIn } from './lane-login.ts';
-import type { Scheduled, Scheduler } from './scheduler.ts';
+import type { Scheduler } from './scheduler.ts';
 import type { Unit } from './unit.ts';
+import type { Scheduled } from './write-order.ts';
 
 export interface LaneSettings {
   readonly perShard: number;

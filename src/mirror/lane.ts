@@ -10,10 +10,10 @@ import type { LaneLink, ReplyCallback } from './lane-link.ts';
 import { PreparedOnLane } from './prepared-on-lane.ts';
 import { contextStatements, EMPTY_CONTEXT, type ReplayContext } from './replay-context.ts';
 import { RowHash } from './row-hash.ts';
-import type { Scheduled } from './scheduler.ts';
 import { translateContext } from './shadow-dialect.ts';
 import type { ServerKind } from './sql-modes.ts';
 import type { Replay } from './unit.ts';
+import type { Scheduled } from './write-order.ts';
 
 type Answer = Exchange<ReplyCallback>;
 

@@ -1,28 +1,18 @@
 /**
- * The bounded queue of units. A unit is ready when every earlier unit that shares a tag with it is finished;
+ * The bounded queue of units. A unit is ready when every earlier unit whose write set meets its own is finished;
  * ready units leave in the order in which they became so.
  */
 import type { Unit } from './unit.ts';
+import { type Scheduled, WriteOrder } from './write-order.ts';
 
 export interface SchedulerLimits {
   readonly statements: number;
   readonly bytes: number;
 }
 
-/** A unit with its place in the order. */
-export interface Scheduled {
-  readonly unit: Unit;
-  /** How often it has been run. */
-  attempts: number;
-  waitsFor: number;
-  readonly successors: Scheduled[];
-  finished: boolean;
-}
-
 export class Scheduler {
   readonly #limits: SchedulerLimits;
-  /** The last unit of each tag that is not finished. */
-  readonly #tails = new Map<string, Scheduled>();
+  readonly #order = new WriteOrder();
   /** Units not finished, in the order of their offering: the first is the oldest. */
   readonly #unfinished = new Set<Scheduled>();
   #ready: Scheduled[] = [];
@@ -58,16 +48,8 @@ export class Scheduler {
       return false;
     this.#statements = statements;
     this.#bytes = bytes;
-    const scheduled: Scheduled = { unit, attempts: 0, waitsFor: 0, successors: [], finished: false };
+    const scheduled = this.#order.enter(unit);
     this.#unfinished.add(scheduled);
-    for (const tag of unit.tags) {
-      const before = this.#tails.get(tag);
-      if (before !== undefined) {
-        before.successors.push(scheduled);
-        scheduled.waitsFor++;
-      }
-      this.#tails.set(tag, scheduled);
-    }
     if (scheduled.waitsFor === 0) this.#ready.push(scheduled);
     return true;
   }
@@ -100,13 +82,7 @@ export class Scheduler {
     this.#unfinished.delete(scheduled);
     this.#statements -= scheduled.unit.replays.length;
     this.#bytes -= scheduled.unit.bytes;
-    for (const tag of scheduled.unit.tags) {
-      if (this.#tails.get(tag) === scheduled) this.#tails.delete(tag);
-    }
-    for (const successor of scheduled.successors) {
-      successor.waitsFor--;
-      if (successor.waitsFor === 0 && !successor.finished) this.#ready.push(successor);
-    }
+    for (const freed of this.#order.leave(scheduled)) this.#ready.push(freed);
   }
 
   /** Takes out every unit that is not running, oldest first. */
@@ -115,10 +91,7 @@ export class Scheduler {
     for (const scheduled of dropped) this.finish(scheduled);
     this.#ready = this.#ready.slice(this.#readyHead).filter((scheduled) => !scheduled.finished);
     this.#readyHead = 0;
-    // What is still running may have stood behind a tail that went: later units must wait for it all the same.
-    for (const scheduled of this.#unfinished) {
-      for (const tag of scheduled.unit.tags) this.#tails.set(tag, scheduled);
-    }
+    this.#order.restart(this.#unfinished);
     return dropped.map((scheduled) => scheduled.unit);
   }
 }

@@ -65,7 +65,6 @@ export class ShardMirror implements TapSource {
   /** The old database's name and the new one's; null: names stay. */
   readonly #databases: DatabaseMap | null;
   readonly #preparedRoom = new ByteRoom(PREPARED_BYTES_MAX);
-  #sessions = 0;
   #stopping = false;
 
   constructor(options: ShardMirrorOptions) {
@@ -137,7 +136,6 @@ export class ShardMirror implements TapSource {
   tap(agreement: Agreement): SessionTap {
     const { config, metrics, log, random } = this.#options;
     const recorder = new TransactionRecorder({
-      sessionTag: `session ${this.#sessions++}`,
       initialStatus: agreement.status,
       unitBytes: config.queue.unitBytes,
       metrics,

@@ -12,6 +12,7 @@ import { type Execution, Selector, type SelectorOptions } from './selector.ts';
 import { readEffects } from './session-effects.ts';
 import type { SessionEffect, SessionState } from './session-state.ts';
 import { NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement, type Target } from './statement.ts';
+import { tableKey } from './unit.ts';
 
 export interface StatementReaderOptions extends SelectorOptions {
   readonly sql: SqlReader;
@@ -130,7 +131,7 @@ function touchesTemporary(plan: Plan, session: SessionState): boolean {
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
 function targetOf({ binding, keyless }: BoundPlan, found: KeysFound, complete: boolean): Target {
   const { tables, transactional } = keyless;
-  const keys = found.keys.map((key, index) => ({ table: binding.tables[found.tables[index]!]!.name, key }));
+  const keys = found.keys.map((key, index) => tableKey(binding.tables[found.tables[index]!]!.name, key));
   return { tables, keys, keysComplete: found.complete && complete, transactional };
 }
 

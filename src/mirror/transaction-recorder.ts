@@ -22,8 +22,6 @@ import {
 import { makeUnit, REPLAY_OVERHEAD_BYTES, type Replay, type TableKey, type Unit } from './unit.ts';
 
 export interface RecorderOptions {
-  /** Units of one session keep their order: they carry this tag. */
-  readonly sessionTag: string;
   readonly initialStatus: number;
   readonly unitBytes: number;
   readonly metrics: ShardMetrics;
@@ -197,7 +195,7 @@ export class TransactionRecorder {
         this.#doubt(statement, 'not_sampled');
       }
     }
-    if (replays.length > 0) this.#options.offer(makeUnit(replays, this.#options.sessionTag, answeredAtMs));
+    if (replays.length > 0) this.#options.offer(makeUnit(replays, answeredAtMs));
   }
 
   /** Only what was picked by the ratio is counted, each under one outcome. */

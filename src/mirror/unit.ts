@@ -4,6 +4,7 @@ import type { Plan } from '../sql/plan.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { RowHash } from './row-hash.ts';
+import { type WriteSet, writeSetOf } from './write-set.ts';
 
 /** A prepared statement's execution, as the shadow will get it. */
 export interface PreparedReplay {
@@ -18,6 +19,12 @@ export interface PreparedReplay {
 export interface TableKey {
   readonly table: string;
   readonly key: string;
+  /** Both in one: the same for every spelling of the same key. */
+  readonly tag: string;
+}
+
+export function tableKey(table: string, key: string): TableKey {
+  return { table, key, tag: `${table}/${key}` };
 }
 
 /** What the primary answered; the shadow's answer is held against it. */
@@ -53,8 +60,8 @@ export interface Unit {
   /** Runs between BEGIN and COMMIT. */
   readonly transaction: boolean;
   readonly bytes: number;
-  /** Units that share a tag run in the order in which they were offered. */
-  readonly tags: readonly string[];
+  /** What its order among other units is kept by. */
+  readonly writes: WriteSet;
   /** Monotonic milliseconds: when the primary's answer was complete. */
   readonly answeredAtMs: number;
 }
@@ -62,23 +69,9 @@ export interface Unit {
 /** What a replay's record takes beside its own bytes, roughly. */
 export const REPLAY_OVERHEAD_BYTES = 512;
 
-/** A read that is compared must see what the primary's saw; any other read disturbs nobody, whenever it runs. */
-const NO_TAGS: readonly string[] = [];
-
-export function makeUnit(replays: readonly Replay[], sessionTag: string, answeredAtMs: number): Unit {
-  if (replays.length === 1 && isFree(replays[0]!))
-    return { replays, transaction: false, bytes: replays[0]!.bytes, tags: NO_TAGS, answeredAtMs };
-  const tags = new Set([sessionTag]);
+export function makeUnit(replays: readonly Replay[], answeredAtMs: number): Unit {
   let bytes = 0;
-  for (const replay of replays) {
-    bytes += replay.bytes;
-    if (isFree(replay)) continue;
-    for (const { table, key } of replay.keys) tags.add(`${table}/${key}`);
-  }
+  for (const replay of replays) bytes += replay.bytes;
   const transaction = replays.length > 1 && replays.some((replay) => replay.kind !== 'read');
-  return { replays, transaction, bytes, tags: [...tags], answeredAtMs };
-}
-
-function isFree({ kind, primary }: Replay): boolean {
-  return kind === 'read' && primary.rowHash === null;
+  return { replays, transaction, bytes, writes: writeSetOf(replays), answeredAtMs };
 }

@@ -48,9 +48,9 @@ export class LaneRig {
     });
   }
 
-  /** Offers replays as one unit of a session, and starts it. */
+  /** Offers replays as one unit, and starts it; units of one session keep their order here. */
   offer(replays: readonly Replay[], session = 'session 0'): Unit {
-    const unit = unitOf(replays, session);
+    const unit = inSession(unitOf(replays), session);
     if (!this.scheduler.offer(unit)) throw new Error('the rig’s queue is full');
     this.endings.set(unit, []);
     this.lanes.kick();
@@ -99,4 +99,8 @@ export class LaneRig {
     this.endings.get(unit)?.push(ending);
     this.order.push(unit);
   }
+}
+
+function inSession(unit: Unit, session: string): Unit {
+  return { ...unit, writes: { ...unit.writes, keys: [...unit.writes.keys, session] } };
 }

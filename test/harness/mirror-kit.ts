@@ -7,6 +7,7 @@ import {
   type PreparedReplay,
   type Replay,
   type TableKey,
+  tableKey,
   type Unit,
 } from '../../src/mirror/unit.ts';
 import { Metrics, type ShardMetrics } from '../../src/observe/metrics.ts';
@@ -41,7 +42,7 @@ export function outcomesOf(metrics: ShardMetrics): Record<string, number> {
 export const CONTEXT: ReplayContext = makeContext(null, null, new Map());
 
 export function keysOf(table: string, keys: readonly (number | string)[]): TableKey[] {
-  return keys.map((key) => ({ table, key: String(key) }));
+  return keys.map((key) => tableKey(table, String(key)));
 }
 
 export interface StatementShape {
@@ -133,6 +134,7 @@ export function errorResult(errno: number): ResultSummary {
 export interface ReplayShape {
   readonly keys?: readonly (number | string)[];
   readonly table?: string;
+  readonly keysComplete?: boolean;
   readonly context?: ReplayContext;
   readonly prepared?: PreparedReplay;
   readonly primary?: Partial<Replay['primary']>;
@@ -150,7 +152,7 @@ export function replayOf(text: string, shape: ReplayShape = {}): Replay {
     context: shape.context ?? CONTEXT,
     tables: [table],
     keys: keysOf(table, keys),
-    keysComplete: true,
+    keysComplete: shape.keysComplete ?? true,
     primary: {
       seconds: 0.001,
       rows: 0,
@@ -163,8 +165,8 @@ export function replayOf(text: string, shape: ReplayShape = {}): Replay {
   };
 }
 
-export function unitOf(replays: readonly Replay[], session = 'session 0', answeredAtMs = 0): Unit {
-  return makeUnit(replays, session, answeredAtMs);
+export function unitOf(replays: readonly Replay[], answeredAtMs = 0): Unit {
+  return makeUnit(replays, answeredAtMs);
 }
 
 /** An execution with string parameters; null is a parameter that was sent ahead, with its value. */

@@ -345,7 +345,6 @@ class Witness {
   readonly #seen: Statement[] = [];
   readonly #metrics = shardMetrics();
   readonly #recorder = new TransactionRecorder({
-    sessionTag: 'session 0',
     initialStatus: 2,
     unitBytes: 1_000_000,
     metrics: this.#metrics,

@@ -12,6 +12,7 @@ import { Sampler } from '../../src/mirror/sampler.ts';
 import type { Statement } from '../../src/mirror/statement.ts';
 import { Straddles } from '../../src/mirror/straddles.ts';
 import type { SessionTap } from '../../src/mirror/tap.ts';
+import { tableKey } from '../../src/mirror/unit.ts';
 import type { StatementKind } from '../../src/observe/metrics.ts';
 import { Exchange } from '../../src/wire/exchange.ts';
 import { planOf, replayOf, TABLES, unitOf } from '../harness/mirror-kit.ts';
@@ -22,14 +23,24 @@ describe('a unit', () => {
   const read = (rowHash: RowHash | null = null) =>
     replayOf('SELECT * FROM messages WHERE folderid = 9', { keys: [9], bytes: 100, primary: { rowHash } });
 
-  it('is tagged with its session and the keys that it changes, each once', () => {
-    expect(unitOf([write(1), write(2), write(1)]).tags).toEqual(['session 0', 'messages/1', 'messages/2']);
+  const keyless = () => replayOf('DELETE FROM messages', { keys: [], keysComplete: false });
+
+  it('claims the keys that it changes, each once, beside others on their tables', () => {
+    expect(unitOf([write(1), write(2), write(1)]).writes).toEqual({
+      keys: ['messages/1', 'messages/2'],
+      tables: ['messages'],
+      barriers: [],
+    });
+  });
+
+  it('claims whole tables where keys are not known, and then none of their keys', () => {
+    expect(unitOf([write(1), keyless()]).writes).toEqual({ keys: [], tables: [], barriers: ['messages'] });
   });
 
   it('minds what a read sees only where that is compared', () => {
-    expect(unitOf([read()]).tags).toEqual([]);
-    expect(unitOf([read(), write(3)]).tags).toEqual(['session 0', 'messages/3']);
-    expect(unitOf([read(new RowHash())]).tags).toEqual(['session 0', 'messages/9']);
+    expect(unitOf([read()]).writes.keys).toEqual([]);
+    expect(unitOf([read(), write(3)]).writes.keys).toEqual(['messages/3']);
+    expect(unitOf([read(new RowHash())]).writes.keys).toEqual(['messages/9']);
   });
 
   it('is a transaction where it has several statements and changes something', () => {
@@ -83,7 +94,7 @@ describe('the sampler', () => {
 
   it('picks the share of keys that the ratio asks for, and never a key less when it grows', () => {
     const sampler = createSampler({});
-    const keys = Array.from({ length: 4000 }, (_, key) => ({ table: 'messages', key: String(key) }));
+    const keys = Array.from({ length: 4000 }, (_, key) => tableKey('messages', String(key)));
     const picked = (percent: number) => keys.filter((key) => sampler.hasKey(key, percent));
     expect([picked(0).length, picked(100).length]).toEqual([0, 4000]);
     expect(picked(25).length / 40).toBeGreaterThan(20);

@@ -1,18 +1,42 @@
 /** The queue against a model that knows nothing but the order in which units were offered. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Scheduled, Scheduler, type SchedulerLimits } from '../../src/mirror/scheduler.ts';
+import { Scheduler, type SchedulerLimits } from '../../src/mirror/scheduler.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
+import type { Scheduled } from '../../src/mirror/write-order.ts';
+import type { WriteSet } from '../../src/mirror/write-set.ts';
 import { replayOf } from '../harness/mirror-kit.ts';
 
 const REPLAY = replayOf('DELETE FROM messages WHERE folderid = 1');
 
-function unit(tags: readonly string[], statements = 1, bytes = 10, answeredAtMs = 0): Unit {
+/** `TABLE/KEY` claims a key; `TABLE` alone, or `*`, is a barrier. */
+function writeSet(claims: readonly string[]): WriteSet {
+  const barriers = new Set(claims.filter((claim) => !claim.includes('/')));
+  const keys = new Set(claims.filter((claim) => claim.includes('/') && !barriers.has(tableOf(claim))));
+  return { keys: [...keys], tables: [...new Set([...keys].map(tableOf))], barriers: [...barriers] };
+}
+
+function tableOf(claim: string): string {
+  return claim.split('/')[0]!;
+}
+
+/** What the words of a write set say, one by one. */
+function meet(a: WriteSet, b: WriteSet): boolean {
+  const all = (set: WriteSet) => set.barriers.includes('*');
+  const claimsAny = (set: WriteSet) => set.barriers.length + set.keys.length > 0;
+  if ((all(a) && claimsAny(b)) || (all(b) && claimsAny(a))) return true;
+  if (a.keys.some((key) => b.keys.includes(key))) return true;
+  const touches = (set: WriteSet, table: string) =>
+    set.barriers.includes(table) || set.tables.includes(table);
+  return a.barriers.some((table) => touches(b, table)) || b.barriers.some((table) => touches(a, table));
+}
+
+function unit(claims: readonly string[], statements = 1, bytes = 10, answeredAtMs = 0): Unit {
   return {
     replays: Array.from({ length: statements }, () => REPLAY),
     transaction: statements > 1,
     bytes,
-    tags: [...new Set(tags)],
+    writes: writeSet(claims),
     answeredAtMs,
   };
 }
@@ -44,22 +68,20 @@ class Model {
     );
   }
 
-  /** Units that may start: none before them shares a tag. */
+  /** Units that may start: none before them claims what they claim. */
   ready(): Unit[] {
     return this.unfinished
       .filter(
         ({ unit, running }, index) =>
           running === null &&
-          !this.unfinished
-            .slice(0, index)
-            .some((before) => before.unit.tags.some((tag) => unit.tags.includes(tag))),
+          !this.unfinished.slice(0, index).some((before) => meet(before.unit.writes, unit.writes)),
       )
       .map(({ unit }) => unit);
   }
 }
 
 type Command =
-  | { readonly do: 'offer'; readonly tags: string[]; readonly statements: number; readonly bytes: number }
+  | { readonly do: 'offer'; readonly claims: string[]; readonly statements: number; readonly bytes: number }
   | { readonly do: 'take' }
   | { readonly do: 'finish'; readonly which: number }
   | { readonly do: 'clear' };
@@ -69,7 +91,7 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       do: fc.constant('offer' as const),
-      tags: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1, maxLength: 3 }),
+      claims: fc.array(fc.constantFrom('t/1', 't/2', 't/3', 'u/1', 'u/2', 't', 'u', '*'), { maxLength: 3 }),
       statements: fc.integer({ min: 1, max: 4 }),
       bytes: fc.integer({ min: 1, max: 60 }),
     }),
@@ -85,7 +107,7 @@ function play(limits: SchedulerLimits, script: readonly Command[]): void {
   let clock = 0;
   for (const command of script) {
     if (command.do === 'offer')
-      offer(scheduler, model, unit(command.tags, command.statements, command.bytes, clock++));
+      offer(scheduler, model, unit(command.claims, command.statements, command.bytes, clock++));
     else if (command.do === 'take') take(scheduler, model);
     else if (command.do === 'finish') finish(scheduler, model, command.which);
     else clear(scheduler, model);
@@ -146,7 +168,7 @@ function drain(scheduler: Scheduler, model: Model): void {
 }
 
 describe('the scheduler', () => {
-  it('starts a unit only behind all earlier ones that share a tag, and takes each once', () => {
+  it('starts a unit only behind all earlier ones whose write sets meet its own, and takes each once', () => {
     fc.assert(
       fc.property(fc.array(commands, { maxLength: 80 }), (script) =>
         play({ statements: 12, bytes: 200 }, script),
@@ -164,8 +186,8 @@ describe('the scheduler', () => {
 
   it('gives ready units in the order in which they became so', () => {
     const scheduler = new Scheduler({ statements: 10_000, bytes: 100_000 });
-    for (let count = 0; count < 3000; count++) scheduler.offer(unit([`k${count}`], 1, 1, count));
-    scheduler.offer(unit(['k0'], 1, 1, 3000));
+    for (let count = 0; count < 3000; count++) scheduler.offer(unit([`t/${count}`], 1, 1, count));
+    scheduler.offer(unit(['t/0'], 1, 1, 3000));
     scheduler.finish(scheduler.take()!);
     const order = Array.from({ length: 3000 }, () => scheduler.take()!.unit.answeredAtMs);
     expect(order).toEqual(Array.from({ length: 3000 }, (_, index) => index + 1));
@@ -174,21 +196,21 @@ describe('the scheduler', () => {
 
   it('lets one unit larger than the whole queue through when it is empty, and none beside it', () => {
     const scheduler = new Scheduler({ statements: 2, bytes: 100 });
-    expect(scheduler.offer(unit(['a'], 5, 500))).toBe(true);
-    expect(scheduler.offer(unit(['b'], 1, 1))).toBe(false);
+    expect(scheduler.offer(unit(['t/1'], 5, 500))).toBe(true);
+    expect(scheduler.offer(unit(['t/2'], 1, 1))).toBe(false);
     scheduler.finish(scheduler.take()!);
-    expect(scheduler.offer(unit(['b'], 1, 1))).toBe(true);
-    expect(scheduler.offer(unit(['a'], 5, 500))).toBe(false);
+    expect(scheduler.offer(unit(['t/2'], 1, 1))).toBe(true);
+    expect(scheduler.offer(unit(['t/1'], 5, 500))).toBe(false);
   });
 
   it('makes later units wait for what still runs when the queue is cleared', () => {
     const scheduler = new Scheduler(ROOMY);
-    scheduler.offer(unit(['k']));
+    scheduler.offer(unit(['t/1']));
     const running = scheduler.take()!;
-    const waiting = unit(['k']);
+    const waiting = unit(['t/1']);
     scheduler.offer(waiting);
     expect(scheduler.clear((scheduled) => scheduled === running)).toEqual([waiting]);
-    scheduler.offer(unit(['k']));
+    scheduler.offer(unit(['t/1']));
     expect(scheduler.take()).toBeNull();
     scheduler.finish(running);
     expect(scheduler.take()).not.toBeNull();
@@ -196,7 +218,7 @@ describe('the scheduler', () => {
 
   it('counts the attempts of what was taken', () => {
     const scheduler = new Scheduler(ROOMY);
-    scheduler.offer(unit(['k']));
+    scheduler.offer(unit(['t/1']));
     expect(scheduler.peek()!.attempts).toBe(0);
     expect(scheduler.take()!.attempts).toBe(1);
   });

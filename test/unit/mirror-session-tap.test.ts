@@ -69,7 +69,6 @@ class Rig {
       statementBytes,
     });
     const recorder = new TransactionRecorder({
-      sessionTag: 'session 0',
       initialStatus: STATUS_AUTOCOMMIT,
       unitBytes: 1_000_000,
       metrics: this.metrics,

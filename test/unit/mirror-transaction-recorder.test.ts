@@ -34,7 +34,6 @@ class Rig {
 
   constructor(options: { unitBytes?: number; initialStatus?: number } = {}) {
     this.recorder = new TransactionRecorder({
-      sessionTag: 'session 9',
       initialStatus: options.initialStatus ?? 2,
       unitBytes: options.unitBytes ?? 1_000_000,
       metrics: this.metrics,
@@ -76,7 +75,7 @@ describe('statements outside a transaction', () => {
     rig.write([2, 3], CLOSED);
     expect(rig.offered).toEqual([['1'], ['2', '3']]);
     expect(rig.units[1]).toMatchObject({ transaction: false, answeredAtMs: 5 });
-    expect(rig.units[1]?.tags).toEqual(['session 9', 'messages/2', 'messages/3']);
+    expect(rig.units[1]?.writes.keys).toEqual(['messages/2', 'messages/3']);
     expect([rig.outcomes, rig.doubts]).toEqual([{}, []]);
   });
 

@@ -1,0 +1,136 @@
+/**
+ * The order among units that are not finished: which must wait for which, told from their write sets alone. It
+ * costs a unit the same whatever the queue holds.
+ */
+import type { Unit } from './unit.ts';
+import { ANY_TABLE } from './write-set.ts';
+
+/** A unit in its place. */
+export interface Scheduled {
+  readonly unit: Unit;
+  /** How often it has been run. */
+  attempts: number;
+  /** Earlier claims that still stand in its way; it may run at 0. */
+  waitsFor: number;
+  /** Each counts this unit in its `waitsFor`. */
+  readonly successors: Scheduled[];
+  readonly spells: Spell[];
+  finished: boolean;
+}
+
+/** The time between two barriers on a table, during which units with keys of it run beside each other. */
+interface Spell {
+  readonly table: string;
+  /** The barrier that began it; null: there was none that matters any more. */
+  readonly behind: Scheduled | null;
+  /** Units of this spell that are not finished. */
+  unfinished: number;
+  /** The barrier that ends it, and waits until the others are finished. */
+  before: Scheduled | null;
+}
+
+export class WriteOrder {
+  /** The last unit of each key that is not finished. */
+  readonly #tails = new Map<string, Scheduled>();
+  /** The present spell of each table with units that are not finished. */
+  readonly #spells = new Map<string, Spell>();
+
+  /** Gives a new unit its place behind all those before it. */
+  enter(unit: Unit): Scheduled {
+    const scheduled: Scheduled = {
+      unit,
+      attempts: 0,
+      waitsFor: 0,
+      successors: [],
+      spells: [],
+      finished: false,
+    };
+    this.#claim(scheduled);
+    return scheduled;
+  }
+
+  /** Lets go of a unit's claims; answers the units that may run now. */
+  leave(scheduled: Scheduled): Scheduled[] {
+    const freed: Scheduled[] = [];
+    const { keys, barriers } = scheduled.unit.writes;
+    for (const key of keys) {
+      if (this.#tails.get(key) === scheduled) this.#tails.delete(key);
+    }
+    for (const spell of scheduled.spells) {
+      spell.unfinished--;
+      if (spell.unfinished > 0) continue;
+      if (spell.before !== null) free(spell.before, freed);
+      else this.#forgetIfIdle(spell);
+    }
+    for (const successor of scheduled.successors) free(successor, freed);
+    for (const table of barriers) {
+      const spell = this.#spells.get(table);
+      if (spell !== undefined) this.#forgetIfIdle(spell);
+    }
+    return freed;
+  }
+
+  /** Forgets all but these, which run: nothing stands in their way, and what comes later waits for them. */
+  restart(running: Iterable<Scheduled>): void {
+    this.#tails.clear();
+    this.#spells.clear();
+    for (const scheduled of running) {
+      scheduled.spells.length = 0;
+      this.#claim(scheduled);
+      // They share nothing with each other, or they would not run at the same time.
+      scheduled.waitsFor = 0;
+    }
+  }
+
+  #claim(scheduled: Scheduled): void {
+    const { keys, tables, barriers } = scheduled.unit.writes;
+    if (keys.length === 0 && barriers.length === 0) return;
+    if (!barriers.includes(ANY_TABLE)) this.#share(ANY_TABLE, scheduled);
+    for (const table of barriers) this.#close(table, scheduled);
+    for (const table of tables) this.#share(table, scheduled);
+    for (const key of keys) {
+      const before = this.#tails.get(key);
+      if (before !== undefined) waitFor(before, scheduled);
+      this.#tails.set(key, scheduled);
+    }
+  }
+
+  #share(table: string, scheduled: Scheduled): void {
+    let spell = this.#spells.get(table);
+    if (spell === undefined) {
+      spell = { table, behind: null, unfinished: 0, before: null };
+      this.#spells.set(table, spell);
+    }
+    spell.unfinished++;
+    scheduled.spells.push(spell);
+    if (spell.behind !== null && !spell.behind.finished) waitFor(spell.behind, scheduled);
+  }
+
+  #close(table: string, barrier: Scheduled): void {
+    const spell = this.#spells.get(table);
+    if (spell !== undefined) {
+      if (spell.unfinished > 0) {
+        spell.before = barrier;
+        barrier.waitsFor++;
+      } else if (spell.behind !== null && !spell.behind.finished) {
+        waitFor(spell.behind, barrier);
+      }
+    }
+    this.#spells.set(table, { table, behind: barrier, unfinished: 0, before: null });
+  }
+
+  #forgetIfIdle(spell: Spell): void {
+    if (spell.unfinished > 0 || (spell.behind !== null && !spell.behind.finished)) return;
+    if (this.#spells.get(spell.table) === spell) this.#spells.delete(spell.table);
+  }
+}
+
+function waitFor(before: Scheduled, scheduled: Scheduled): void {
+  before.successors.push(scheduled);
+  scheduled.waitsFor++;
+}
+
+function free(waiting: Scheduled, freed: Scheduled[]): void {
+  waiting.waitsFor--;
+  if (waiting.waitsFor === 0 && !waiting.finished) freed.push(waiting);
+}
