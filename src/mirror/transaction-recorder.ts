@@ -8,6 +8,7 @@ import type { MirrorOutcome, ShardMetrics } from '../observe/metrics.ts';
 import type { ResultSummary } from '../wire/exchange.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { HeldStatements } from './held-statements.ts';
+import { makeUnit } from './make-unit.ts';
 import type { Statement } from './statement.ts';
 import {
   afterSession,
@@ -19,7 +20,7 @@ import {
   standsAlone,
   type TransactionState,
 } from './transaction-follower.ts';
-import { makeUnit, REPLAY_OVERHEAD_BYTES, type Replay, type TableKey, type Unit } from './unit.ts';
+import { REPLAY_OVERHEAD_BYTES, type Replay, type TableKey, type Unit } from './unit.ts';
 
 export interface RecorderOptions {
   readonly initialStatus: number;

@@ -4,7 +4,6 @@ import type { Plan } from '../sql/plan.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { RowHash } from './row-hash.ts';
-import { type WriteSet, writeSetOf } from './write-set.ts';
 
 /** A prepared statement's execution, as the shadow will get it. */
 export interface PreparedReplay {
@@ -55,12 +54,21 @@ export interface Replay {
   readonly bytes: number;
 }
 
+/** What a unit claims of the shadow's rows: its order among other units is kept by it. */
+export interface WriteSet {
+  /** Keys, each with its table: units that share one run in order. */
+  readonly keys: readonly string[];
+  /** Tables of those keys: such units run beside each other, but not beside a barrier. */
+  readonly tables: readonly string[];
+  /** Tables of which the unit may touch any row: it waits for every earlier unit on them, and every later one for it. */
+  readonly barriers: readonly string[];
+}
+
 export interface Unit {
   readonly replays: readonly Replay[];
   /** Runs between BEGIN and COMMIT. */
   readonly transaction: boolean;
   readonly bytes: number;
-  /** What its order among other units is kept by. */
   readonly writes: WriteSet;
   /** Monotonic milliseconds: when the primary's answer was complete. */
   readonly answeredAtMs: number;
@@ -68,10 +76,3 @@ export interface Unit {
 
 /** What a replay's record takes beside its own bytes, roughly. */
 export const REPLAY_OVERHEAD_BYTES = 512;
-
-export function makeUnit(replays: readonly Replay[], answeredAtMs: number): Unit {
-  let bytes = 0;
-  for (const replay of replays) bytes += replay.bytes;
-  const transaction = replays.length > 1 && replays.some((replay) => replay.kind !== 'read');
-  return { replays, transaction, bytes, writes: writeSetOf(replays), answeredAtMs };
-}

@@ -2,8 +2,8 @@
  * The order among units that are not finished: which must wait for which, told from their write sets alone. It
  * costs a unit the same whatever the queue holds.
  */
+import { ANY_TABLE } from './make-unit.ts';
 import type { Unit } from './unit.ts';
-import { ANY_TABLE } from './write-set.ts';
 
 /** A unit in its place. */
 export interface Scheduled {

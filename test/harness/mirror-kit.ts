@@ -1,9 +1,9 @@
 /** Statements, replays and units made by hand, for tests of the mirror's parts. */
 import type { MovedTables } from '../../src/mirror/catalog.ts';
+import { makeUnit } from '../../src/mirror/make-unit.ts';
 import { makeContext, type ReplayContext } from '../../src/mirror/replay-context.ts';
 import type { ReplayDraft, Statement, Target } from '../../src/mirror/statement.ts';
 import {
-  makeUnit,
   type PreparedReplay,
   type Replay,
   type TableKey,

@@ -2,9 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Scheduler, type SchedulerLimits } from '../../src/mirror/scheduler.ts';
-import type { Unit } from '../../src/mirror/unit.ts';
+import type { Unit, WriteSet } from '../../src/mirror/unit.ts';
 import type { Scheduled } from '../../src/mirror/write-order.ts';
-import type { WriteSet } from '../../src/mirror/write-set.ts';
 import { replayOf } from '../harness/mirror-kit.ts';
 
 const REPLAY = replayOf('DELETE FROM messages WHERE folderid = 1');

@@ -1,27 +1,25 @@
 /**
- * What a unit claims of the shadow's rows, by which the order of units is kept: as the write sets of MySQL's
+ * Makes units of replays, with what each claims of the shadow's rows. The order of units is kept by that: as the write sets of MySQL's
  * multi-threaded applier, but by group keys instead of row hashes (MySQL manual,
  * "binlog_transaction_dependency_tracking").
  */
-import type { Replay } from './unit.ts';
-
-export interface WriteSet {
-  /** Keys, each with its table: units that share one run in order. */
-  readonly keys: readonly string[];
-  /** Tables of those keys: such units run beside each other, but not beside a barrier. */
-  readonly tables: readonly string[];
-  /** Tables of which the unit may touch any row: it waits for every earlier unit on them, and every later one for it. */
-  readonly barriers: readonly string[];
-}
+import type { Replay, Unit, WriteSet } from './unit.ts';
 
 /** As a barrier: every table. */
 export const ANY_TABLE = '*';
 
 /** Nothing that anybody waits for. */
-export const NOTHING_CLAIMED: WriteSet = { keys: [], tables: [], barriers: [] };
+const NOTHING_CLAIMED: WriteSet = { keys: [], tables: [], barriers: [] };
 
-/** Of a unit's replays. A read that is compared must see what the primary's saw; any other disturbs nobody. */
-export function writeSetOf(replays: readonly Replay[]): WriteSet {
+export function makeUnit(replays: readonly Replay[], answeredAtMs: number): Unit {
+  let bytes = 0;
+  for (const replay of replays) bytes += replay.bytes;
+  const transaction = replays.length > 1 && replays.some((replay) => replay.kind !== 'read');
+  return { replays, transaction, bytes, writes: writeSetOf(replays), answeredAtMs };
+}
+
+/** A read that is compared must see what the primary's saw; any other disturbs nobody. */
+function writeSetOf(replays: readonly Replay[]): WriteSet {
   const claiming = replays.filter(claims);
   const only = claiming[0];
   if (only === undefined) return NOTHING_CLAIMED;
