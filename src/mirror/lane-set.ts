@@ -61,7 +61,7 @@ export class LaneSet {
   readonly #options: LaneSetOptions;
   readonly #killer: QueryKiller;
   readonly #lanes = new Set<Lane>();
-  readonly #running = new Map<Scheduled, Lane>();
+  #running = 0;
   readonly #timedOut = new WeakSet<Lane>();
   #connecting = 0;
   #state: BreakerState = CLOSED;
@@ -85,7 +85,7 @@ export class LaneSet {
 
   /** Units that lanes are running. */
   get running(): number {
-    return this.#running.size;
+    return this.#running;
   }
 
   get status(): ShadowStatus {
@@ -114,7 +114,7 @@ export class LaneSet {
       const lane = this.#laneFor(next);
       if (lane === null) break;
       scheduler.take();
-      this.#running.set(next, lane);
+      this.#running++;
       lane.run(next);
     }
     this.#openAnother();
@@ -179,9 +179,9 @@ export class LaneSet {
 
   #unitDone(lane: Lane, scheduled: Scheduled, result: UnitResult): void {
     // Taken back while it ran, and accounted for by whoever took it.
-    if (scheduled.finished) this.#running.delete(scheduled);
+    if (scheduled.finished) this.#running--;
     if (scheduled.finished || this.#retry(lane, scheduled, result)) return;
-    this.#running.delete(scheduled);
+    this.#running--;
     this.#options.scheduler.finish(scheduled);
     if (result.outcome !== 'lost') this.#succeeded();
     const timedOut = result.outcome === 'lost' && this.#timedOut.has(lane);
@@ -227,7 +227,7 @@ export class LaneSet {
   }
 
   #dropQueued(): void {
-    this.#options.dropped(this.#options.scheduler.clear((scheduled) => this.#running.has(scheduled)));
+    this.#options.dropped(this.#options.scheduler.clear(({ attempts }) => attempts > 0));
   }
 
   #tick(): void {

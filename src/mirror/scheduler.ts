@@ -2,6 +2,8 @@
  * The bounded queue of units. A unit is ready when every earlier unit whose write set meets its own is finished;
  * ready units leave in the order in which they became so.
  */
+import { Chain } from '../base/chain.ts';
+import { Fifo } from '../base/fifo.ts';
 import type { Unit } from './unit.ts';
 import { type Scheduled, WriteOrder } from './write-order.ts';
 
@@ -14,9 +16,8 @@ export class Scheduler {
   readonly #limits: SchedulerLimits;
   readonly #order = new WriteOrder();
   /** Units not finished, in the order of their offering: the first is the oldest. */
-  readonly #unfinished = new Set<Scheduled>();
-  #ready: Scheduled[] = [];
-  #readyHead = 0;
+  readonly #unfinished = new Chain<Scheduled>();
+  #ready = new Fifo<Scheduled>();
   #statements = 0;
   #bytes = 0;
 
@@ -35,8 +36,7 @@ export class Scheduler {
 
   /** When the primary answered the oldest unit that is not finished; null: there is none. */
   oldestAnsweredAtMs(): number | null {
-    for (const scheduled of this.#unfinished) return scheduled.unit.answeredAtMs;
-    return null;
+    return this.#unfinished.first?.unit.answeredAtMs ?? null;
   }
 
   /** False: the queue is full and the unit was not taken. */
@@ -56,21 +56,13 @@ export class Scheduler {
 
   /** The unit that is to run next; it stays until `take`. */
   peek(): Scheduled | null {
-    return this.#ready[this.#readyHead] ?? null;
+    return this.#ready.peek();
   }
 
   /** Takes the unit that `peek` shows; the taker must call `finish` for it. */
   take(): Scheduled | null {
-    const next = this.peek();
+    const next = this.#ready.shift();
     if (next === null) return null;
-    this.#readyHead++;
-    if (this.#readyHead === this.#ready.length) {
-      this.#ready = [];
-      this.#readyHead = 0;
-    } else if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {
-      this.#ready = this.#ready.slice(this.#readyHead);
-      this.#readyHead = 0;
-    }
     next.attempts++;
     return next;
   }
@@ -79,7 +71,7 @@ export class Scheduler {
   finish(scheduled: Scheduled): void {
     if (scheduled.finished) return;
     scheduled.finished = true;
-    this.#unfinished.delete(scheduled);
+    this.#unfinished.remove(scheduled);
     this.#statements -= scheduled.unit.replays.length;
     this.#bytes -= scheduled.unit.bytes;
     for (const freed of this.#order.leave(scheduled)) this.#ready.push(freed);
@@ -89,8 +81,9 @@ export class Scheduler {
   clear(isRunning: (scheduled: Scheduled) => boolean): Unit[] {
     const dropped = [...this.#unfinished].filter((scheduled) => !isRunning(scheduled));
     for (const scheduled of dropped) this.finish(scheduled);
-    this.#ready = this.#ready.slice(this.#readyHead).filter((scheduled) => !scheduled.finished);
-    this.#readyHead = 0;
+    const ready = this.#ready.toArray();
+    this.#ready = new Fifo();
+    for (const scheduled of ready) if (!scheduled.finished) this.#ready.push(scheduled);
     this.#order.restart(this.#unfinished);
     return dropped.map((scheduled) => scheduled.unit);
   }

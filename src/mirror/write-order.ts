@@ -2,11 +2,12 @@
  * The order among units that are not finished: which must wait for which, told from their write sets alone. It
  * costs a unit the same whatever the queue holds.
  */
+import type { Chained } from '../base/chain.ts';
 import { ANY_TABLE } from './make-unit.ts';
-import type { Unit } from './unit.ts';
+import type { Unit, WriteSet } from './unit.ts';
 
 /** A unit in its place. */
-export interface Scheduled {
+export interface Scheduled extends Chained<Scheduled> {
   readonly unit: Unit;
   /** How often it has been run. */
   attempts: number;
@@ -29,6 +30,8 @@ interface Spell {
   before: Scheduled | null;
 }
 
+const NONE: readonly Scheduled[] = [];
+
 export class WriteOrder {
   /** The last unit of each key that is not finished. */
   readonly #tails = new Map<string, Scheduled>();
@@ -44,15 +47,18 @@ export class WriteOrder {
       successors: [],
       spells: [],
       finished: false,
+      before: null,
+      after: null,
     };
     this.#claim(scheduled);
     return scheduled;
   }
 
   /** Lets go of a unit's claims; answers the units that may run now. */
-  leave(scheduled: Scheduled): Scheduled[] {
-    const freed: Scheduled[] = [];
+  leave(scheduled: Scheduled): readonly Scheduled[] {
     const { keys, barriers } = scheduled.unit.writes;
+    if (claimsNothing(scheduled.unit.writes)) return NONE;
+    const freed: Scheduled[] = [];
     for (const key of keys) {
       if (this.#tails.get(key) === scheduled) this.#tails.delete(key);
     }
@@ -67,6 +73,9 @@ export class WriteOrder {
       const spell = this.#spells.get(table);
       if (spell !== undefined) this.#forgetIfIdle(spell);
     }
+    // A spell may name a barrier long after it is finished: it must not hold on to all that was around that one.
+    scheduled.successors.length = 0;
+    scheduled.spells.length = 0;
     return freed;
   }
 
@@ -84,7 +93,7 @@ export class WriteOrder {
 
   #claim(scheduled: Scheduled): void {
     const { keys, tables, barriers } = scheduled.unit.writes;
-    if (keys.length === 0 && barriers.length === 0) return;
+    if (claimsNothing(scheduled.unit.writes)) return;
     if (!barriers.includes(ANY_TABLE)) this.#share(ANY_TABLE, scheduled);
     for (const table of barriers) this.#close(table, scheduled);
     for (const table of tables) this.#share(table, scheduled);
@@ -123,6 +132,10 @@ export class WriteOrder {
     if (spell.unfinished > 0 || (spell.behind !== null && !spell.behind.finished)) return;
     if (this.#spells.get(spell.table) === spell) this.#spells.delete(spell.table);
   }
+}
+
+function claimsNothing({ keys, barriers }: WriteSet): boolean {
+  return keys.length === 0 && barriers.length === 0;
 }
 
 function waitFor(before: Scheduled, scheduled: Scheduled): void {

@@ -5,9 +5,9 @@
  *
  * It never guesses: a packet that does not fit is a lost step, and nothing more may be fed then.
  */
+import { Fifo } from '../base/fifo.ts';
 import { CAPABILITY, type Capabilities, MARIADB_CAPABILITY } from './capabilities.ts';
 import type { Exchange } from './exchange.ts';
-import { ExchangeQueue } from './exchange-queue.ts';
 import { lenencSize, lenencValue } from './lenenc.ts';
 import { EOF, ERR, isProgress, LOCAL_INFILE, OK, readEof, readErr, readOk } from './ok-packet.ts';
 import { MAX_PAYLOAD, STATUS } from './protocol.ts';
@@ -51,7 +51,7 @@ export class ReplyMachine<Note> {
   readonly #handler: ReplyHandler<Note>;
   readonly #deprecateEof: boolean;
   readonly #metadataFlag: boolean;
-  readonly #pending = new ExchangeQueue<Note>();
+  readonly #pending = new Fifo<Exchange<Note>>();
   #current: Exchange<Note> | null = null;
   #state: State = 'idle';
   #columnsLeft = 0;
