@@ -5,6 +5,16 @@
 
 export type MultiByteCharset = 'none' | 'gbk' | 'big5' | 'sjis' | 'cp932' | 'gb18030';
 
+/** What a charset adds to a digest: the same bytes are other characters in another, so their plans are kept apart. */
+export const CHARSET_TAG: Readonly<Record<MultiByteCharset, number>> = {
+  none: 1,
+  gbk: 2,
+  big5: 3,
+  sjis: 4,
+  cp932: 5,
+  gb18030: 6,
+};
+
 /** Collation ids as both MySQL and MariaDB number them; 1024 and more are MariaDB's NOPAD forms. */
 const COLLATIONS: Readonly<Record<Exclude<MultiByteCharset, 'none'>, readonly number[]>> = {
   big5: [1, 84, 1025, 1108],

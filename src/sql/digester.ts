@@ -7,6 +7,9 @@ import { keyword } from './keywords.ts';
 import { type Lexed, LITERAL_FIELDS, TOKEN } from './lexed.ts';
 
 const IN = keyword('IN');
+const OPEN_TAG = 0x28;
+const CLOSE_TAG = 0x29;
+const COMMA_TAG = 0x2c;
 const LITERAL_TAG = 0x2f6b1c35;
 const LIST_TAG = 0x51a4be91;
 const ROW_TAG = 0x3ad8025f;
@@ -50,6 +53,9 @@ export class Digester {
   private shapeA = 0;
   private shapeB = 0;
   private shapeSlot = 0;
+  private shapeLiterals = 0;
+  /** Literals of each row that has this shape, 0 if there is anything else in it, or UNDECIDED. */
+  private plainWidth = UNDECIDED;
 
   constructor(lexed: Lexed, seed: number) {
     this.lexed = lexed;
@@ -111,7 +117,7 @@ export class Digester {
     const afterElement =
       this.last === TOKEN.literal || (this.last === TOKEN.close && this.depth === this.listDepth);
     if (!afterElement) this.listDepth = 0;
-    this.push(TOKEN.comma, 0, 0x2c, 0x2c, at, at + 1, 0);
+    this.push(TOKEN.comma, 0, COMMA_TAG, COMMA_TAG, at, at + 1, 0);
     this.lastKeyword = 0;
   }
 
@@ -123,7 +129,7 @@ export class Digester {
 
   open(at: number): void {
     const { last, lastKeyword } = this;
-    this.push(TOKEN.open, 0, 0x28, 0x28, at, at + 1, 0);
+    this.push(TOKEN.open, 0, OPEN_TAG, OPEN_TAG, at, at + 1, 0);
     this.lastKeyword = 0;
     this.depth++;
     if (last === TOKEN.word && lastKeyword === IN) {
@@ -141,7 +147,7 @@ export class Digester {
   close(at: number): void {
     if (this.listDepth !== 0 && this.depth === this.listDepth) this.endList();
     const { last } = this;
-    this.push(TOKEN.close, 0, 0x29, 0x29, at, at + 1, 0);
+    this.push(TOKEN.close, 0, CLOSE_TAG, CLOSE_TAG, at, at + 1, 0);
     this.lastKeyword = 0;
     if (this.listDepth !== 0 && this.depth === this.listDepth + 1) this.endTuple(last);
     if (this.depth > 0) this.depth--;
@@ -189,7 +195,49 @@ export class Digester {
     this.shapeA = a;
     this.shapeB = b;
     this.shapeSlot = this.rowSlot;
+    this.shapeLiterals = lexed.literalCount - this.rowLiteral;
+    this.plainWidth = UNDECIDED;
     this.pushMore(end);
+  }
+
+  /** Literals of a row that repeats the shape of the last one; 0 where that holds anything but plain literals. */
+  plainRowWidth(): number {
+    if (this.shapes === 0) return 0;
+    // Asked for only where a second row comes: most INSERTs have one.
+    if (this.plainWidth === UNDECIDED) this.plainWidth = this.shapeIsPlain() ? this.shapeLiterals : 0;
+    return this.plainWidth;
+  }
+
+  /** The digest slot of such a row's first literal. */
+  plainRowSlot(): number {
+    return this.shapeSlot;
+  }
+
+  /** A row that was read without the digester, because it repeats the last one's shape. */
+  repeatRow(): void {
+    this.last = TOKEN.close;
+    this.lastKeyword = 0;
+  }
+
+  /** Rows of this shape are written in a way that takes a closer look. */
+  refusePlainRows(): void {
+    this.plainWidth = 0;
+  }
+
+  private shapeIsPlain(): boolean {
+    const { a, b } = this;
+    this.a = this.seedA;
+    this.b = this.seedB;
+    this.mix(OPEN_TAG, OPEN_TAG);
+    for (let index = 0; index < this.shapeLiterals; index++) {
+      if (index > 0) this.mix(COMMA_TAG, COMMA_TAG);
+      this.mix(LITERAL_TAG, LITERAL_TAG);
+    }
+    this.mix(CLOSE_TAG, CLOSE_TAG);
+    const isPlain = this.a === this.shapeA && this.b === this.shapeB;
+    this.a = a;
+    this.b = b;
+    return isPlain;
   }
 
   private beginList(): void {

@@ -5,7 +5,7 @@
 import { BYTE, BYTE_CLASS, FOLDED, IDENTIFIER, isDigit } from './byte-classes.ts';
 import type { MultiByteCharset } from './charset.ts';
 import { executableCommentVersion, isAlwaysExecuted } from './executable-comment.ts';
-import { findKeyword, KEYWORD_LENGTH_MAX, keyword } from './keywords.ts';
+import { keyword } from './keywords.ts';
 import { type Lexed, LITERAL, TOKEN } from './lexed.ts';
 import {
   commentEnd,
@@ -15,33 +15,19 @@ import {
   lineEnd,
   numberEnd,
   operatorLength,
-  quotedNameEnd,
   skipBlanks,
   stringEnd,
-  wordEnd,
 } from './scan.ts';
 import type { SqlMode } from './sql-mode.ts';
 import { TokenWriter } from './token-writer.ts';
+import { WordReader } from './word-reader.ts';
 
 const NULL = keyword('NULL');
-
-/** The same bytes are other characters in another charset, so their plans are kept apart. */
-const CHARSET_TAGS: Readonly<Record<MultiByteCharset, number>> = {
-  none: 1,
-  gbk: 2,
-  big5: 3,
-  sjis: 4,
-  cp932: 5,
-  gb18030: 6,
-};
-const QUOTED_TAG = 0x6d2b79f5;
-const VARIABLE_TAG = 0x1b873593;
 
 export class Lexer {
   readonly lexed: Lexed;
   private readonly writer: TokenWriter;
-  private readonly wordSeedA: number;
-  private readonly wordSeedB: number;
+  private readonly words: WordReader;
 
   private sql: Buffer = Buffer.alloc(0);
   private pos = 0;
@@ -55,8 +41,7 @@ export class Lexer {
   constructor(seed: number) {
     this.writer = new TokenWriter(seed);
     this.lexed = this.writer.lexed;
-    this.wordSeedA = seed | 0;
-    this.wordSeedB = Math.imul(seed, 0xcc9e2d51) | 0;
+    this.words = new WordReader(this.writer, seed);
   }
 
   /**
@@ -86,7 +71,8 @@ export class Lexer {
     this.charset = mode.charset;
     this.inExecutableComment = this.conditionIsOpen = false;
     this.lexed.reset(from, mode);
-    this.writer.begin(sql, from, to, record, CHARSET_TAGS[mode.charset]);
+    this.words.begin(sql, to, mode);
+    this.writer.begin(sql, from, to, mode, record);
   }
 
   /** False at the statement's end. */
@@ -106,11 +92,11 @@ export class Lexer {
         this.string(start);
         break;
       case BYTE.doubleQuote:
-        if (this.ansiQuotes) this.quotedName(start);
+        if (this.ansiQuotes) this.pos = this.words.quotedName(start);
         else this.string(start);
         break;
       case BYTE.backtick:
-        this.quotedName(start);
+        this.pos = this.words.quotedName(start);
         break;
       case BYTE.minus:
         this.minus(start);
@@ -125,8 +111,7 @@ export class Lexer {
         this.star(start);
         break;
       case BYTE.open:
-        this.writer.open(start);
-        this.pos++;
+        this.pos = this.writer.open(start);
         break;
       case BYTE.close:
         this.writer.close(start);
@@ -142,7 +127,7 @@ export class Lexer {
       case BYTE.semicolon:
         return this.semicolon(start);
       case BYTE.at:
-        this.variable(start);
+        this.pos = this.words.variable(start);
         break;
       case BYTE.question:
         this.literal(LITERAL.parameter, start, start + 1);
@@ -159,44 +144,9 @@ export class Lexer {
   // ---- words -------------------------------------------------------------------------------------------
 
   private word(start: number): void {
-    const { sql, to } = this;
-    if (this.charset !== 'none') {
-      this.multiByteWord(start);
-      return;
-    }
-    let at = start;
-    let a = this.wordSeedA;
-    let b = this.wordSeedB;
-    let folded = 0;
-    while (at < to) {
-      const byte = sql[at]!;
-      if (IDENTIFIER[byte] === 0) break;
-      a = Math.imul(a ^ byte, 0x01000193);
-      b = (Math.imul(b, 0x2c1b3c6d) + byte) | 0;
-      folded = (Math.imul(folded, 31) + FOLDED[byte]!) | 0;
-      at++;
-    }
-    this.endWord(start, at, a, b, folded);
-  }
-
-  private multiByteWord(start: number): void {
-    const end = wordEnd(this.sql, start, this.to, this.charset);
-    let folded = 0;
-    for (let at = start; at < end; at++) folded = (Math.imul(folded, 31) + FOLDED[this.sql[at]!]!) | 0;
-    this.endWord(start, end, this.hashA(start, end), this.hashB(start, end), folded);
-  }
-
-  private endWord(start: number, end: number, a: number, b: number, folded: number): void {
-    const { sql, to, writer } = this;
-    if (end === start + 1 && end < to && sql[end] === 0x27 && this.prefixedString(start)) return;
-    this.pos = end;
-    if (writer.isAfterDot()) {
-      writer.identifierAfterDot(TOKEN.word, a, b, start, end);
-      return;
-    }
-    const id = end - start <= KEYWORD_LENGTH_MAX ? findKeyword(folded, sql, start, end) : 0;
-    if (id === 0) writer.identifier(TOKEN.word, 0, a, b, start, end);
-    else writer.keyword(id, a, b, start, end);
+    const isPrefix = start + 1 < this.to && this.sql[start + 1] === 0x27;
+    if (isPrefix && this.prefixedString(start)) return;
+    this.pos = this.words.word(start);
   }
 
   /** N'…', x'…' and b'…'; false where the letter is a name and the string stands for itself. */
@@ -208,54 +158,6 @@ export class Lexer {
     else if (letter === 0x62) this.literal(LITERAL.bit, start, this.stringEnd(start + 1));
     else return false;
     return true;
-  }
-
-  private quotedName(start: number): void {
-    const end = this.closed(quotedNameEnd(this.sql, start, this.to, this.charset));
-    const last = this.lexed.state === 'incomplete' ? end : end - 1;
-    this.pos = end;
-    const a = this.hashA(start + 1, last) ^ QUOTED_TAG;
-    this.writer.quotedName(a, this.hashB(start + 1, last) ^ QUOTED_TAG, start, end);
-  }
-
-  private variable(start: number): void {
-    const isSystem = start + 1 < this.to && this.sql[start + 1] === 0x40;
-    const end = this.variableEnd(start + (isSystem ? 2 : 1));
-    const kind = isSystem ? TOKEN.systemVariable : TOKEN.userVariable;
-    this.pos = end;
-    this.writer.variable(kind, this.hashA(start, end) ^ VARIABLE_TAG, this.hashB(start, end), start, end);
-  }
-
-  private variableEnd(from: number): number {
-    const { sql, to } = this;
-    let at = from;
-    while (at < to) {
-      const byte = sql[at]!;
-      if (byte === 0x60) {
-        at = this.closed(quotedNameEnd(sql, at, to, this.charset));
-      } else if ((byte === 0x27 || byte === 0x22) && at === from) {
-        return this.stringEnd(at);
-      } else if (byte === 0x2e) {
-        at++;
-      } else {
-        const end = wordEnd(sql, at, to, this.charset);
-        if (end === at) break;
-        at = end;
-      }
-    }
-    return at;
-  }
-
-  private hashA(from: number, to: number): number {
-    let hash = this.wordSeedA;
-    for (let at = from; at < to; at++) hash = Math.imul(hash ^ this.sql[at]!, 0x01000193);
-    return hash;
-  }
-
-  private hashB(from: number, to: number): number {
-    let hash = this.wordSeedB;
-    for (let at = from; at < to; at++) hash = (Math.imul(hash, 0x2c1b3c6d) + this.sql[at]!) | 0;
-    return hash;
   }
 
   // ---- literals ----------------------------------------------------------------------------------------

@@ -18,28 +18,31 @@ export function stringEnd(
 ): number {
   if (charset !== 'none') return multiByteEnd(sql, open, to, backslashes, charset);
   const quote = sql[open]!;
-  let nextQuote = -1;
-  let nextBackslash = -1;
   let at = open + 1;
   while (at < to) {
     const shortUntil = Math.min(at + SHORT_STRING, to);
-    while (at < shortUntil && sql[at] !== quote && sql[at] !== BACKSLASH) at++;
-    if (at === shortUntil) {
-      // Each search begins where the last one of its kind ended, so that all of them together are linear.
-      if (nextQuote < at) nextQuote = indexOf(sql, quote, at, to);
-      if (nextBackslash < at && backslashes) nextBackslash = indexOf(sql, BACKSLASH, at, nextQuote);
-      at = backslashes && nextBackslash < nextQuote ? nextBackslash : nextQuote;
+    while (at < shortUntil && sql[at] !== quote) at += backslashes && sql[at] === BACKSLASH ? 2 : 1;
+    if (at >= shortUntil) {
+      const found = indexOf(sql, quote, at, to);
+      const escaped = backslashes && isEscaped(sql, at, found);
+      at = escaped ? found + 1 : found;
+      if (escaped) continue;
     }
     if (at >= to) return -1;
-    if (sql[at] !== quote) {
-      at += backslashes ? 2 : 1;
-    } else if (at + 1 < to && sql[at + 1] === quote) {
-      at += 2;
-    } else {
-      return at + 1;
-    }
+    if (at + 1 >= to || sql[at + 1] !== quote) return at + 1;
+    at += 2;
   }
   return -1;
+}
+
+/**
+ * True where an odd number of backslashes stands right before `at`. `from` is not escaped itself. Backslashes that
+ * stand elsewhere are never looked at, so that a text full of them is searched as fast as one without.
+ */
+function isEscaped(sql: Buffer, from: number, at: number): boolean {
+  let first = at;
+  while (first > from && sql[first - 1] === BACKSLASH) first--;
+  return (at - first) % 2 === 1;
 }
 
 /** Offset of the byte in [from, to); `to` where there is none. */
