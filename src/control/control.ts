@@ -20,8 +20,8 @@ export interface Control {
 export interface ControlMetrics {
   /** Set to whether the source can be reached. */
   connected: boolean;
-  /** A value (etcd) or a whole content (file) was refused. */
-  rejected(): void;
+  /** A value (etcd) or a whole content (file) was refused: its key, or the file. */
+  rejected(what: string): void;
 }
 
 export interface ControlOptions {

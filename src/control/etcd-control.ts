@@ -126,7 +126,7 @@ export class EtcdControl implements Control {
     const folded = foldRead(this.ledger, read.keys, { prefix: this.etcd.prefix, shards: this.shards });
     this.ledger = folded.ledger;
     for (const { key, value, reason } of folded.rejected) {
-      this.metrics.rejected();
+      this.metrics.rejected(`${sanitize(key, 200)}: the value ${reason}`);
       this.log.warn(
         { key: sanitize(key, 200), value: sanitize(value) },
         `a mirror ratio in etcd was refused: the value ${reason}`,

@@ -152,7 +152,7 @@ export class FileControl implements Control {
     if (!this.live.current.connected) this.live.publish({ ...this.live.current, connected: true });
     if (!fresh) return;
     if (look.type === 'bad') {
-      this.metrics.rejected();
+      this.metrics.rejected(`the configuration file: ${look.reason}`);
       this.log.warn(
         { reason: look.reason },
         'the changed configuration file was refused; the last ratios stay in force',

@@ -7,10 +7,10 @@ import type { SessionTap } from './tap.ts';
 export class GuardedTap implements SessionTap {
   #tap: SessionTap | null;
   readonly #log: Log;
-  readonly #failed: () => void;
+  readonly #failed: (error: unknown) => void;
 
   /** `failed` is called once, when the tap has thrown: its shard owes a full pass. */
-  constructor(tap: SessionTap, log: Log, failed: () => void) {
+  constructor(tap: SessionTap, log: Log, failed: (error: unknown) => void) {
     this.#tap = tap;
     this.#log = log;
     this.#failed = failed;
@@ -61,6 +61,6 @@ export class GuardedTap implements SessionTap {
       { err: error },
       'the mirror failed inside a session, which goes on unmirrored: please report this',
     );
-    this.#failed();
+    this.#failed(error);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { ShardIncidents } from '../observe/incident.ts';
 import {
   admittedShare,
   afterFailure,
@@ -33,6 +34,7 @@ export interface LaneSetOptions {
   readonly lanes: LaneSettings;
   readonly breaker: BreakerSettings;
   readonly scheduler: Scheduler;
+  readonly incidents: ShardIncidents;
   /** Names the shard. */
   readonly log: Log;
   readonly now: () => number;
@@ -211,7 +213,11 @@ export class LaneSet {
     const before = this.#state.at;
     this.#move(afterFailure(this.#state, breaker, now()));
     log.warn({ reason, breaker: this.#state.at }, 'a lane to the shadow failed');
-    if (this.#state.at === 'open' && before !== 'open') this.#dropQueued();
+    this.#options.incidents.report({ reason: 'lane_failed', message: reason });
+    if (this.#state.at === 'open' && before !== 'open') {
+      this.#options.incidents.report({ reason: 'breaker_open', message: reason });
+      this.#dropQueued();
+    }
   }
 
   #succeeded(): void {

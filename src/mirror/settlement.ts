@@ -1,8 +1,9 @@
 /** Holds the shadow's answers against the primary's, and says what came of each statement. */
+import type { IncidentReason } from '../base/incident-reasons.ts';
 import type { DoubtReason } from '../journal/journal.ts';
+import type { ShardIncidents } from '../observe/incident.ts';
 import type { MirrorOutcome, MismatchReason, ShardMetrics } from '../observe/metrics.ts';
 import type { Mismatches } from '../observe/mismatches.ts';
-import type { FailureLog } from './failure-log.ts';
 import type { ReplayResult, UnitResult } from './lane.ts';
 import { type RowHash, rowDifference } from './row-hash.ts';
 import type { Replay, Unit } from './unit.ts';
@@ -10,11 +11,20 @@ import type { Replay, Unit } from './unit.ts';
 export interface SettlementOptions {
   readonly metrics: ShardMetrics;
   readonly mismatches: Mismatches;
-  readonly failures: FailureLog;
+  readonly incidents: ShardIncidents;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly doubt: (replay: Replay, reason: DoubtReason) => void;
 }
+
+/** What of the drops is an incident: the end of the proxy is none. */
+const DROPS: Partial<Record<MirrorOutcome, { reason: IncidentReason; message: string }>> = {
+  dropped_queue_full: { reason: 'queue_full', message: 'the queue was at queue.statements or queue.bytes' },
+  dropped_shadow_down: { reason: 'shadow_down', message: 'the breaker was open or on its way back' },
+};
+
+/** What keeps a statement's text short where it is kept at all: bytes of it, of up to four a character. */
+const SQL_BYTES_MAX = 4096;
 
 export class Settlement {
   readonly #options: SettlementOptions;
@@ -29,6 +39,7 @@ export class Settlement {
       this.all(unit, 'timed_out', 'failed');
       return;
     }
+    this.#tellOfUnit(unit, result);
     // What is in a transaction stands or falls with it.
     const undone = unit.transaction && (result.outcome !== 'answered' || result.errno !== 0);
     unit.replays.forEach((replay, index) => {
@@ -46,12 +57,25 @@ export class Settlement {
   /** A unit that was not sent, or whose answers are worth nothing. */
   all(unit: Unit, outcome: MirrorOutcome, reason: DoubtReason): void {
     for (const replay of unit.replays) this.#end(replay, outcome, reason);
+    const drop = DROPS[outcome];
+    if (drop !== undefined) this.#options.incidents.report({ ...drop, times: unit.replays.length });
+  }
+
+  /** An error of what stands around the statements (their context, the COMMIT) is none of their own answers. */
+  #tellOfUnit(unit: Unit, { outcome, results, errno }: UnitResult): void {
+    if (outcome === 'lost' || errno === 0 || results.some(({ answer }) => answer?.ok === false)) return;
+    const [replay] = unit.replays;
+    if (replay !== undefined)
+      this.#incident(replay, 'replay_error', () => `error ${errno} around the statement`, errno);
   }
 
   #refused(replay: Replay, answered: ReplayResult | undefined, unitErrno: number): void {
     this.#end(replay, 'failed', 'failed');
     const own = answered?.answer ?? null;
-    if (own !== null && !own.ok) this.#mismatch(replay, 'error', `error ${own.errno || unitErrno}`);
+    if (own !== null && !own.ok) {
+      const errno = own.errno || unitErrno;
+      this.#mismatch(replay, 'error', `error ${errno}`, errno);
+    }
   }
 
   #mirrored(replay: Replay, { answer, rowHash, unfaithful }: ReplayResult): void {
@@ -88,11 +112,13 @@ export class Settlement {
   #end(replay: Replay, outcome: MirrorOutcome, reason: DoubtReason): void {
     this.#options.metrics.mirror(replay.kind, outcome);
     if (replay.kind !== 'read') this.#options.doubt(replay, reason);
+    if (outcome === 'timed_out') this.#incident(replay, outcome, 'no answer within lanes.timeoutMs');
+    if (outcome === 'lost') this.#incident(replay, outcome, 'the connection ended before the answer');
   }
 
-  #mismatch(replay: Replay, reason: MismatchReason, detail: string): void {
+  #mismatch(replay: Replay, reason: MismatchReason, detail: string, code?: number): void {
     this.#options.metrics.mismatch(replay.kind, reason);
-    this.#options.failures.add(replay, reason, detail);
+    this.#incident(replay, reason === 'error' ? 'replay_error' : reason, detail, code);
     this.#options.mismatches.add({
       at: new Date(this.#options.wallClock()).toISOString(),
       kind: replay.kind,
@@ -100,6 +126,19 @@ export class Settlement {
       digestId: replay.plan.id,
       digest: replay.plan.digest,
       detail,
+    });
+  }
+
+  #incident(replay: Replay, reason: IncidentReason, message: string | (() => string), code?: number): void {
+    const { plan, sql, tables, keys } = replay;
+    this.#options.incidents.report({
+      reason,
+      digest: { id: plan.id, text: plan.digest },
+      code,
+      table: keys[0]?.table ?? tables[0],
+      key: keys[0]?.key,
+      message,
+      sql: () => sql.toString('utf8', 0, Math.min(sql.length, SQL_BYTES_MAX)),
     });
   }
 }

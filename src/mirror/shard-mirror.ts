@@ -1,10 +1,12 @@
 /** One shard's mirror: its catalog, queue, lanes and record of doubts, put together. */
 import type { ClusterTls } from '../base/cluster-tls.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Account, Config } from '../config/load.ts';
 import type { Ratios } from '../config/ratios.ts';
 import type { ShardConfig } from '../config/schema.ts';
 import type { DoubtReason, Journal } from '../journal/journal.ts';
+import type { ShardIncidents } from '../observe/incident.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
 import { Mismatches } from '../observe/mismatches.ts';
 import type { Plan } from '../sql/plan.ts';
@@ -14,7 +16,6 @@ import type { Agreement } from '../wire/login.ts';
 import { ansiQuotesIn } from './ansi-quotes.ts';
 import { ByteRoom } from './byte-room.ts';
 import { ShardCatalog } from './catalog.ts';
-import { FailureLog } from './failure-log.ts';
 import { GuardedTap } from './guarded-tap.ts';
 import { LaneSet } from './lane-set.ts';
 import { Sampler } from './sampler.ts';
@@ -35,6 +36,7 @@ export interface ShardMirrorOptions {
   readonly sql: SqlReader;
   readonly journal: Journal;
   readonly metrics: ShardMetrics;
+  readonly incidents: ShardIncidents;
   readonly log: Log;
   /** TLS to the clusters; null: none. */
   readonly oldTls: ClusterTls | null;
@@ -68,7 +70,7 @@ export class ShardMirror implements TapSource {
   #stopping = false;
 
   constructor(options: ShardMirrorOptions) {
-    const { shard, config, metrics, log, now, random } = options;
+    const { shard, config, metrics, incidents, log, now, random } = options;
     this.#options = options;
     this.#databases = databasePair(shard);
     const oldDatabase = shard.old.database ?? null;
@@ -78,7 +80,7 @@ export class ShardMirror implements TapSource {
     this.#settlement = new Settlement({
       metrics,
       mismatches: this.mismatches,
-      failures: new FailureLog(log, { literals: config.logLiterals, now }),
+      incidents,
       wallClock: options.wallClock,
       doubt: (replay, reason) => this.#doubt(replay.tables, replay.keys, replay.keysComplete, reason),
     });
@@ -92,6 +94,7 @@ export class ShardMirror implements TapSource {
       lanes: config.lanes,
       breaker: config.breaker,
       scheduler: this.#scheduler,
+      incidents,
       log,
       now,
       random,
@@ -134,11 +137,12 @@ export class ShardMirror implements TapSource {
   }
 
   tap(agreement: Agreement): SessionTap {
-    const { config, metrics, log, random } = this.#options;
+    const { config, metrics, incidents, log, random } = this.#options;
     const recorder = new TransactionRecorder({
       initialStatus: agreement.status,
       unitBytes: config.queue.unitBytes,
       metrics,
+      incidents,
       offer: (unit) => this.#offer(unit),
       doubt: (tables, keys, complete, reason) => this.#doubt(tables, keys, complete, reason),
     });
@@ -157,7 +161,10 @@ export class ShardMirror implements TapSource {
       opaque,
       straddled: (plan) => this.straddles.add(plan),
     });
-    return new GuardedTap(tap, log, opaque);
+    return new GuardedTap(tap, log, (error) => {
+      opaque();
+      incidents.report({ reason: 'tap_failed', message: () => messageOf(error) });
+    });
   }
 
   get lagSeconds(): number {
@@ -203,7 +210,14 @@ export class ShardMirror implements TapSource {
   #schemaChanged(plan: Plan, database: string | null): void {
     for (const { database: named, name } of plan.tables) {
       const moved = this.#catalog.table(named ?? database, name);
-      if (moved !== null) this.#note(moved.name, null, 'table');
+      if (moved === null) continue;
+      this.#note(moved.name, null, 'table');
+      this.#options.incidents.report({
+        reason: 'ddl',
+        digest: { id: plan.id, text: plan.digest },
+        table: moved.name,
+        message: 'run on the old cluster alone: run it on the new one too',
+      });
     }
     if (namesWhatItChanges(plan)) this.#catalog.forget(plan.tables.map(({ name }) => name));
     else this.#catalog.forgetAll();

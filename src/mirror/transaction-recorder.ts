@@ -4,6 +4,7 @@
  */
 
 import type { DoubtReason } from '../journal/journal.ts';
+import type { ShardIncidents } from '../observe/incident.ts';
 import type { MirrorOutcome, ShardMetrics } from '../observe/metrics.ts';
 import type { ResultSummary } from '../wire/exchange.ts';
 import { STATUS } from '../wire/protocol.ts';
@@ -26,6 +27,7 @@ export interface RecorderOptions {
   readonly initialStatus: number;
   readonly unitBytes: number;
   readonly metrics: ShardMetrics;
+  readonly incidents: ShardIncidents;
   /** Takes a unit for the mirror. */
   readonly offer: (unit: Unit) => void;
   readonly doubt: (
@@ -201,7 +203,15 @@ export class TransactionRecorder {
 
   /** Only what was picked by the ratio is counted, each under one outcome. */
   #count(statement: Statement, outcome: MirrorOutcome): void {
-    const { metrics } = this.#options;
+    const { metrics, incidents } = this.#options;
+    if (outcome === 'dropped_too_large') {
+      const digest = (): string => statement.plan?.digest ?? '';
+      incidents.report({
+        reason: 'too_large',
+        table: statement.target?.tables[0],
+        message: () => `above queue.statementBytes, or its transaction above queue.unitBytes: ${digest()}`,
+      });
+    }
     if (statement.selection.at === 'selected' || statement.selection.at === 'skipped')
       metrics.mirror(statement.kind, outcome);
     else if (statement.selection.at === 'not_sampled') metrics.notSampled(statement.kind);

@@ -2,6 +2,8 @@
 export class ControlMetrics {
   /** False while the source of the ratios can't be reached. */
   connected = false;
+  /** Called with what was refused. */
+  onRejected: (what: string) => void = () => {};
   #rejections = 0;
 
   get rejections(): number {
@@ -9,7 +11,8 @@ export class ControlMetrics {
   }
 
   /** A value was refused; the last good one stays in force. */
-  rejected(): void {
+  rejected(what: string): void {
     this.#rejections += 1;
+    this.onRejected(what);
   }
 }

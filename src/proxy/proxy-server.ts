@@ -1,6 +1,7 @@
 /** The whole proxy: who serves the shards, the live ratios, the admin port, and an orderly end. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { ALL_SHARDS } from '../base/incident-reasons.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import type { ControlSnapshot } from '../config/ratios.ts';
@@ -8,6 +9,7 @@ import type { Control } from '../control/control.ts';
 import { createControl } from '../control/create-control.ts';
 import { createRegistration, type Registration } from '../control/registration.ts';
 import { type Admin, type Readiness, startAdmin } from '../observe/admin.ts';
+import { IncidentDesk } from '../observe/incident-desk.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { StatusReport } from '../observe/status.ts';
 import { OneProcess } from './one-process.ts';
@@ -32,6 +34,7 @@ export class ProxyServer {
   readonly #id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   readonly #startedAtMs = Date.now();
   readonly #metrics: Metrics;
+  readonly #incidents: IncidentDesk;
   readonly #control: Control;
   readonly #host: ShardHost;
   #registration: Registration | null = null;
@@ -44,6 +47,7 @@ export class ProxyServer {
     const shares = shareOut(names, config.workers);
     const alone = shares.length === 1;
     this.#options = options;
+    this.#incidents = new IncidentDesk({ log, literals: config.logLiterals, clock: Date.now });
     this.#metrics = new Metrics({
       service: config.service,
       version,
@@ -56,6 +60,8 @@ export class ProxyServer {
       workers: () => this.#host.workers(),
     });
     this.#control = createControl({ config, log, metrics: this.#metrics.control });
+    this.#metrics.control.onRejected = (what) =>
+      this.#incidents.report({ reason: 'control_rejected', shard: ALL_SHARDS, message: what });
     this.#host = alone ? this.#ownProcess(names) : this.#workerPool(shares);
     this.#control.onChange((changed) => this.#host.apply(changed));
   }
@@ -63,6 +69,7 @@ export class ProxyServer {
   /** Serves; rejects with UsageError when an address can't be listened on, and leaves nothing open then. */
   async start(): Promise<void> {
     const { config, log } = this.#options;
+    this.#incidents.start();
     try {
       await this.#startAdmin();
       await this.#control.start();
@@ -132,6 +139,7 @@ export class ProxyServer {
       shards,
       snapshot,
       metrics: this.#metrics,
+      incidents: this.#incidents,
       log,
       memory: 'fresh',
     });
@@ -143,6 +151,7 @@ export class ProxyServer {
       ...this.#options,
       shares,
       snapshot: this.#control.current(),
+      incidents: this.#incidents,
       applied: (applied) => this.#applied(applied),
     });
   }
@@ -193,6 +202,7 @@ export class ProxyServer {
 
   async #release(): Promise<void> {
     await this.#host.release();
+    this.#incidents.stop();
     await this.#registration?.stop();
     await this.#control.stop();
     await this.#admin?.close();

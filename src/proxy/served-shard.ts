@@ -6,6 +6,7 @@ import type { Ratios } from '../config/ratios.ts';
 import type { ShardConfig } from '../config/schema.ts';
 import { MemoryJournal } from '../journal/memory-journal.ts';
 import { ShardMirror } from '../mirror/shard-mirror.ts';
+import { type Incidents, incidentsOf } from '../observe/incident.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
 import type { ShardStatus } from '../observe/status.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
@@ -21,6 +22,7 @@ export interface ServedShardOptions {
   readonly tls: ProcessTls;
   readonly room: ClientRoom;
   readonly metrics: ShardMetrics;
+  readonly incidents: Incidents;
   readonly log: Log;
   /** `lost`: a process before this one served the shard, and ended with what only its memory held. */
   readonly memory: 'fresh' | 'lost';
@@ -40,9 +42,11 @@ export class ServedShard {
 
   constructor(options: ServedShardOptions) {
     const { shard, config, metrics, log } = options;
+    const incidents = incidentsOf(options.incidents, shard.name);
     this.#options = options;
     this.#mirror = new ShardMirror({
       ...options,
+      incidents,
       oldTls: options.tls.old,
       newTls: options.tls.fresh,
       journal: this.#journal,
@@ -64,6 +68,7 @@ export class ServedShard {
       keepBytes: config.queue.statementBytes + 1,
       taps: this.#mirror,
       metrics,
+      incidents,
       log,
       now,
     });

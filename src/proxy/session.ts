@@ -5,6 +5,7 @@
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { SessionTap, TapSource } from '../mirror/tap.ts';
+import type { ShardIncidents } from '../observe/incident.ts';
 import type { ConnectionState, ShardMetrics } from '../observe/metrics.ts';
 import type { BlindReason } from '../observe/outcomes.ts';
 import type { Agreement } from '../wire/login.ts';
@@ -31,6 +32,7 @@ export interface SessionOptions {
   readonly keepBytes: number;
   readonly taps: TapSource;
   readonly metrics: ShardMetrics;
+  readonly incidents: ShardIncidents;
   readonly log: Log;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
@@ -289,12 +291,14 @@ export class Session {
   }
 
   #becomeBlind(reason: BlindReason, gate: ChangeUserGate | null): void {
-    const { metrics, log, taps } = this.#options;
+    const { metrics, incidents, log, taps } = this.#options;
     this.#phase = { at: 'blind', gate };
     metrics.blind(reason);
     // What a replica reads off a binlog changes nothing.
     if (reason === 'stream') return;
     taps.unseen();
+    const ours = reason === 'lost_step_command' || reason === 'lost_step_reply';
+    incidents.report({ reason: ours ? 'lost_step' : 'blind_relay', message: reason });
     log.warn({ reason, client: this.#origin.name }, 'a session goes on as a blind relay: it is not mirrored');
   }
 

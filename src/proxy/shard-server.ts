@@ -1,8 +1,11 @@
 /** The shards that one process serves, under the ratios that it was last told. */
+import { messageOf } from '../base/errors.ts';
+import { ALL_SHARDS } from '../base/incident-reasons.ts';
 import type { Log } from '../base/log.ts';
 import { openFilesMax } from '../base/open-files.ts';
 import type { Config } from '../config/load.ts';
 import type { ControlSnapshot, Ratios } from '../config/ratios.ts';
+import type { Incidents } from '../observe/incident.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ShardStatus } from '../observe/status.ts';
 import { loadParser } from '../sql/parse.ts';
@@ -20,6 +23,7 @@ export interface ShardServerOptions {
   readonly shards: readonly string[];
   readonly snapshot: ControlSnapshot;
   readonly metrics: Metrics;
+  readonly incidents: Incidents;
   readonly log: Log;
   readonly memory: Memory;
 }
@@ -38,7 +42,7 @@ export class ShardServer {
   #ratios: ControlSnapshot['shards'];
 
   constructor(options: ShardServerOptions) {
-    const { config, metrics, log, memory } = options;
+    const { config, metrics, incidents, log, memory } = options;
     this.#options = options;
     this.#ratios = options.snapshot.shards;
     const tls = new ProcessTls(config);
@@ -66,6 +70,7 @@ export class ShardServer {
             tls,
             room,
             metrics: metrics.shard(shard.name),
+            incidents,
             log: log.child({ shard: shard.name }),
             memory,
           }),
@@ -110,6 +115,11 @@ export class ShardServer {
    */
   faulted(error: unknown): void {
     this.#options.log.error({ err: error }, 'an exception went uncaught: please report this');
+    this.#options.incidents.report({
+      reason: 'exception',
+      shard: ALL_SHARDS,
+      message: () => messageOf(error),
+    });
     for (const shard of this.#shards) shard.faulted();
   }
 

@@ -4,6 +4,7 @@
  */
 import { messageOf, UsageError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { IncidentGatherer } from '../observe/incident-gatherer.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { ShardServer } from './shard-server.ts';
 import { type News, type Order, orderSchema, type Question, type StartOrder } from './worker-messages.ts';
@@ -29,6 +30,7 @@ const BEAT_MS = 1000;
 interface Running {
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly incidents: IncidentGatherer;
   readonly server: ShardServer;
   /** Resolves when the start has succeeded or failed. */
   readonly started: Promise<'serving' | 'failed'>;
@@ -41,6 +43,7 @@ export class ShardWorker {
   #running: Running | null = null;
   #beats: NodeJS.Timeout | null = null;
   #beat: 'sent' | 'taken' = 'taken';
+  #told: 'sent' | 'taken' = 'taken';
   #phase: 'starting' | 'serving' | 'draining' = 'starting';
 
   constructor(options: ShardWorkerOptions) {
@@ -117,10 +120,14 @@ export class ShardWorker {
       worker: String(worker),
       shards,
     });
-    this.#beats = setInterval(() => this.#sendBeat(), BEAT_MS);
+    const incidents = new IncidentGatherer({ clock: Date.now, literals: config.logLiterals });
+    this.#beats = setInterval(() => {
+      this.#sendBeat();
+      void this.#sendIncidents(incidents);
+    }, BEAT_MS);
     try {
-      const server = new ShardServer({ config, shards, snapshot, metrics, log, memory });
-      this.#running = { log, metrics, server, started: this.#serve(server) };
+      const server = new ShardServer({ config, shards, snapshot, metrics, incidents, log, memory });
+      this.#running = { log, metrics, incidents, server, started: this.#serve(server) };
     } catch (error) {
       void this.#fail(error);
     }
@@ -147,11 +154,12 @@ export class ShardWorker {
   }
 
   /** Waits for the end of a start: what it opens last would otherwise stay open. */
-  async #drain({ started, server, metrics }: Running, code: number): Promise<void> {
+  async #drain({ started, server, metrics, incidents }: Running, code: number): Promise<void> {
     if (this.#phase === 'draining' || (await started) === 'failed' || this.#phase !== 'serving') return;
     this.#phase = 'draining';
     await server.drain();
     // The supervisor shows what was counted to the very end.
+    await this.#sendIncidents(incidents);
     await this.#send({ type: 'figures', document: await metrics.document() });
     this.#end(code);
   }
@@ -182,6 +190,16 @@ export class ShardWorker {
     void this.#send({ type: 'beat' }).then(() => {
       this.#beat = 'taken';
     });
+  }
+
+  /** While the supervisor does not read they go on being gathered, which is bounded. */
+  async #sendIncidents(incidents: IncidentGatherer): Promise<void> {
+    if (this.#told === 'sent') return;
+    const entries = incidents.take();
+    if (entries.length === 0) return;
+    this.#told = 'sent';
+    await this.#send({ type: 'incidents', entries });
+    this.#told = 'taken';
   }
 
   #send(news: News): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import type { Config } from '../config/load.ts';
+import { incidentEntrySchema } from '../observe/incident-schema.ts';
 import { metricDocumentSchema } from '../observe/metric-documents.ts';
 import { shardStatusSchema } from '../observe/status-schema.ts';
 
@@ -55,6 +56,8 @@ export const newsSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('applied'), number: z.number() }),
   z.object({ type: z.literal('figures'), document: metricDocumentSchema }),
   z.object({ type: z.literal('status'), shards: z.array(shardStatusSchema) }),
+  /** What went wrong since it last told. */
+  z.object({ type: z.literal('incidents'), entries: z.array(incidentEntrySchema) }),
   /** A question that it can't answer just now. */
   z.object({ type: z.literal('unable'), about: questionSchema, reason: z.string() }),
 ]);

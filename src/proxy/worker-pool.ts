@@ -1,7 +1,10 @@
 /** The shards, shared out over worker processes, as their supervisor sees them. */
+import { messageOf } from '../base/errors.ts';
+import { ALL_SHARDS } from '../base/incident-reasons.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import type { ControlSnapshot } from '../config/ratios.ts';
+import type { IncidentDesk } from '../observe/incident-desk.ts';
 import type { MetricDocument } from '../observe/metric-documents.ts';
 import type { WorkerFigures } from '../observe/worker-metrics.ts';
 import type { HostReport, ShardHost } from './shard-host.ts';
@@ -18,6 +21,7 @@ export interface WorkerPoolOptions {
   readonly shares: readonly (readonly string[])[];
   readonly snapshot: ControlSnapshot;
   readonly launch: Launch;
+  readonly incidents: Pick<IncidentDesk, 'report' | 'take'>;
   /** The ratios of `snapshot` are in force in every worker. */
   applied(snapshot: ControlSnapshot): void;
 }
@@ -46,6 +50,7 @@ export class WorkerPool implements ShardHost {
           shards,
           launch: options.launch,
           log: options.log,
+          incidents: options.incidents,
           firstOrder: (memory) => ({
             order: this.#firstOrder(worker, shards, memory),
             number: this.#wanted.number,
@@ -91,6 +96,11 @@ export class WorkerPool implements ShardHost {
       { err: error },
       'an exception went uncaught in the supervisor: please report this',
     );
+    this.#options.incidents.report({
+      reason: 'exception',
+      shard: ALL_SHARDS,
+      message: () => messageOf(error),
+    });
   }
 
   async report(): Promise<HostReport> {

@@ -3,7 +3,9 @@
  * way of `down` whenever a process ends that was not told to.
  */
 import { UsageError } from '../base/errors.ts';
+import type { IncidentReason } from '../base/incident-reasons.ts';
 import type { Log } from '../base/log.ts';
+import type { IncidentDesk } from '../observe/incident-desk.ts';
 import { LastingFigures, type MetricDocument } from '../observe/metric-documents.ts';
 import type { ShardStatus, WorkerState, WorkerStatus } from '../observe/status.ts';
 import type { WorkerFigures } from '../observe/worker-metrics.ts';
@@ -23,6 +25,8 @@ export interface WorkerSlotOptions {
   firstOrder(memory: Memory): { readonly order: StartOrder; readonly number: number };
   /** Its process has put ratios in force, or there is none any more that should. */
   applied(): void;
+  /** Takes what the worker tells of, and what becomes of the worker itself. */
+  readonly incidents: Pick<IncidentDesk, 'report' | 'take'>;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
@@ -127,9 +131,11 @@ export class WorkerSlot {
     const about = { incident: `worker_${beat}`, pid: life.process.pid, shards: this.#options.shards };
     if (beat === 'silent') {
       this.#sinceMs = Date.now();
+      this.#incident('worker_silent', `pid ${life.process.pid}`);
       this.#log.error(about, 'a worker does not answer: the clients of its shards may wait');
       return;
     }
+    this.#incident('worker_hung', `pid ${life.process.pid}`);
     this.#log.error(about, 'a worker has not answered for too long, and is ended');
     life.process.kill();
   }
@@ -229,6 +235,9 @@ export class WorkerSlot {
         this.#shards = news.shards;
         link.answered('status');
         return;
+      case 'incidents':
+        this.#options.incidents.take(news.entries);
+        return;
       case 'unable':
         this.#log.error({ about: news.about, reason: news.reason }, 'a worker could not answer');
         link.answered(news.about);
@@ -282,6 +291,7 @@ export class WorkerSlot {
 
   #tellOfEnd(end: WorkerEnd, process: WorkerProcess, message: string): void {
     const reason = this.#fault?.message ?? end.error;
+    this.#incident('worker_ended', reason ?? end.signal ?? `code ${end.code}`);
     this.#log.error(
       {
         incident: 'worker_ended',
@@ -293,6 +303,12 @@ export class WorkerSlot {
       },
       message,
     );
+  }
+
+  /** Clients know shards, not workers: each of them has the incident. */
+  #incident(reason: IncidentReason, message: string): void {
+    const { worker, shards, incidents } = this.#options;
+    for (const shard of shards) incidents.report({ reason, shard, message: `worker ${worker}: ${message}` });
   }
 
   #startFault(end: WorkerEnd): Error {

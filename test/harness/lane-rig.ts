@@ -5,6 +5,7 @@ import type { UnitResult } from '../../src/mirror/lane.ts';
 import { LaneSet, type LaneSettings } from '../../src/mirror/lane-set.ts';
 import { Scheduler } from '../../src/mirror/scheduler.ts';
 import type { Replay, Unit } from '../../src/mirror/unit.ts';
+import { NO_INCIDENTS } from '../../src/observe/incident.ts';
 import { unitOf } from './mirror-kit.ts';
 import { waitFor } from './wait.ts';
 
@@ -38,6 +39,7 @@ export class LaneRig {
       lanes: { perShard: 1, pipeline: 8, timeoutMs: 20_000, preparedStatements: 100, ...options.lanes },
       breaker: { failures: 3, backoffMinMs: 50, backoffMaxMs: 200, rampMs: 0, ...options.breaker },
       scheduler: this.scheduler,
+      incidents: NO_INCIDENTS,
       log: silentLog(),
       now: () => performance.now(),
       random: () => Math.random(),

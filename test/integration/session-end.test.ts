@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
+import { NO_INCIDENTS } from '../../src/observe/incident.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import type { ByteStream, StreamHandler } from '../../src/proxy/byte-stream.ts';
 import { ClientOrigin } from '../../src/proxy/client-origin.ts';
@@ -73,6 +74,7 @@ it('a client that does not read is dropped some time after the server’s connec
       keepBytes: 1000,
       taps: { tap: () => expect.fail('a login has succeeded'), unseen: () => {} },
       metrics,
+      incidents: NO_INCIDENTS,
       log: silentLog(),
       now: () => 0,
     },

@@ -3,6 +3,7 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Statement } from '../../src/mirror/statement.ts';
 import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
+import { NO_INCIDENTS } from '../../src/observe/incident.ts';
 import type { ResultSummary } from '../../src/wire/exchange.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { errorResult, okResult, plainOf, selectedStatement, shardMetrics } from '../harness/mirror-kit.ts';
@@ -348,6 +349,7 @@ class Witness {
     initialStatus: 2,
     unitBytes: 1_000_000,
     metrics: this.#metrics,
+    incidents: NO_INCIDENTS,
     offer: (unit) => {
       for (const { keys } of unit.replays) this.#committed.push(...keys.map(({ key }) => Number(key)));
     },

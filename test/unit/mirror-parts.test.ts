@@ -1,10 +1,8 @@
-/** The small parts: units, the sampler, the catalogue, replayability, straddles, the guard and the failure log. */
-import { pino } from 'pino';
+/** The small parts: units, the sampler, the catalogue, replayability, straddles and the guard. */
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import type { Ratios } from '../../src/config/ratios.ts';
 import { ShardCatalog, type TableSchema } from '../../src/mirror/catalog.ts';
-import { FailureLog } from '../../src/mirror/failure-log.ts';
 import { GuardedTap } from '../../src/mirror/guarded-tap.ts';
 import { type Replayability, replayability } from '../../src/mirror/replayability.ts';
 import { RowHash } from '../../src/mirror/row-hash.ts';
@@ -321,35 +319,4 @@ describe('a guarded tap', () => {
       expect(seen).toEqual([name, 'closed', 'failed']);
     },
   );
-});
-
-describe('the failure log', () => {
-  function createLog(literals: boolean) {
-    const lines: Record<string, unknown>[] = [];
-    const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
-    const clock = { nowMs: 0 };
-    return { lines, clock, failures: new FailureLog(log, { literals, now: () => clock.nowMs }) };
-  }
-  const replay = replayOf("DELETE FROM messages WHERE folderid = 'secret'");
-
-  it('says each kind of failure at once, and then how often it came', () => {
-    const { lines, clock, failures } = createLog(false);
-    for (let count = 0; count < 5; count++) failures.add(replay, 'error', 'error 1062');
-    failures.add(replay, 'error', 'error 1213');
-    clock.nowMs = 60_000;
-    failures.add(replay, 'error', 'error 1062');
-    expect(lines.map(({ detail, repeated }) => [detail, repeated])).toEqual([
-      ['error 1062', undefined],
-      ['error 1213', undefined],
-      ['error 1062', 4],
-    ]);
-  });
-
-  it('holds no literals unless it may', () => {
-    const [silent, open] = [createLog(false), createLog(true)];
-    silent.failures.add(replay, 'error', 'error 1');
-    open.failures.add(replay, 'error', 'error 1');
-    expect(JSON.stringify(silent.lines)).not.toContain('secret');
-    expect(open.lines[0]?.sql).toContain('secret');
-  });
 });

@@ -8,6 +8,7 @@ import type { Statement } from '../../src/mirror/statement.ts';
 import { StatementReader } from '../../src/mirror/statement-reader.ts';
 import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
+import { NO_INCIDENTS } from '../../src/observe/incident.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { CAPABILITY } from '../../src/wire/capabilities.ts';
 import { Exchange, type ResultSummary } from '../../src/wire/exchange.ts';
@@ -72,6 +73,7 @@ class Rig {
       initialStatus: STATUS_AUTOCOMMIT,
       unitBytes: 1_000_000,
       metrics: this.metrics,
+      incidents: NO_INCIDENTS,
       offer: (unit) => this.units.push(unit),
       doubt: (tables, keys, complete, reason) =>
         this.doubts.push(

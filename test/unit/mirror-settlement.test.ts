@@ -1,8 +1,6 @@
 /** Whatever shape a unit's result has, each of its replays ends once, under one outcome. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { silentLog } from '../../src/base/log.ts';
-import { FailureLog } from '../../src/mirror/failure-log.ts';
 import type { ReplayResult, UnitResult } from '../../src/mirror/lane.ts';
 import type { ReplyCallback } from '../../src/mirror/lane-link.ts';
 import { RowHash } from '../../src/mirror/row-hash.ts';
@@ -11,20 +9,22 @@ import type { Replay } from '../../src/mirror/unit.ts';
 import { Mismatches } from '../../src/observe/mismatches.ts';
 import { Exchange } from '../../src/wire/exchange.ts';
 import { COM } from '../../src/wire/protocol.ts';
+import { KeptIncidents } from '../harness/kept-incidents.ts';
 import { outcomesOf, type ReplayShape, replayOf, shardMetrics, unitOf } from '../harness/mirror-kit.ts';
 
 function createRig() {
   const metrics = shardMetrics();
   const mismatches = new Mismatches();
+  const incidents = new KeptIncidents();
   const doubts: string[] = [];
   const settlement = new Settlement({
     metrics,
     mismatches,
-    failures: new FailureLog(silentLog(), { literals: false, now: () => 0 }),
+    incidents,
     wallClock: () => 0,
     doubt: (replay, reason) => doubts.push(`${reason} ${replay.keys.map(({ key }) => key).join(',')}`),
   });
-  return { metrics, mismatches, doubts, settlement, outcomes: () => outcomesOf(metrics) };
+  return { metrics, mismatches, incidents, doubts, settlement, outcomes: () => outcomesOf(metrics) };
 }
 
 const write = (key: number, shape: ReplayShape = {}): Replay =>
@@ -57,6 +57,22 @@ describe('settlement', () => {
     rig.settlement.ran(unitOf([write(1)]), result('answered', [FAILED], 1062));
     expect([rig.outcomes(), rig.doubts]).toEqual([{ failed: 1 }, ['failed 1']]);
     expect(rig.mismatches.latest()).toMatchObject([{ reason: 'error', detail: 'error 1062' }]);
+    expect(rig.incidents.reports).toMatchObject([
+      { reason: 'replay_error', code: 1062, table: 'messages', key: '1', message: 'error 1062' },
+    ]);
+    expect(rig.incidents.reports[0]?.digest?.text).toContain('UPDATE messages');
+  });
+
+  it('makes one incident of an error, also of one that no statement of the unit had', () => {
+    const rig = createRig();
+    rig.settlement.ran(unitOf([write(1), write(2), write(3)]), result('rolled_back', [OK, FAILED, OK], 1062));
+    rig.settlement.ran(unitOf([write(1), write(2)]), result('answered', [OK, OK], 1180));
+    rig.settlement.ran(unitOf([write(1)]), result('answered', [], 1231));
+    expect(rig.incidents.reports.map(({ reason, code }) => [reason, code])).toEqual([
+      ['replay_error', 1062],
+      ['replay_error', 1180],
+      ['replay_error', 1231],
+    ]);
   });
 
   it('lets a transaction stand or fall as a whole', () => {
@@ -89,7 +105,11 @@ describe('settlement', () => {
     rig.settlement.ran(unitOf([write(1), read()]), 'timed_out');
     rig.settlement.all(unitOf([write(2)]), 'dropped_queue_full', 'dropped');
     expect(rig.outcomes()).toEqual({ timed_out: 2, dropped_queue_full: 1 });
-    expect(rig.doubts).toEqual(['failed 1', 'dropped 2']);
+    rig.settlement.all(unitOf([write(3), write(4)]), 'dropped_shadow_down', 'dropped');
+    rig.settlement.all(unitOf([write(5)]), 'dropped_shutdown', 'dropped');
+    expect(rig.incidents.counts()).toEqual({ timed_out: 2, queue_full: 1, shadow_down: 2 });
+    expect(rig.incidents.reports.filter(({ digest }) => digest === undefined)).toHaveLength(2);
+    expect(rig.doubts.slice(0, 2)).toEqual(['failed 1', 'dropped 2']);
   });
 
   it('doubts a key of which other numbers of rows were changed', () => {

@@ -6,6 +6,7 @@ import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
 import type { ShardMetrics } from '../../src/observe/metrics.ts';
 import type { ResultSummary } from '../../src/wire/exchange.ts';
+import { KeptIncidents } from '../harness/kept-incidents.ts';
 import {
   errorResult,
   okResult,
@@ -28,6 +29,7 @@ const OFF_OPEN = okResult({ status: 1 });
 
 class Rig {
   readonly metrics: ShardMetrics = shardMetrics();
+  readonly incidents = new KeptIncidents();
   readonly units: Unit[] = [];
   readonly doubts: string[] = [];
   readonly recorder: TransactionRecorder;
@@ -37,6 +39,7 @@ class Rig {
       initialStatus: options.initialStatus ?? 2,
       unitBytes: options.unitBytes ?? 1_000_000,
       metrics: this.metrics,
+      incidents: this.incidents,
       offer: (unit) => this.units.push(unit),
       doubt: (tables, keys, complete, reason) => {
         const touched = keys.map(({ table, key }) => `${table}/${key}`);
@@ -121,6 +124,7 @@ describe('statements outside a transaction', () => {
     );
     expect(rig.outcomes).toEqual({ skipped_unsupported: 1, skipped_straddle: 1, dropped_too_large: 1 });
     expect(rig.doubts).toEqual(['hazard messages/1', 'hazard messages/2', 'dropped messages incomplete']);
+    expect(rig.incidents.counts()).toEqual({ too_large: 1 });
   });
 
   it('are doubted though replayed where the shadow may do otherwise', () => {
@@ -281,6 +285,7 @@ describe('a transaction', () => {
     expect(rig.units).toEqual([]);
     expect(rig.outcomes).toEqual({ dropped_too_large: 4 });
     expect(rig.doubts).toEqual([1, 2, 3, 4].map((key) => `dropped messages/${key}`));
+    expect(rig.incidents.counts()).toEqual({ too_large: 4 });
     rig.say('BEGIN', OPEN);
     rig.write([5], OPEN);
     rig.say('COMMIT', CLOSED);

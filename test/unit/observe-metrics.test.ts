@@ -185,7 +185,7 @@ describe('counting', () => {
     shard.relayed('to_old', 10);
     shard.relayed('to_client', 100);
     shard.relayed('to_client', 100);
-    metrics.control.rejected();
+    metrics.control.rejected('a key');
     metrics.control.connected = true;
     const samples = await samplesOf(metrics);
     const nonzero = [...samples].filter(([key, value]) => value !== 0 && key.startsWith('understudy_'));

@@ -3,10 +3,12 @@ import { UsageError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Config } from '../../src/config/load.ts';
 import type { ControlSnapshot } from '../../src/config/ratios.ts';
+import type { IncidentEntry } from '../../src/observe/incident.ts';
 import type { MetricDocument } from '../../src/observe/metric-documents.ts';
 import type { News, Order } from '../../src/proxy/worker-messages.ts';
 import { WorkerPool } from '../../src/proxy/worker-pool.ts';
 import type { WorkerEnd, WorkerEvents, WorkerProcess } from '../../src/proxy/worker-process.ts';
+import { KeptIncidents } from '../harness/kept-incidents.ts';
 
 const SHARES = [['s00', 's02'], ['s01']];
 const KILLED: WorkerEnd = { code: null, signal: 'SIGKILL', error: null };
@@ -71,10 +73,12 @@ class FakeProcess implements WorkerProcess {
 function stage(drainTimeoutMs = 1000) {
   const processes: FakeProcess[] = [];
   const applied: number[] = [];
+  const incidents = new KeptIncidents();
   const pool = new WorkerPool({
     config: { shards: [{ name: 's00' }, { name: 's01' }, { name: 's02' }], drainTimeoutMs } as Config,
     version: '1.0.0',
     log: silentLog(),
+    incidents,
     shares: SHARES,
     snapshot: snapshot(1),
     launch: (events) => {
@@ -89,7 +93,7 @@ function stage(drainTimeoutMs = 1000) {
     if (process === undefined) throw new Error(`no process ${index} was launched`);
     return process;
   };
-  return { pool, processes, at, applied };
+  return { pool, processes, at, applied, incidents };
 }
 
 async function serving(drainTimeoutMs?: number) {
@@ -197,6 +201,34 @@ describe('ratios', () => {
 });
 
 describe('a process that ends', () => {
+  it('is an incident of each of its shards', async () => {
+    const { at, incidents } = await serving();
+    at(0).end(KILLED);
+    const about = { reason: 'worker_ended', message: 'worker 0: SIGKILL' };
+    expect(incidents.reports).toEqual([
+      { ...about, shard: 's00' },
+      { ...about, shard: 's02' },
+    ]);
+  });
+
+  it('leaves the incidents that it had told of', async () => {
+    const { at, incidents } = await serving();
+    const entry: IncidentEntry = {
+      reason: 'lost',
+      shard: 's00',
+      digest: null,
+      code: null,
+      others: false,
+      count: 2,
+      firstMs: 1,
+      lastMs: 2,
+      payloads: [{ atMs: 1, table: null, key: null, message: 'm', sql: null }],
+    };
+    at(0).say({ type: 'incidents', entries: [entry] });
+    at(0).end(KILLED);
+    expect(incidents.entries).toEqual([entry]);
+  });
+
   it('is followed by another after a pause that grows to a bound, and shrinks after a steady time', async () => {
     const { at, processes } = await serving();
     const pauses: number[] = [];
@@ -278,13 +310,21 @@ describe('a worker that does not answer', () => {
   });
 
   it('is ended after thirty seconds, and another takes its place', async () => {
-    const { at, processes } = await serving();
+    const { at, processes, incidents } = await serving();
     for (let second = 0; second < 31; second += 1) {
       await vi.advanceTimersByTimeAsync(1000);
       at(1).say({ type: 'beat' });
     }
     expect(processes).toHaveLength(3);
     expect(at(2).orders).toEqual([expect.objectContaining({ type: 'start', worker: 0, memory: 'lost' })]);
+    expect(incidents.reports.map(({ reason }) => reason)).toEqual([
+      'worker_silent',
+      'worker_silent',
+      'worker_hung',
+      'worker_hung',
+      'worker_ended',
+      'worker_ended',
+    ]);
   });
 
   it('is given longer until its first word', async () => {
