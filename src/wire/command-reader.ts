@@ -20,8 +20,10 @@ export class CommandReader<Note> {
   clientData: ClientData = 'none';
 
   readonly #keepBytes: number;
-  readonly #header = Buffer.alloc(HEADER_LENGTH);
   #headerFill = 0;
+  /** Of the header in the making. */
+  #headerLength = 0;
+  #headerSequence = 0;
   /** Bytes of the current packet's payload still to come; -1 between packets. */
   #remaining = -1;
   /** The current packet is full, so the next one goes on with the same payload. */
@@ -72,14 +74,18 @@ export class CommandReader<Note> {
 
   #readHeader(chunk: Buffer, from: number): number {
     let at = from;
-    while (this.#headerFill < HEADER_LENGTH && at < chunk.length)
-      this.#header[this.#headerFill++] = chunk[at++]!;
+    for (; this.#headerFill < HEADER_LENGTH && at < chunk.length; this.#headerFill++) {
+      const byte = chunk[at++]!;
+      if (this.#headerFill === 0) this.#headerLength = byte;
+      else if (this.#headerFill < HEADER_LENGTH - 1) this.#headerLength |= byte << (8 * this.#headerFill);
+      else this.#headerSequence = byte;
+    }
     return at;
   }
 
   #beginPacket(): boolean {
-    const length = this.#header[0]! | (this.#header[1]! << 8) | (this.#header[2]! << 16);
-    const sequence = this.#header[3]!;
+    const length = this.#headerLength;
+    const sequence = this.#headerSequence;
     this.#headerFill = 0;
     this.#remaining = length;
     const continues = this.#continued;

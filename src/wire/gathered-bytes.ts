@@ -42,6 +42,11 @@ export class GatheredBytes {
     if (this.length > 0 && !this.#copied) this.#grow(this.length);
   }
 
+  /** The byte at `index`, which must have come. */
+  at(index: number): number {
+    return this.#bytes[this.#from + index]!;
+  }
+
   /** What has come so far. */
   view(): Buffer {
     return this.#bytes.subarray(this.#from, this.#to);
@@ -49,7 +54,8 @@ export class GatheredBytes {
 
   /** Gives away the first `count` bytes; of what it gave away it holds on to nothing once all is gone. */
   take(count: number): Buffer {
-    const taken = this.#bytes.subarray(this.#from, this.#from + count);
+    const whole = this.#from === 0 && count === this.#bytes.length;
+    const taken = whole ? this.#bytes : this.#bytes.subarray(this.#from, this.#from + count);
     this.#from += count;
     if (this.length === 0) this.#bytes = EMPTY;
     return taken;

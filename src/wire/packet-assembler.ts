@@ -47,7 +47,8 @@ export class PacketAssembler {
 
   #next(): Packet | null | 'too_long' {
     if (this.#held.length < HEADER_LENGTH) return null;
-    const length = this.#held.view().readUIntLE(0, 3);
+    const held = this.#held;
+    const length = held.at(0) | (held.at(1) << 8) | (held.at(2) << 16);
     if (length > this.#payloadMax || length === MAX_PAYLOAD) return 'too_long';
     const end = HEADER_LENGTH + length;
     if (this.#held.length < end) return null;

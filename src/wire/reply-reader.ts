@@ -14,7 +14,6 @@ const CAPTURE_BYTES = 1024;
 
 export class ReplyReader<Note> {
   readonly #machine: ReplyMachine<Note>;
-  readonly #header = Buffer.alloc(HEADER_LENGTH);
   #headerFill = 0;
   #capture: Buffer | null = null;
   #captured = 0;
@@ -70,20 +69,21 @@ export class ReplyReader<Note> {
 
   #readHeader(chunk: Buffer, from: number): number {
     let at = from;
-    while (this.#headerFill < HEADER_LENGTH && at < chunk.length)
-      this.#header[this.#headerFill++] = chunk[at++]!;
+    for (; this.#headerFill < HEADER_LENGTH && at < chunk.length; this.#headerFill++) {
+      const byte = chunk[at++]!;
+      if (this.#headerFill === 0) this.#payloadLength = byte;
+      else if (this.#headerFill < HEADER_LENGTH - 1) this.#payloadLength |= byte << (8 * this.#headerFill);
+      else this.#sequence = byte;
+    }
     return at;
   }
 
   #beginPacket(): boolean {
-    const header = this.#header;
     this.#headerFill = 0;
-    this.#payloadLength = header[0]! | (header[1]! << 8) | (header[2]! << 16);
     this.#payloadLeft = this.#payloadLength;
     this.#captured = 0;
     this.#inPayload = true;
-    const sequence = header[3]!;
-    this.#sequence = sequence;
+    const sequence = this.#sequence;
     const machine = this.#machine;
     if (machine.sequence >= 0 && sequence !== machine.sequence) return false;
     if (machine.busy) machine.sequence = (sequence + 1) & 0xff;
