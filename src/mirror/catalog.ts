@@ -1,6 +1,7 @@
 /** What one shard knows of its tables: which of them move, and what the old server's schema says of those. */
 import type { KeyType } from '../sql/key-text.ts';
 import type { Catalog, MovedTable } from '../sql/keys.ts';
+import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 
 export interface TableColumn {
   readonly name: string;
@@ -47,6 +48,7 @@ export class ShardCatalog implements Catalog {
   #changedMeanwhile: Set<string> | 'any' = new Set();
   #version = 1;
   #sqlMode: string | null = null;
+  #quotes: AnsiQuotes = 'off';
 
   /** `database`: the shard's old one; null: every database is the shard's. */
   constructor(moved: MovedTables, database: string | null) {
@@ -63,8 +65,14 @@ export class ShardCatalog implements Catalog {
     return this.#sqlMode;
   }
 
+  /** Whether that sql_mode makes a double quote begin a name. */
+  get quotes(): AnsiQuotes {
+    return this.#quotes;
+  }
+
   learnSqlMode(sqlMode: string): void {
     this.#sqlMode = sqlMode;
+    this.#quotes = ansiQuotesIn(sqlMode);
   }
 
   get schemaKnown(): boolean {

@@ -30,7 +30,8 @@ const LAST_PREPARED = 0xffff_ffff;
 
 export class PreparedStatements {
   readonly #longDataMax: number;
-  readonly #byId = new Map<number, PreparedStatement>();
+  /** Null in the many sessions that prepare nothing. */
+  #byId: Map<number, PreparedStatement> | null = null;
   readonly #room: ByteRoom;
   #bytes = 0;
   #longDataBytes = 0;
@@ -55,6 +56,7 @@ export class PreparedStatements {
     statement.parameterCount = reply.parameterCount;
     this.close(reply.statementId);
     const bytes = sizeOf(statement);
+    this.#byId ??= new Map();
     if (this.#byId.size >= STATEMENTS_MAX || this.#bytes + bytes > BYTES_MAX || !this.#room.take(bytes))
       return false;
     this.#bytes += bytes;
@@ -63,14 +65,14 @@ export class PreparedStatements {
   }
 
   find(id: number): PreparedStatement | null {
-    return id === LAST_PREPARED ? this.#last : (this.#byId.get(id) ?? null);
+    return id === LAST_PREPARED ? this.#last : (this.#byId?.get(id) ?? null);
   }
 
   close(id: number): void {
-    const statement = this.#byId.get(id);
+    const statement = this.#byId?.get(id);
     if (statement === undefined) return;
     this.#release(sizeOf(statement));
-    this.#byId.delete(id);
+    this.#byId?.delete(id);
     this.clearLongData(statement);
   }
 
@@ -92,7 +94,7 @@ export class PreparedStatements {
 
   /** All are gone: the server has forgotten them, or the session is over. */
   clear(): void {
-    this.#byId.clear();
+    this.#byId = null;
     this.#release(this.#bytes);
     this.#longDataBytes = 0;
     this.#last = null;

@@ -25,6 +25,7 @@ export type SessionEffect =
 
 /** Names of temporary tables beyond these are not told apart: the session's statements are not mirrored. */
 const TEMPORARY_TABLES_MAX = 1000;
+const NOTHING_SET: ReadonlyMap<string, string> = new Map();
 
 /** Contexts differ by few values, so sessions share them: lanes compare by identity of the text. */
 const CONTEXTS_MAX = 1000;
@@ -45,10 +46,11 @@ export class SessionState {
   #database: string | null;
   #names: string;
   #charset: MultiByteCharset;
-  readonly #variables = new Map<string, string>();
+  /** Null, as the two below, in sessions that never need it: most set and create nothing. */
+  #variables: Map<string, string> | null = null;
   /** Variables that were set to something unknown. */
-  readonly #unknown = new Set<string>();
-  readonly #temporary = new Set<string>();
+  #unknown: Set<string> | null = null;
+  #temporary: Set<string> | null = null;
   /** Of the login; the server falls back to it when the connection is reset. */
   #collation: number | null;
   #context: ReplayContext | null = null;
@@ -108,9 +110,9 @@ export class SessionState {
     copy.#collation = this.#collation;
     copy.#mode = this.#mode;
     copy.#modeFlags = this.#modeFlags;
-    for (const [name, value] of this.#variables) copy.#variables.set(name, value);
-    for (const name of this.#unknown) copy.#unknown.add(name);
-    for (const name of this.#temporary) copy.#temporary.add(name);
+    copy.#variables = this.#variables && new Map(this.#variables);
+    copy.#unknown = this.#unknown && new Set(this.#unknown);
+    copy.#temporary = this.#temporary && new Set(this.#temporary);
     return copy;
   }
 
@@ -138,13 +140,14 @@ export class SessionState {
 
   /** A lane's own sql_mode is the new server's: where the session has set none, it is the old server's that holds. */
   #settings(): ReadonlyMap<string, string> {
-    if (this.#defaultMode === null || this.#variables.has('sql_mode')) return this.#variables;
-    return new Map([...this.#variables, ['sql_mode', `'${this.#defaultMode}'`]]);
+    const set = this.#variables ?? NOTHING_SET;
+    if (this.#defaultMode === null || set.has('sql_mode')) return set;
+    return new Map([...set, ['sql_mode', `'${this.#defaultMode}'`]]);
   }
 
   /** False: something that replays depend on was set to a value that is not known. */
   get contextKnown(): boolean {
-    return this.#unknown.size === 0;
+    return this.#unknown === null || this.#unknown.size === 0;
   }
 
   /**
@@ -156,20 +159,23 @@ export class SessionState {
   }
 
   get hasTemporaryTables(): boolean {
-    return this.#temporary.size > 0;
+    return this.#temporary !== null && this.#temporary.size > 0;
   }
 
   /** More temporary tables than can be told apart count as every table. */
   isTemporary(table: string): boolean {
-    return this.#temporary.size >= TEMPORARY_TABLES_MAX || this.#temporary.has(table);
+    const known = this.#temporary;
+    return known !== null && (known.size >= TEMPORARY_TABLES_MAX || known.has(table));
   }
 
   temporaryCreated(table: string): void {
+    this.#temporary ??= new Set();
     if (this.#temporary.size < TEMPORARY_TABLES_MAX) this.#temporary.add(table);
   }
 
   temporaryDropped(table: string): void {
-    if (this.#temporary.size < TEMPORARY_TABLES_MAX) this.#temporary.delete(table);
+    const known = this.#temporary;
+    if (known !== null && known.size < TEMPORARY_TABLES_MAX) known.delete(table);
   }
 
   /** Status flags of a reply: they tell how strings are quoted from here on. */
@@ -213,9 +219,9 @@ export class SessionState {
   /** COM_RESET_CONNECTION: all but the database is as after the login (on MariaDB, the character set too). */
   reset(): void {
     this.#context = null;
-    this.#variables.clear();
-    this.#unknown.clear();
-    this.#temporary.clear();
+    this.#variables = null;
+    this.#unknown = null;
+    this.#temporary = null;
     this.#setQuotes(this.#defaultQuotes ?? 'off');
     if (this.#collation === null) this.#setNames('SET NAMES utf8mb4', 'none');
     else this.#setNames(setNamesFor(this.#collation, this.#primary), charsetOfCollation(this.#collation));
@@ -235,13 +241,13 @@ export class SessionState {
   }
 
   #forget(name: string): void {
-    this.#variables.delete(name);
-    this.#unknown.delete(name);
+    this.#variables?.delete(name);
+    this.#unknown?.delete(name);
   }
 
   #currentMode(): string | null {
-    if (this.#unknown.has('sql_mode')) return null;
-    const set = this.#variables.get('sql_mode');
+    if (this.#unknown?.has('sql_mode') === true) return null;
+    const set = this.#variables?.get('sql_mode');
     return set === undefined ? this.#defaultMode : modeText(set);
   }
 
@@ -264,10 +270,14 @@ export class SessionState {
     // Each of these two sets the other as well.
     if (name === 'character_set_connection') this.#forget('collation_connection');
     if (name === 'collation_connection') this.#forget('character_set_connection');
-    if (value === null) this.#unknown.add(name);
-    // A lane's default is what it has, but for those four, which SET NAMES has set there.
-    else if (value.toLowerCase() !== 'default' || NAMES_VARIABLES.includes(name))
+    if (value === null) {
+      this.#unknown ??= new Set();
+      this.#unknown.add(name);
+    } else if (value.toLowerCase() !== 'default' || NAMES_VARIABLES.includes(name)) {
+      // A lane's default is what it has, but for those four, which SET NAMES has set there.
+      this.#variables ??= new Map();
       this.#variables.set(name, value);
+    }
     if (name === 'character_set_client' && value !== null) {
       this.#setCharset(charsetOfName(value.replace(/^['"`]|['"`]$/g, '')));
     }

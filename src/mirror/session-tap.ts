@@ -21,19 +21,22 @@ import type { StatementReader } from './statement-reader.ts';
 import type { SessionTap } from './tap.ts';
 import type { TransactionRecorder } from './transaction-recorder.ts';
 
+/** The same for all sessions of a shard. */
 export interface SessionTapOptions {
   readonly reader: StatementReader;
-  readonly recorder: TransactionRecorder;
   readonly metrics: ShardMetrics;
   readonly statementBytes: number;
   /** Of the shard's sessions together, for what they have prepared. */
   readonly preparedRoom: ByteRoom;
   readonly mapDatabase: (database: string) => string;
   readonly random: () => number;
-  /** Whether the old server's own sql_mode makes a double quote begin a name. */
-  readonly defaultQuotes: AnsiQuotes;
-  /** The old server's own sql_mode; null: not read yet. */
-  readonly defaultMode: string | null;
+  /** How the old server begins a session, as far as its schema was read. */
+  readonly server: {
+    /** Null: not read yet. */
+    readonly sqlMode: string | null;
+    /** Whether that makes a double quote begin a name. */
+    readonly quotes: AnsiQuotes;
+  };
   /** A definition was changed, or may have been: `database` is the session's. */
   readonly schemaChanged: (plan: Plan, database: string | null) => void;
   /** Something was done that can't be seen into. */
@@ -46,21 +49,24 @@ const CURSOR_FLAGS = 0x07;
 
 export class MirrorTap implements SessionTap {
   readonly #options: SessionTapOptions;
+  readonly #recorder: TransactionRecorder;
   readonly #capabilities: Capabilities;
   readonly #state: SessionState;
   readonly #prepared: PreparedStatements;
   /** Drawn once a transaction, for statements that have no key. */
   #dice: number;
 
-  constructor(agreement: Agreement, options: SessionTapOptions) {
+  constructor(agreement: Agreement, recorder: TransactionRecorder, options: SessionTapOptions) {
     this.#options = options;
+    this.#recorder = recorder;
     this.#capabilities = agreement.capabilities;
-    const foundRows = (agreement.capabilities.base & CAPABILITY.FOUND_ROWS) !== 0;
-    const defaultQuotes = agreement.greeting.isMariadb ? null : options.defaultQuotes;
-    const primary = agreement.greeting.isMariadb ? 'mariadb' : 'mysql';
-    const { defaultMode } = options;
+    const { database, collation, status, capabilities, greeting } = agreement;
+    const foundRows = (capabilities.base & CAPABILITY.FOUND_ROWS) !== 0;
+    const defaultQuotes = greeting.isMariadb ? null : options.server.quotes;
+    const primary = greeting.isMariadb ? 'mariadb' : 'mysql';
+    const defaultMode = options.server.sqlMode;
     this.#state = new SessionState(
-      { ...agreement, foundRows, defaultQuotes, primary, defaultMode },
+      { database, collation, status, foundRows, defaultQuotes, primary, defaultMode },
       options.mapDatabase,
     );
     this.#prepared = new PreparedStatements(options.statementBytes, options.preparedRoom);
@@ -122,7 +128,7 @@ export class MirrorTap implements SessionTap {
   }
 
   lostStep(): void {
-    this.#options.recorder.lostTrack([], 0);
+    this.#recorder.lostTrack([], 0);
   }
 
   closed(unanswered: readonly Exchange<Statement>[]): void {
@@ -135,7 +141,7 @@ export class MirrorTap implements SessionTap {
         statements.push(statement);
       }
     }
-    this.#options.recorder.closed(statements);
+    this.#recorder.closed(statements);
     this.#prepared.clear();
   }
 
@@ -222,7 +228,7 @@ export class MirrorTap implements SessionTap {
     if (!inStep || statements.some(({ plan }) => plan === null || plan.anyResults)) {
       // A procedure among them answers as it likes: which result is whose can't be told.
       this.#options.opaque();
-      this.#options.recorder.lostTrack(statements, exchange.status);
+      this.#recorder.lostTrack(statements, exchange.status);
       for (const statement of statements) {
         this.#options.metrics.statement(statement.kind, exchange.ok ? 'ok' : 'error', seconds);
         if (exchange.ok) this.#succeeded(statement);
@@ -242,7 +248,8 @@ export class MirrorTap implements SessionTap {
     seconds: number,
     answeredAtMs: number,
   ): void {
-    const { metrics, recorder } = this.#options;
+    const { metrics } = this.#options;
+    const recorder = this.#recorder;
     const { plan } = statement;
     metrics.statement(statement.kind, result.ok ? 'ok' : 'error', seconds);
     if (result.ok) {
@@ -295,7 +302,7 @@ export class MirrorTap implements SessionTap {
 
   /** The server has rolled back, and forgotten what was prepared and set. */
   #sessionEnded(status: number, restart: () => void): void {
-    this.#options.recorder.closed([]);
+    this.#recorder.closed([]);
     this.#prepared.clear();
     restart();
     this.#state.sawStatus(status);

@@ -13,7 +13,6 @@ import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import type { DatabaseMap } from '../sql/rewrite.ts';
 import type { Agreement } from '../wire/login.ts';
-import { ansiQuotesIn } from './ansi-quotes.ts';
 import { ByteRoom } from './byte-room.ts';
 import { ShardCatalog } from './catalog.ts';
 import { GuardedTap } from './guarded-tap.ts';
@@ -21,12 +20,12 @@ import { LaneSet } from './lane-set.ts';
 import { Sampler } from './sampler.ts';
 import { Scheduler } from './scheduler.ts';
 import { SchemaReader } from './schema-reader.ts';
-import { MirrorTap } from './session-tap.ts';
+import { MirrorTap, type SessionTapOptions } from './session-tap.ts';
 import { Settlement } from './settlement.ts';
 import { StatementReader } from './statement-reader.ts';
 import { Straddles } from './straddles.ts';
 import type { SessionTap, TapSource } from './tap.ts';
-import { TransactionRecorder } from './transaction-recorder.ts';
+import { type RecorderOptions, TransactionRecorder } from './transaction-recorder.ts';
 import type { TableKey, Unit } from './unit.ts';
 
 export interface ShardMirrorOptions {
@@ -63,10 +62,14 @@ export class ShardMirror implements TapSource {
   readonly #settlement: Settlement;
   readonly #schema: SchemaReader;
   readonly #catalog: ShardCatalog;
-  readonly #reader: StatementReader;
   /** The old database's name and the new one's; null: names stay. */
   readonly #databases: DatabaseMap | null;
-  readonly #preparedRoom = new ByteRoom(PREPARED_BYTES_MAX);
+  readonly #recording: RecorderOptions;
+  readonly #tapping: SessionTapOptions;
+  readonly #tapFailed = (error: unknown): void => {
+    this.unseen();
+    this.#options.incidents.report({ reason: 'tap_failed', message: () => messageOf(error) });
+  };
   #stopping = false;
 
   constructor(options: ShardMirrorOptions) {
@@ -103,7 +106,7 @@ export class ShardMirror implements TapSource {
         for (const unit of units) this.#settlement.all(unit, this.#dropOutcome(), 'dropped');
       },
     });
-    this.#reader = new StatementReader({
+    const reader = new StatementReader({
       sql: options.sql,
       catalog: this.#catalog,
       sampler: new Sampler({
@@ -115,6 +118,8 @@ export class ShardMirror implements TapSource {
       databases: this.#databases,
       statementBytes: config.queue.statementBytes,
     });
+    this.#recording = this.#recorderOptions();
+    this.#tapping = this.#tapOptions(reader);
   }
 
   /** Reads the schema; resolves behind the first attempt, whether it succeeded or not. */
@@ -137,34 +142,9 @@ export class ShardMirror implements TapSource {
   }
 
   tap(agreement: Agreement): SessionTap {
-    const { config, metrics, incidents, log, random } = this.#options;
-    const recorder = new TransactionRecorder({
-      initialStatus: agreement.status,
-      unitBytes: config.queue.unitBytes,
-      metrics,
-      incidents,
-      offer: (unit) => this.#offer(unit),
-      doubt: (tables, keys, complete, reason) => this.#doubt(tables, keys, complete, reason),
-    });
-    const opaque = (): void => this.unseen();
-    const tap = new MirrorTap(agreement, {
-      reader: this.#reader,
-      recorder,
-      metrics,
-      statementBytes: config.queue.statementBytes,
-      preparedRoom: this.#preparedRoom,
-      mapDatabase: laneDatabase(this.#options.shard),
-      random,
-      defaultQuotes: ansiQuotesIn(this.#catalog.sqlMode ?? ''),
-      defaultMode: this.#catalog.sqlMode,
-      schemaChanged: (plan, database) => this.#schemaChanged(plan, database),
-      opaque,
-      straddled: (plan) => this.straddles.add(plan),
-    });
-    return new GuardedTap(tap, log, (error) => {
-      opaque();
-      incidents.report({ reason: 'tap_failed', message: () => messageOf(error) });
-    });
+    const recorder = new TransactionRecorder(this.#recording, agreement.status);
+    const tap = new MirrorTap(agreement, recorder, this.#tapping);
+    return new GuardedTap(tap, this.#options.log, this.#tapFailed);
   }
 
   get lagSeconds(): number {
@@ -178,6 +158,33 @@ export class ShardMirror implements TapSource {
 
   get shadow(): LaneSet['status'] & { lanes: number } {
     return { ...this.#lanes.status, lanes: this.#lanes.size };
+  }
+
+  #recorderOptions(): RecorderOptions {
+    const { config, metrics, incidents } = this.#options;
+    return {
+      unitBytes: config.queue.unitBytes,
+      metrics,
+      incidents,
+      offer: (unit) => this.#offer(unit),
+      doubt: (tables, keys, complete, reason) => this.#doubt(tables, keys, complete, reason),
+    };
+  }
+
+  #tapOptions(reader: StatementReader): SessionTapOptions {
+    const { shard, config, metrics, random } = this.#options;
+    return {
+      reader,
+      metrics,
+      statementBytes: config.queue.statementBytes,
+      preparedRoom: new ByteRoom(PREPARED_BYTES_MAX),
+      mapDatabase: laneDatabase(shard),
+      random,
+      server: this.#catalog,
+      schemaChanged: (plan, database) => this.#schemaChanged(plan, database),
+      opaque: () => this.unseen(),
+      straddled: (plan) => this.straddles.add(plan),
+    };
   }
 
   #offer(unit: Unit): void {

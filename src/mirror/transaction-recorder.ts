@@ -23,8 +23,8 @@ import {
 } from './transaction-follower.ts';
 import { REPLAY_OVERHEAD_BYTES, type Replay, type TableKey, type Unit } from './unit.ts';
 
+/** The same for all sessions of a shard. */
 export interface RecorderOptions {
-  readonly initialStatus: number;
   readonly unitBytes: number;
   readonly metrics: ShardMetrics;
   readonly incidents: ShardIncidents;
@@ -54,10 +54,11 @@ export class TransactionRecorder {
   readonly #held: HeldStatements<Recorded>;
   #state: TransactionState;
 
-  constructor(options: RecorderOptions) {
+  /** `initialStatus`: the status flags of the login. */
+  constructor(options: RecorderOptions, initialStatus: number) {
     this.#options = options;
     this.#held = new HeldStatements({ bytes: options.unitBytes, statements: HELD_STATEMENTS_MAX });
-    this.#state = initialTransaction(options.initialStatus);
+    this.#state = initialTransaction(initialStatus);
   }
 
   get inTransaction(): boolean {

@@ -345,19 +345,21 @@ class Witness {
   readonly #failed: number[] = [];
   readonly #seen: Statement[] = [];
   readonly #metrics = shardMetrics();
-  readonly #recorder = new TransactionRecorder({
-    initialStatus: 2,
-    unitBytes: 1_000_000,
-    metrics: this.#metrics,
-    incidents: NO_INCIDENTS,
-    offer: (unit) => {
-      for (const { keys } of unit.replays) this.#committed.push(...keys.map(({ key }) => Number(key)));
+  readonly #recorder = new TransactionRecorder(
+    {
+      unitBytes: 1_000_000,
+      metrics: this.#metrics,
+      incidents: NO_INCIDENTS,
+      offer: (unit) => {
+        for (const { keys } of unit.replays) this.#committed.push(...keys.map(({ key }) => Number(key)));
+      },
+      doubt: (_tables, keys, _complete, reason) => {
+        const list = reason === 'uncertain' ? this.#uncertain : this.#failed;
+        list.push(...keys.map(({ key }) => Number(key)));
+      },
     },
-    doubt: (_tables, keys, _complete, reason) => {
-      const list = reason === 'uncertain' ? this.#uncertain : this.#failed;
-      list.push(...keys.map(({ key }) => Number(key)));
-    },
-  });
+    2,
+  );
 
   async say(main: RawConnection, line: string | number): Promise<void> {
     const text = String(line);

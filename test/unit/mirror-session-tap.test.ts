@@ -6,7 +6,7 @@ import { Sampler } from '../../src/mirror/sampler.ts';
 import { MirrorTap } from '../../src/mirror/session-tap.ts';
 import type { Statement } from '../../src/mirror/statement.ts';
 import { StatementReader } from '../../src/mirror/statement-reader.ts';
-import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
+import { type RecorderOptions, TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
 import { NO_INCIDENTS } from '../../src/observe/incident.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
@@ -69,8 +69,7 @@ class Rig {
       databases: { from: 'old', to: 'new' },
       statementBytes,
     });
-    const recorder = new TransactionRecorder({
-      initialStatus: STATUS_AUTOCOMMIT,
+    const recording: RecorderOptions = {
       unitBytes: 1_000_000,
       metrics: this.metrics,
       incidents: NO_INCIDENTS,
@@ -79,7 +78,8 @@ class Rig {
         this.doubts.push(
           `${reason} ${keys.map(({ key }) => key).join(',')}${complete ? '' : ` ${tables.join(',')}`}`,
         ),
-    });
+    };
+    const recorder = new TransactionRecorder(recording, STATUS_AUTOCOMMIT);
     const agreement = {
       greeting: { isMariadb: options.isMariadb ?? true } as never,
       mixed: null,
@@ -88,16 +88,14 @@ class Rig {
       database: options.database === undefined ? 'old' : options.database,
       status: STATUS_AUTOCOMMIT,
     };
-    this.tap = new MirrorTap(agreement, {
+    this.tap = new MirrorTap(agreement, recorder, {
       reader,
-      recorder,
       metrics: this.metrics,
       statementBytes,
       preparedRoom: new ByteRoom(1 << 20),
       mapDatabase: (name) => (name === 'old' ? 'new' : name),
       random: () => 0.5,
-      defaultQuotes: 'off',
-      defaultMode: null,
+      server: { sqlMode: null, quotes: 'off' },
       schemaChanged: (plan, database) =>
         this.events.push(`schema ${database} ${plan.tables.map(({ name }) => name)}`),
       opaque: () => this.events.push('opaque'),

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Statement } from '../../src/mirror/statement.ts';
-import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
+import { type RecorderOptions, TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
 import type { ShardMetrics } from '../../src/observe/metrics.ts';
 import type { ResultSummary } from '../../src/wire/exchange.ts';
@@ -35,8 +35,7 @@ class Rig {
   readonly recorder: TransactionRecorder;
 
   constructor(options: { unitBytes?: number; initialStatus?: number } = {}) {
-    this.recorder = new TransactionRecorder({
-      initialStatus: options.initialStatus ?? 2,
+    const recording: RecorderOptions = {
       unitBytes: options.unitBytes ?? 1_000_000,
       metrics: this.metrics,
       incidents: this.incidents,
@@ -47,7 +46,8 @@ class Rig {
           `${reason} ${touched.join(',') || tables.join(',')}${complete ? '' : ' incomplete'}`,
         );
       },
-    });
+    };
+    this.recorder = new TransactionRecorder(recording, options.initialStatus ?? 2);
   }
 
   say(text: string, result: ResultSummary): void {
