@@ -1,14 +1,19 @@
 /** A plan bound to one shard's catalog, with what every statement of that digest needs of it; kept until it changes. */
 import { type Binding, bind } from '../sql/keys.ts';
 import type { Plan } from '../sql/plan.ts';
-import type { CatalogTable, ShardCatalog } from './catalog.ts';
-import { type Replayability, replayability } from './replayability.ts';
+import type { ShardCatalog } from './catalog.ts';
+import { planChanges } from './plan-changes.ts';
+import { type NamedView, type Replayability, replayability } from './replayability.ts';
+import { ANY_TABLE } from './schema-relations.ts';
 import type { Target } from './statement.ts';
+import type { CatalogTable } from './table-facts.ts';
 
 export interface BoundPlan {
   readonly binding: Binding;
   /** What is known of every such statement, its keys aside: of a read, the moved tables it reads; else those it changes. */
   readonly keyless: Target;
+  /** The facts of those tables; of a view, of the tables that it stands on. */
+  readonly tables: readonly CatalogTable[];
   readonly replayability: Replayability;
 }
 
@@ -41,27 +46,70 @@ export class PlanBinder {
   }
 
   #make(plan: Plan, database: string | null): BoundPlan {
-    const tables = new Set<CatalogTable>();
-    for (const table of plan.tables) {
-      if (plan.kind !== 'read' && !table.written) continue;
-      const known = this.#catalog.table(table.database ?? database, table.name);
-      if (known !== null) tables.add(known);
-    }
+    const binding = bind(plan, database, this.#catalog);
+    const views = this.#views(plan, database);
+    const touched = this.#touched(plan, database);
+    const reached = plan.kind === 'read' ? [] : this.#reached(plan, database, touched);
+    const tables = [...touched.values()].filter((table) => table !== null);
+    const all = [...tables, ...reached.map((name) => this.#catalog.table(database, name))];
+    const scope = scopeOf(binding, views);
     return {
-      binding: bind(plan, database, this.#catalog),
+      binding: scope === binding.scope ? binding : { ...binding, scope },
       keyless: {
-        tables: [...tables].map(({ name }) => name),
+        tables: [...touched.keys()],
+        reached: reached.filter((name) => !touched.has(name)),
         keys: [],
         keysComplete: false,
-        transactional: transactional([...tables]),
+        transactional: touched.has(ANY_TABLE) ? 'unknown' : transactional(all),
       },
-      replayability: replayability(plan),
+      tables,
+      replayability: replayability(plan, { views, tables }),
     };
+  }
+
+  #views(plan: Plan, database: string | null): NamedView[] {
+    return plan.tables.flatMap(({ database: named, name, written }) => {
+      const bases = this.#catalog.view(named ?? database, name);
+      return bases === null ? [] : [{ bases, written }];
+    });
+  }
+
+  /** The moved tables that the statement itself reads, or where it is a write changes; null: any. */
+  #touched(plan: Plan, database: string | null): ReadonlyMap<string, CatalogTable | null> {
+    const touched = new Map<string, CatalogTable | null>();
+    for (const { database: named, name, written } of plan.tables) {
+      if (plan.kind !== 'read' && !written) continue;
+      const at = named ?? database;
+      const view = this.#catalog.view(at, name);
+      if (view?.known === false && plan.kind !== 'read') touched.set(ANY_TABLE, null);
+      for (const base of view?.moved ?? [name]) {
+        const table = this.#catalog.table(at, base);
+        if (table !== null) touched.set(table.name, table);
+      }
+    }
+    return touched;
+  }
+
+  /** What triggers and foreign keys let it change besides, in tables that move. */
+  #reached(plan: Plan, database: string | null, touched: ReadonlyMap<string, unknown>): readonly string[] {
+    const changes = planChanges(plan);
+    const reached = new Set<string>();
+    for (const { database: named, name, written } of plan.tables) {
+      if (!written) continue;
+      const at = named ?? database;
+      for (const base of this.#catalog.view(at, name)?.all ?? [name])
+        for (const table of this.#catalog.reached(at, base, changes)) reached.add(table);
+    }
+    return touched.has(ANY_TABLE) ? [] : [...reached];
   }
 }
 
-function transactional(tables: readonly CatalogTable[]): Target['transactional'] {
-  if (tables.length > 0 && tables.every((table) => table.transactional === true)) return 'yes';
-  if (tables.length > 0 && tables.every((table) => table.transactional === false)) return 'no';
+function scopeOf({ scope }: Binding, views: readonly NamedView[]): Binding['scope'] {
+  return scope === 'moved' && views.some(({ bases }) => bases.mixed) ? 'mixed' : scope;
+}
+
+function transactional(tables: readonly (CatalogTable | null)[]): Target['transactional'] {
+  if (tables.length > 0 && tables.every((table) => table?.transactional === true)) return 'yes';
+  if (tables.length > 0 && tables.every((table) => table?.transactional === false)) return 'no';
   return 'unknown';
 }

@@ -1,51 +1,33 @@
 /** What one shard knows of its tables: which of them move, and what the old server's schema says of those. */
-import type { KeyType } from '../sql/key-text.ts';
-import type { Catalog, MovedTable } from '../sql/keys.ts';
+import type { Catalog } from '../sql/keys.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
-
-export interface TableColumn {
-  readonly name: string;
-  /** information_schema's DATA_TYPE, such as `bigint`. */
-  readonly type: string;
-}
-
-/** A table of the old database, as information_schema tells of it. */
-export interface TableSchema {
-  readonly name: string;
-  /** Null: a view. */
-  readonly engine: string | null;
-  /** In the table's order. */
-  readonly columns: readonly TableColumn[];
-  /** Of the primary key, in its order. */
-  readonly primaryKey: readonly string[];
-}
-
-export interface CatalogTable extends MovedTable {
-  /** A rollback undoes changes to it. Null: not known (yet). */
-  readonly transactional: boolean | null;
-}
+import type { OldSchema, TableSchema } from './old-schema.ts';
+import { ANY_TABLE, type Change, SchemaRelations, type ViewBases } from './schema-relations.ts';
+import { type CatalogTable, describeTable, unknownTable } from './table-facts.ts';
 
 export type MovedTables = '*' | Readonly<Record<string, { readonly key: string }>>;
 
-/** Engines that roll back. All others (MyISAM, Aria, MEMORY, CSV, ARCHIVE …) keep what was done. */
-const TRANSACTIONAL_ENGINES: ReadonlySet<string> = new Set([
-  'innodb',
-  'rocksdb',
-  'tokudb',
-  'ndbcluster',
-  'ndb',
-]);
-
 /** Tables of one shard whose names are remembered; past them each look-up makes its answer anew. */
 const KNOWN_MAX = 100_000;
+
+const NOTHING: readonly string[] = [];
+const ANYTHING: readonly string[] = [ANY_TABLE];
+const HIDDEN_VIEW: ViewBases = { all: [], moved: [], mixed: false, known: false };
 
 export class ShardCatalog implements Catalog {
   readonly #moved: MovedTables;
   readonly #database: string | null;
   readonly #tables = new Map<string, CatalogTable>();
   #schema: ReadonlyMap<string, TableSchema> | null = null;
+  /** The reading that `#relations` is of, whole. */
+  #reading: OldSchema | null = null;
+  /** Of the newest reading, also while a newer one is due: what is new since then is in `#unsettled`. */
+  #relations: SchemaRelations | null = null;
+  /** Names that a statement gave a view, a trigger or a new bearer since the newest reading. */
+  #unsettled: ReadonlySet<string> = new Set();
   /** What changed while a reading of the schema was under way, which may have missed it. */
   #changedMeanwhile: Set<string> | 'any' = new Set();
+  #unsettledMeanwhile = new Set<string>();
   #version = 1;
   #sqlMode: string | null = null;
   #quotes: AnsiQuotes = 'off';
@@ -79,8 +61,9 @@ export class ShardCatalog implements Catalog {
     return this.#schema !== null;
   }
 
+  /** A view has no key of its own; it counts as a table that moves where it stands on one that does. */
   table(database: string | null, name: string): CatalogTable | null {
-    if (database === null || (this.#database !== null && database !== this.#database)) return null;
+    if (!this.#isOurs(database)) return null;
     const known = this.#tables.get(name);
     if (known !== undefined) return known;
     const made = this.#make(name);
@@ -88,18 +71,47 @@ export class ShardCatalog implements Catalog {
     return made;
   }
 
+  /** The tables that a view stands on; null: the name is no view's, as far as is known. */
+  view(database: string | null, name: string): ViewBases | null {
+    if (!this.#isOurs(database)) return null;
+    const view = this.#relations?.view(name) ?? null;
+    if (!this.#unsettled.has(name)) return view;
+    return view === null && this.#key(name) !== undefined && this.#moved !== '*' ? null : HIDDEN_VIEW;
+  }
+
+  /**
+   * The moved tables whose rows may change besides where `name` is changed so, by triggers and foreign keys.
+   * `name` itself may be one that stays. `*` among them: any table.
+   */
+  reached(database: string | null, name: string, changes: readonly Change[]): readonly string[] {
+    if (!this.#isOurs(database)) return NOTHING;
+    if (this.#relations === null || this.#unsettled.has(name)) return ANYTHING;
+    return this.#relations.reached(name, changes);
+  }
+
   /** A reading of the schema begins: what changes from here on, its `learn` must not vouch for. */
   beginReading(): void {
     this.#changedMeanwhile = new Set();
+    this.#unsettledMeanwhile = new Set();
   }
 
   /** A new reading of the schema: bindings made with the old one no longer hold. */
-  learn(reading: ReadonlyMap<string, TableSchema>): void {
+  learn(reading: OldSchema): void {
     const changed = this.#changedMeanwhile;
     if (changed === 'any') return;
-    const schema = without(reading, changed);
-    if (this.#schema !== null && sameSchema(this.#schema, schema)) return;
+    const schema = without(reading.tables, changed);
+    const unsettled = this.#unsettledMeanwhile;
+    const isNews =
+      this.#schema === null ||
+      this.#reading === null ||
+      !sameNames(this.#unsettled, unsettled) ||
+      !sameSchema(this.#schema, schema) ||
+      !sameRest(this.#reading, reading);
+    if (!isNews) return;
     this.#schema = schema;
+    this.#reading = reading;
+    this.#relations = new SchemaRelations(reading, this.#isMoved);
+    this.#unsettled = new Set(unsettled);
     this.#renew();
   }
 
@@ -127,49 +139,42 @@ export class ShardCatalog implements Catalog {
     this.#renew();
   }
 
+  /** A statement made a view or a trigger of these names, or gave them to other tables: what they reach is not known. */
+  unsettle(names: readonly string[]): void {
+    for (const name of names) this.#unsettledMeanwhile.add(name);
+    if (names.every((name) => this.#unsettled.has(name))) return;
+    this.#unsettled = new Set([...this.#unsettled, ...names]);
+    this.#renew();
+  }
+
+  readonly #isMoved = (name: string): boolean => this.#key(name) !== undefined;
+
+  #isOurs(database: string | null): boolean {
+    return database !== null && (this.#database === null || database === this.#database);
+  }
+
   #renew(): void {
     this.#tables.clear();
     this.#version++;
   }
 
-  #make(name: string): CatalogTable | null {
-    const schema = this.#schema?.get(name);
-    if (this.#moved === '*') return describe(name, schema?.primaryKey[0] ?? null, schema);
+  /** Its key column; null: not known; undefined: it does not move. */
+  #key(name: string): string | null | undefined {
+    if (this.#moved === '*') return this.#schema?.get(name)?.primaryKey[0] ?? null;
     // Own properties only: a table may be called "constructor".
-    const configured = Object.hasOwn(this.#moved, name) ? this.#moved[name] : undefined;
-    return configured === undefined ? null : describe(name, configured.key, schema);
+    return Object.hasOwn(this.#moved, name) ? this.#moved[name]?.key : undefined;
   }
-}
 
-const INTEGER_TYPES: ReadonlySet<string> = new Set([
-  'tinyint',
-  'smallint',
-  'mediumint',
-  'int',
-  'bigint',
-  'year',
-]);
-const STRING_TYPES = /char|text|binary|blob|enum|set|uuid/;
-
-function describe(name: string, key: string | null, schema: TableSchema | undefined): CatalogTable {
-  // Of a view, or of a table not read yet, nothing more than its name is certain.
-  if (schema === undefined || schema.engine === null)
-    return { name, key, columns: null, transactional: null };
-  const folded = key?.toLowerCase();
-  const keyColumn = schema.columns.find((column) => column.name.toLowerCase() === folded);
-  const keyType = keyColumn === undefined ? undefined : keyTypeOf(keyColumn.type.toLowerCase());
-  return {
-    name,
-    key,
-    columns: schema.columns.map((column) => column.name),
-    ...(keyType === undefined ? {} : { keyType }),
-    transactional: TRANSACTIONAL_ENGINES.has(schema.engine.toLowerCase()),
-  };
-}
-
-function keyTypeOf(type: string): KeyType {
-  if (INTEGER_TYPES.has(type)) return 'integer';
-  return STRING_TYPES.test(type) ? 'string' : undefined;
+  #make(name: string): CatalogTable | null {
+    const view = this.#relations?.view(name) ?? null;
+    const key = this.#key(name);
+    if (view !== null) return key !== undefined || view.moved.length > 0 ? unknownTable(name, null) : null;
+    if (key === undefined) return null;
+    const schema = this.#schema?.get(name);
+    if (schema === undefined || schema.engine === null || this.#relations === null)
+      return unknownTable(name, key);
+    return describeTable(schema, key, this.#relations, this.#isMoved);
+  }
 }
 
 function without(
@@ -181,4 +186,17 @@ function without(
 
 function sameSchema(a: ReadonlyMap<string, TableSchema>, b: ReadonlyMap<string, TableSchema>): boolean {
   return JSON.stringify([...a]) === JSON.stringify([...b]);
+}
+
+function sameRest(a: OldSchema, b: OldSchema): boolean {
+  return JSON.stringify(restOf(a)) === JSON.stringify(restOf(b));
+}
+
+function restOf({ foreignKeys, triggers, triggersSeen, views }: OldSchema): unknown {
+  const seen = triggersSeen === 'all' ? triggersSeen : [...triggersSeen].sort();
+  return [foreignKeys, triggers, seen, views];
+}
+
+function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((name) => b.has(name));
 }

@@ -1,5 +1,8 @@
-/** What a statement's hazards mean for its replay. `docs/sql.md` gives the reasons. */
+/** What a statement's hazards, and its tables, mean for its replay. `docs/sql.md` gives the reasons. */
 import type { Hazard, Plan } from '../sql/plan.ts';
+import { planChanges } from './plan-changes.ts';
+import type { ViewBases } from './schema-relations.ts';
+import type { CatalogTable } from './table-facts.ts';
 
 /** A replay would do something else than the statement did, or block the lane: it is left alone. */
 const NEVER_REPLAYED: readonly Hazard[] = [
@@ -33,11 +36,40 @@ const has = (plan: Plan, hazards: readonly Hazard[]): boolean =>
 
 export type Replayability = 'faithful' | 'doubtful' | 'never';
 
-export function replayability(plan: Plan): Replayability {
+/** A view that a statement names. */
+export interface NamedView {
+  readonly bases: ViewBases;
+  /** The statement changes rows through it. */
+  readonly written: boolean;
+}
+
+/** What the schema says of a statement's tables. */
+export interface Surroundings {
+  readonly views: readonly NamedView[];
+  /** The moved tables that it changes; of a read, those that it reads. */
+  readonly tables: readonly CatalogTable[];
+}
+
+const NOTHING_AROUND: Surroundings = { views: [], tables: [] };
+
+export function replayability(plan: Plan, around: Surroundings = NOTHING_AROUND): Replayability {
   if (plan.temporary || plan.opaque || plan.anyResults || has(plan, NEVER_REPLAYED)) return 'never';
+  // The new server has what the view stands on; whether it has the view is nobody's promise.
+  if (around.views.some(({ written, bases }) => written || !bases.known)) return 'never';
   const sessionBound = has(plan, SESSION_BOUND);
   // A read changes nothing: that its result may differ only keeps it from being compared.
   if (plan.kind === 'read') return sessionBound || has(plan, DOUBTFUL) ? 'doubtful' : 'faithful';
   if (sessionBound) return 'never';
-  return has(plan, DOUBTFUL) ? 'doubtful' : 'faithful';
+  return has(plan, DOUBTFUL) || schemaIsDoubtful(plan, around) ? 'doubtful' : 'faithful';
+}
+
+/** Triggers run anew on the new server, and defaults of expressions are filled in anew. */
+function schemaIsDoubtful(plan: Plan, { tables }: Surroundings): boolean {
+  const changes = planChanges(plan);
+  const fills = changes.some(({ event }) => event === 'insert') || /\bDEFAULT\b/i.test(plan.digest.slice(1));
+  return tables.some(
+    (table) =>
+      table.known &&
+      (changes.some(({ event }) => table.triggers[event] !== 'none') || (fills && table.expressionDefaults)),
+  );
 }

@@ -1,33 +1,26 @@
 /** Keeps a shard's catalog true to the old server: reads its schema at start, after DDL, and now and then. */
-import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { createConnection } from 'mysql2/promise';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../config/load.ts';
-import type { ShardCatalog, TableColumn, TableSchema } from './catalog.ts';
+import type { Plan } from '../sql/plan.ts';
+import type { ShardCatalog } from './catalog.ts';
 import { LoginStream, loginOptions, type ServerAddress } from './login-stream.ts';
+import type { OldSchema } from './old-schema.ts';
+import { readOldSchema } from './schema-queries.ts';
 
 export interface SchemaSource extends ServerAddress {
   /** Null: every database but the server's own. */
   readonly database: string | null;
   readonly account: Account;
   readonly timeoutMs: number;
+  /** Reads a statement as the house reads any. */
+  readonly planOf: (sql: string) => Plan;
 }
 
-interface ColumnRow extends RowDataPacket {
-  readonly table: string;
-  readonly engine: string | null;
-  readonly name: string;
-  readonly type: string;
-}
-
-interface KeyRow extends RowDataPacket {
-  readonly table: string;
-  readonly name: string;
-}
-
-interface ModeRow extends RowDataPacket {
-  readonly sqlMode: string;
+interface VariableRow extends RowDataPacket {
+  readonly Variable_name: string;
+  readonly Value: string;
 }
 
 const REFRESH_MS = 60_000;
@@ -35,11 +28,6 @@ const REFRESH_MS = 60_000;
 const AGAIN_MS = 50;
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 30_000;
-/** A table's column beyond these is not read: no schema of sense has as many, and memory is bounded. */
-const COLUMNS_MAX = 500_000;
-
-const OWN_DATABASES = "('mysql', 'information_schema', 'performance_schema', 'sys')";
-
 export class SchemaReader {
   readonly #source: SchemaSource;
   readonly #catalog: ShardCatalog;
@@ -49,6 +37,7 @@ export class SchemaReader {
   #again = false;
   #stopped = false;
   #warnedOf = '';
+  #warnedOfHidden = '';
   #retryMs = RETRY_MIN_MS;
 
   constructor(source: SchemaSource, catalog: ShardCatalog, log: Log) {
@@ -82,10 +71,11 @@ export class SchemaReader {
   async #attempt(): Promise<number> {
     try {
       this.#catalog.beginReading();
-      const { tables, sqlMode } = await readSchema(this.#source);
-      this.#catalog.learn(tables);
+      const { schema, sqlMode } = await readSchema(this.#source);
+      this.#catalog.learn(schema);
       this.#catalog.learnSqlMode(sqlMode);
       this.#warnOfMissing();
+      this.#warnOfHidden(schema);
       this.#retryMs = RETRY_MIN_MS;
       return REFRESH_MS;
     } catch (error) {
@@ -110,16 +100,32 @@ export class SchemaReader {
     }
     this.#warnedOf = missing;
   }
+
+  /** Once for each set of rights that are missing: what they hide leaves doubts on every write. */
+  #warnOfHidden({ tables, triggersSeen, views }: OldSchema): void {
+    const missing: string[] = [];
+    if (triggersSeen !== 'all' && [...tables.keys()].some((name) => !triggersSeen.has(name)))
+      missing.push('TRIGGER');
+    if (views.some(({ definition }) => definition === null)) missing.push('SHOW VIEW');
+    const rights = missing.join(', ');
+    if (rights !== '' && rights !== this.#warnedOfHidden) {
+      this.#log.warn(
+        { rights },
+        'oldUser lacks rights to see triggers or views of the old database: writes that they may touch are doubts on any table',
+      );
+    }
+    this.#warnedOfHidden = rights;
+  }
 }
 
-interface Schema {
-  readonly tables: ReadonlyMap<string, TableSchema>;
+interface Reading {
+  readonly schema: OldSchema;
   /** What a new session begins with. */
   readonly sqlMode: string;
 }
 
 /** One reading; rejects when the server does not answer within the time-out. */
-async function readSchema(source: SchemaSource): Promise<Schema> {
+async function readSchema(source: SchemaSource): Promise<Reading> {
   const stream: LoginStream = new LoginStream(source, (error) => stream.destroy(error));
   const connection = await createConnection({
     stream,
@@ -130,54 +136,26 @@ async function readSchema(source: SchemaSource): Promise<Schema> {
   });
   // A connection that breaks between two queries reports by event, which unheard would end the process.
   connection.on('error', () => {});
+  const timeout = source.timeoutMs;
   try {
-    const [modes] = await connection.query<ModeRow[]>({
-      sql: 'SELECT @@GLOBAL.sql_mode AS sqlMode',
-      timeout: source.timeoutMs,
+    // Views are shown with the quotes of the session that asks.
+    await connection.query({ sql: "SET SESSION sql_mode = ''", timeout });
+    const [rows] = await connection.query<VariableRow[]>({
+      sql: "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('sql_mode', 'version', 'explicit_defaults_for_timestamp')",
+      timeout,
     });
-    return { tables: await readTables(connection, source), sqlMode: modes[0]?.sqlMode ?? '' };
+    const variables = new Map(rows.map((row) => [row.Variable_name, row.Value]));
+    const schema = await readOldSchema(connection, {
+      database: source.database,
+      timeoutMs: timeout,
+      server: {
+        isMariadb: /mariadb/i.test(variables.get('version') ?? ''),
+        explicitTimestamps: variables.get('explicit_defaults_for_timestamp') === 'ON',
+      },
+      planOf: source.planOf,
+    });
+    return { schema, sqlMode: variables.get('sql_mode') ?? '' };
   } finally {
     connection.destroy();
   }
-}
-
-async function readTables(
-  connection: Connection,
-  source: SchemaSource,
-): Promise<ReadonlyMap<string, TableSchema>> {
-  const [scope, values] =
-    source.database === null ? [`NOT IN ${OWN_DATABASES}`, []] : ['= ?', [source.database]];
-  const timeout = source.timeoutMs;
-  const [columns] = await connection.query<ColumnRow[]>({
-    sql: `SELECT c.TABLE_NAME AS \`table\`, t.ENGINE AS engine, c.COLUMN_NAME AS name, c.DATA_TYPE AS type
-            FROM information_schema.COLUMNS c
-            JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME
-           WHERE c.TABLE_SCHEMA ${scope}
-           ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION LIMIT ${COLUMNS_MAX}`,
-    values,
-    timeout,
-  });
-  const [keys] = await connection.query<KeyRow[]>({
-    sql: `SELECT TABLE_NAME AS \`table\`, COLUMN_NAME AS name
-            FROM information_schema.STATISTICS
-           WHERE TABLE_SCHEMA ${scope} AND INDEX_NAME = 'PRIMARY'
-           ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX LIMIT ${COLUMNS_MAX}`,
-    values,
-    timeout,
-  });
-  return collect(columns, keys);
-}
-
-function collect(columns: readonly ColumnRow[], keys: readonly KeyRow[]): ReadonlyMap<string, TableSchema> {
-  const tables = new Map<
-    string,
-    { name: string; engine: string | null; columns: TableColumn[]; primaryKey: string[] }
-  >();
-  for (const { table, engine, name, type } of columns) {
-    const known = tables.get(table);
-    if (known !== undefined) known.columns.push({ name, type });
-    else tables.set(table, { name: table, engine, columns: [{ name, type }], primaryKey: [] });
-  }
-  for (const { table, name } of keys) tables.get(table)?.primaryKey.push(name);
-  return tables;
 }

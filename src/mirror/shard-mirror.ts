@@ -12,6 +12,7 @@ import { Mismatches } from '../observe/mismatches.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import type { DatabaseMap } from '../sql/rewrite.ts';
+import { DEFAULT_SQL_MODE } from '../sql/sql-mode.ts';
 import type { Agreement } from '../wire/login.ts';
 import { ByteRoom } from './byte-room.ts';
 import { ShardCatalog } from './catalog.ts';
@@ -235,7 +236,11 @@ export class ShardMirror implements TapSource {
     const { old } = this.#options.shard;
     const timeoutMs = this.#options.config.connectTimeoutMs;
     const { host, port, database = null } = old;
-    return { host, port, database, tls: this.#options.oldTls, account, timeoutMs };
+    const planOf = (text: string): Plan => {
+      const bytes = Buffer.from(text);
+      return this.#options.sql.read(bytes, 0, bytes.length, DEFAULT_SQL_MODE);
+    };
+    return { host, port, database, tls: this.#options.oldTls, account, timeoutMs, planOf };
   }
 }
 

@@ -110,7 +110,9 @@ export class StatementReader {
     const bound = this.#binder.bind(plan, session.database);
     const { scope } = bound.binding;
     if (scope === 'none' || scope === 'unmoved') {
-      return new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared);
+      // What it reaches of the tables that move is a doubt, although it is nothing to be mirrored.
+      const aside = reachesMoved(bound) ? bound.keyless : null;
+      return new Statement(plan.kind, plan, aside, false, NOT_MIRRORED, effects, prepared);
     }
     if (this.#selector.passesOver(plan.kind)) {
       const mixed = scope === 'mixed';
@@ -124,15 +126,19 @@ export class StatementReader {
   }
 }
 
+function reachesMoved({ keyless, binding }: BoundPlan): boolean {
+  return binding.plan.kind !== 'read' && (keyless.tables.length > 0 || keyless.reached.length > 0);
+}
+
 function touchesTemporary(plan: Plan, session: SessionState): boolean {
   return session.hasTemporaryTables && plan.tables.some(({ name }) => session.isTemporary(name));
 }
 
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
 function targetOf({ binding, keyless }: BoundPlan, found: KeysFound, complete: boolean): Target {
-  const { tables, transactional } = keyless;
+  const { tables, reached, transactional } = keyless;
   const keys = found.keys.map((key, index) => tableKey(binding.tables[found.tables[index]!]!.name, key));
-  return { tables, keys, keysComplete: found.complete && complete, transactional };
+  return { tables, reached, keys, keysComplete: found.complete && complete, transactional };
 }
 
 function parameters(execution: Execution | null): ParamReader | undefined {

@@ -11,6 +11,8 @@ import type { PreparedReplay, TableKey } from './unit.ts';
 export interface Target {
   /** Moved tables that it changes; of a read, those it reads. */
   readonly tables: readonly string[];
+  /** Moved tables that may change besides, by triggers and foreign keys, whichever rows; `*`: any. Of a read: none. */
+  readonly reached: readonly string[];
   readonly keys: readonly TableKey[];
   /** `keys` are all that it can touch. */
   readonly keysComplete: boolean;

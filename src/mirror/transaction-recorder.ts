@@ -48,6 +48,7 @@ interface Recorded {
 
 /** Statements held of one transaction; with `unitBytes` it bounds what an open transaction can cost. */
 const HELD_STATEMENTS_MAX = 10_000;
+const NO_KEYS: readonly TableKey[] = [];
 
 export class TransactionRecorder {
   readonly #options: RecorderOptions;
@@ -197,7 +198,12 @@ export class TransactionRecorder {
       } else if (selection.at === 'not_sampled') {
         this.#options.metrics.notSampled(statement.kind);
         this.#doubt(statement, 'not_sampled');
+      } else {
+        // Of tables that stay, whose triggers or foreign keys reach tables that move.
+        this.#doubt(statement, 'hazard');
       }
+      if (target !== null && target.reached.length > 0)
+        this.#options.doubt(target.reached, NO_KEYS, false, 'hazard');
     }
     if (replays.length > 0) this.#options.offer(makeUnit(replays, answeredAtMs));
   }
@@ -221,6 +227,7 @@ export class TransactionRecorder {
   #doubt({ kind, target }: Statement, reason: DoubtReason): void {
     if (kind === 'read' || target === null) return;
     this.#options.doubt(target.tables, target.keys, target.keysComplete, reason);
+    if (target.reached.length > 0) this.#options.doubt(target.reached, NO_KEYS, false, reason);
   }
 }
 

@@ -106,6 +106,7 @@ export function plainOf(text: string, shape: StatementShape = {}): Statement {
 
 function targetOf({ table = 'messages', keys = [1], leftOut = [], ...shape }: StatementShape): Target {
   return {
+    reached: [],
     tables: [table],
     keys: keysOf(table, [...keys, ...leftOut]),
     keysComplete: shape.keysComplete ?? true,

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import type { Ratios } from '../../src/config/ratios.ts';
-import { ShardCatalog, type TableSchema } from '../../src/mirror/catalog.ts';
+import { ShardCatalog } from '../../src/mirror/catalog.ts';
 import { GuardedTap } from '../../src/mirror/guarded-tap.ts';
+import { schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts';
 import { type Replayability, replayability } from '../../src/mirror/replayability.ts';
 import { RowHash } from '../../src/mirror/row-hash.ts';
 import { Sampler } from '../../src/mirror/sampler.ts';
@@ -121,7 +122,7 @@ describe('the sampler', () => {
 });
 
 describe('the catalogue', () => {
-  const schemaOf = (...tables: TableSchema[]) => new Map(tables.map((table) => [table.name, table]));
+  const schemaOf = (...tables: TableSchema[]) => schemaOfTables(tables);
   const messages = (engine: string | null): TableSchema => ({
     name: 'messages',
     engine,

@@ -1,7 +1,8 @@
 /** A session's commands and replies made by hand: what of them goes to the mirror, is counted, or is doubted. */
 import { describe, expect, it } from 'vitest';
 import { ByteRoom } from '../../src/mirror/byte-room.ts';
-import { ShardCatalog, type TableSchema } from '../../src/mirror/catalog.ts';
+import { ShardCatalog } from '../../src/mirror/catalog.ts';
+import { schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts';
 import { Sampler } from '../../src/mirror/sampler.ts';
 import { MirrorTap } from '../../src/mirror/session-tap.ts';
 import type { Statement } from '../../src/mirror/statement.ts';
@@ -54,7 +55,7 @@ class Rig {
 
   constructor(options: RigOptions = {}) {
     const catalog = new ShardCatalog(TABLES, 'old');
-    catalog.learn(new Map(SCHEMA.map((table) => [table.name, table])));
+    catalog.learn(schemaOfTables(SCHEMA));
     const { reads = 100, writes = 100, compare = 0, statementBytes = 10_000 } = options;
     const sampler = new Sampler({
       ratios: () => ({ reads, writes, deletes: 100 }),

@@ -1,0 +1,84 @@
+/** The old database's schema as one reading of information_schema found it, as far as replays depend on it. */
+
+/**
+ * What fills a column that a statement leaves out: `fixed` is the same on every server, `any` is not (UUID(), a
+ * stored function, something that can't be read), a number is the clock with that many digits of a second.
+ */
+export type Filling = 'fixed' | 'any' | number;
+
+export interface TableColumn {
+  readonly name: string;
+  /** information_schema's DATA_TYPE, such as `bigint`. */
+  readonly type: string;
+  /** Left out: the column has none. */
+  readonly collation?: string | null;
+  /** What an INSERT fills in; left out: `fixed`. */
+  readonly onInsert?: Filling;
+  /** What an UPDATE of another column fills in; left out: nothing. */
+  readonly onUpdate?: Filling;
+  readonly autoIncrement?: boolean;
+}
+
+/** A table of the old database, as information_schema tells of it. */
+export interface TableSchema {
+  readonly name: string;
+  /** Null: a view. */
+  readonly engine: string | null;
+  /** In the table's order. */
+  readonly columns: readonly TableColumn[];
+  /** Of the primary key, in its order. */
+  readonly primaryKey: readonly string[];
+  /** The columns of each other UNIQUE index; a part that is no column is an empty name. */
+  readonly uniques?: readonly (readonly string[])[];
+}
+
+export type WriteEvent = 'insert' | 'update' | 'delete';
+
+export interface ForeignKey {
+  readonly child: string;
+  readonly parent: string;
+  /** The parent's columns that it refers to. */
+  readonly columns: readonly string[];
+  /** DELETE of a parent's row changes the child's rows. */
+  readonly onDelete: boolean;
+  /** UPDATE of the columns referred to changes the child's rows. */
+  readonly onUpdate: boolean;
+}
+
+export interface Trigger {
+  readonly table: string;
+  readonly event: WriteEvent;
+  readonly text: string;
+  /** The sql_mode that it was made under, as a comma-separated list. */
+  readonly sqlMode: string;
+}
+
+export interface View {
+  readonly name: string;
+  /** Null: oldUser may not see it. */
+  readonly definition: string | null;
+}
+
+export interface OldSchema {
+  readonly tables: ReadonlyMap<string, TableSchema>;
+  readonly foreignKeys: readonly ForeignKey[];
+  readonly triggers: readonly Trigger[];
+  /** Tables whose triggers oldUser may see. */
+  readonly triggersSeen: 'all' | ReadonlySet<string>;
+  readonly views: readonly View[];
+}
+
+/** A schema of these tables alone, without views, triggers and foreign keys. */
+export function schemaOfTables(
+  tables: readonly TableSchema[],
+  rest: Partial<Omit<OldSchema, 'tables'>> = {},
+): OldSchema {
+  return {
+    foreignKeys: [],
+    triggers: [],
+    triggersSeen: 'all',
+    views: [],
+    ...rest,
+    tables: new Map(tables.map((table) => [table.name, table])),
+  };
+}

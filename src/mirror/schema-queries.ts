@@ -1,0 +1,239 @@
+/** Reads the old database's schema out of information_schema, with what rights oldUser has. */
+import type { Connection, RowDataPacket } from 'mysql2/promise';
+import type { Plan } from '../sql/plan.ts';
+import { insertFilling, type ServerFacts, updateFilling } from './default-filling.ts';
+import type {
+  ForeignKey,
+  OldSchema,
+  TableColumn,
+  TableSchema,
+  Trigger,
+  View,
+  WriteEvent,
+} from './old-schema.ts';
+
+export interface SchemaScope {
+  /** Null: every database but the server's own. */
+  readonly database: string | null;
+  readonly timeoutMs: number;
+  readonly server: ServerFacts;
+  /** Reads a statement as the house reads any. */
+  readonly planOf: (sql: string) => Plan;
+}
+
+interface ColumnRow extends RowDataPacket {
+  readonly db: string;
+  readonly table: string;
+  readonly engine: string | null;
+  readonly name: string;
+  readonly type: string;
+  readonly collation: string | null;
+  readonly default: string | null;
+  readonly extra: string;
+  readonly nullable: string;
+}
+
+interface IndexRow extends RowDataPacket {
+  readonly db: string;
+  readonly table: string;
+  readonly index: string;
+  readonly name: string | null;
+}
+
+interface ForeignKeyRow extends RowDataPacket {
+  readonly name: string;
+  readonly child: string;
+  readonly parent: string;
+  readonly column: string;
+  /** Null: MariaDB shows them to no account that has SELECT alone. */
+  readonly onDelete: string | null;
+  readonly onUpdate: string | null;
+}
+
+interface TriggerRow extends RowDataPacket {
+  readonly table: string;
+  readonly event: string;
+  readonly text: string;
+  readonly sqlMode: string;
+}
+
+interface ViewRow extends RowDataPacket {
+  readonly name: string;
+  readonly definition: string | null;
+}
+
+/** Rows beyond these are not read: no schema of sense has as many, and memory is bounded. */
+const ROWS_MAX = 500_000;
+
+const OWN_DATABASES = "('mysql', 'information_schema', 'performance_schema', 'sys')";
+
+export async function readOldSchema(connection: Connection, scope: SchemaScope): Promise<OldSchema> {
+  const query = async <Row extends RowDataPacket>(select: string, order: string): Promise<Row[]> => {
+    const [condition, values] =
+      scope.database === null ? [`NOT IN ${OWN_DATABASES}`, []] : ['= ?', [scope.database]];
+    const sql = `${select.replaceAll('{scope}', condition)} ORDER BY ${order} LIMIT ${ROWS_MAX}`;
+    const [rows] = await connection.query<Row[]>({ sql, values, timeout: scope.timeoutMs });
+    return rows;
+  };
+  const columns = await query<ColumnRow>(
+    `SELECT c.TABLE_SCHEMA AS db, c.TABLE_NAME AS \`table\`, t.ENGINE AS engine, c.COLUMN_NAME AS name,
+            c.DATA_TYPE AS type, c.COLLATION_NAME AS collation, c.COLUMN_DEFAULT AS \`default\`,
+            c.EXTRA AS extra, c.IS_NULLABLE AS nullable
+       FROM information_schema.COLUMNS c
+       JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME
+      WHERE c.TABLE_SCHEMA {scope}`,
+    'c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION',
+  );
+  const indexes = await query<IndexRow>(
+    `SELECT TABLE_SCHEMA AS db, TABLE_NAME AS \`table\`, INDEX_NAME AS \`index\`, COLUMN_NAME AS name
+       FROM information_schema.STATISTICS WHERE TABLE_SCHEMA {scope} AND NON_UNIQUE = 0`,
+    'TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX',
+  );
+  const foreignKeys = await query<ForeignKeyRow>(
+    `SELECT k.CONSTRAINT_NAME AS name, k.TABLE_NAME AS child, k.REFERENCED_TABLE_NAME AS parent,
+            k.REFERENCED_COLUMN_NAME AS \`column\`, r.DELETE_RULE AS onDelete, r.UPDATE_RULE AS onUpdate
+       FROM information_schema.KEY_COLUMN_USAGE k
+       LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA
+            AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
+      WHERE k.TABLE_SCHEMA {scope} AND k.REFERENCED_TABLE_NAME IS NOT NULL`,
+    'k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION',
+  );
+  const triggers = await query<TriggerRow>(
+    `SELECT EVENT_OBJECT_TABLE AS \`table\`, EVENT_MANIPULATION AS event, ACTION_STATEMENT AS text,
+            SQL_MODE AS sqlMode
+       FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA {scope}`,
+    'EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME',
+  );
+  const views = await query<ViewRow>(
+    `SELECT TABLE_NAME AS name, VIEW_DEFINITION AS definition
+       FROM information_schema.VIEWS WHERE TABLE_SCHEMA {scope}`,
+    'TABLE_SCHEMA, TABLE_NAME',
+  );
+  return {
+    tables: collectTables(columns, indexes, scope),
+    foreignKeys: collectForeignKeys(foreignKeys),
+    triggers: triggers.map(triggerOf),
+    triggersSeen: await triggersSeen(connection, scope),
+    views: views.map(viewOf),
+  };
+}
+
+interface TableMade {
+  name: string;
+  engine: string | null;
+  columns: TableColumn[];
+  primaryKey: string[];
+  uniques: Map<string, string[]>;
+}
+
+/** A name that tables of several databases bear says nothing certain of any of them, unless they are the same. */
+function collectTables(
+  columns: readonly ColumnRow[],
+  indexes: readonly IndexRow[],
+  scope: SchemaScope,
+): ReadonlyMap<string, TableSchema> {
+  const made = new Map<string, TableMade>();
+  const place = (row: { db: string; table: string }): string => `${row.db}\0${row.table}`;
+  for (const row of columns) {
+    const known = made.get(place(row));
+    const column = columnOf(row, scope);
+    if (known !== undefined) known.columns.push(column);
+    else
+      made.set(place(row), {
+        name: row.table,
+        engine: row.engine,
+        columns: [column],
+        primaryKey: [],
+        uniques: new Map(),
+      });
+  }
+  for (const row of indexes) {
+    const table = made.get(place(row));
+    if (table === undefined) continue;
+    if (row.index === 'PRIMARY') table.primaryKey.push(row.name ?? '');
+    else table.uniques.set(row.index, [...(table.uniques.get(row.index) ?? []), row.name ?? '']);
+  }
+  const tables = new Map<string, TableSchema>();
+  const unlike = new Set<string>();
+  for (const { uniques, ...table } of made.values()) {
+    const schema = { ...table, uniques: [...uniques.values()] };
+    const namesake = tables.get(table.name);
+    if (namesake !== undefined && JSON.stringify(namesake) !== JSON.stringify(schema)) unlike.add(table.name);
+    tables.set(table.name, schema);
+  }
+  for (const name of unlike) tables.delete(name);
+  return tables;
+}
+
+function columnOf(row: ColumnRow, { server, planOf }: SchemaScope): TableColumn {
+  const facts = {
+    type: row.type,
+    default: row.default,
+    extra: row.extra,
+    nullable: row.nullable === 'YES',
+  };
+  const onInsert = insertFilling(facts, server, planOf);
+  const onUpdate = updateFilling(facts);
+  return {
+    name: row.name,
+    type: row.type,
+    ...(row.collation === null ? {} : { collation: row.collation }),
+    ...(onInsert === 'fixed' ? {} : { onInsert }),
+    ...(onUpdate === undefined ? {} : { onUpdate }),
+    ...(/auto_increment/i.test(row.extra) ? { autoIncrement: true } : {}),
+  };
+}
+
+const CHANGES_NOTHING = /^(?:RESTRICT|NO ACTION)$/i;
+
+/** A rule that may not be seen counts as one that changes the child. */
+function collectForeignKeys(rows: readonly ForeignKeyRow[]): ForeignKey[] {
+  const made = new Map<string, ForeignKey>();
+  for (const { name, child, parent, column, onDelete, onUpdate } of rows) {
+    const id = `${child}\0${name}`;
+    made.set(id, {
+      child,
+      parent,
+      columns: [...(made.get(id)?.columns ?? []), column],
+      onDelete: !CHANGES_NOTHING.test(onDelete ?? ''),
+      onUpdate: !CHANGES_NOTHING.test(onUpdate ?? ''),
+    });
+  }
+  return [...made.values()];
+}
+
+function triggerOf({ table, event, text, sqlMode }: TriggerRow): Trigger {
+  return { table, event: event.toLowerCase() as WriteEvent, text, sqlMode };
+}
+
+/** Without SHOW VIEW the definition is an empty text. */
+function viewOf({ name, definition }: ViewRow): View {
+  return { name, definition: definition === null || definition === '' ? null : definition };
+}
+
+const GRANTEE = `CONCAT('''', LEFT(CURRENT_USER(), LENGTH(CURRENT_USER()) - LENGTH(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)) - 1),
+  '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')`;
+
+/** Triggers are shown to accounts with TRIGGER alone; rights that come by a role are not recognised. */
+async function triggersSeen(
+  connection: Connection,
+  { database, timeoutMs }: SchemaScope,
+): Promise<OldSchema['triggersSeen']> {
+  const query = async (sql: string, values: string[]): Promise<RowDataPacket[]> =>
+    (await connection.query<RowDataPacket[]>({ sql, values, timeout: timeoutMs }))[0];
+  const mine = `PRIVILEGE_TYPE = 'TRIGGER' AND GRANTEE = ${GRANTEE}`;
+  const everywhere = await query(`SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE ${mine}`, []);
+  if (everywhere.length > 0) return 'all';
+  if (database === null) return new Set();
+  const here = await query(
+    `SELECT 1 FROM information_schema.SCHEMA_PRIVILEGES WHERE ${mine} AND ? LIKE TABLE_SCHEMA`,
+    [database],
+  );
+  if (here.length > 0) return 'all';
+  const tables = await query(
+    `SELECT TABLE_NAME AS name FROM information_schema.TABLE_PRIVILEGES
+      WHERE ${mine} AND TABLE_SCHEMA = ? LIMIT ${ROWS_MAX}`,
+    [database],
+  );
+  return new Set(tables.map((row) => String(row.name)));
+}

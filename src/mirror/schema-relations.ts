@@ -1,0 +1,212 @@
+/**
+ * What a write to one table changes in others: through triggers, foreign keys and views. Made anew with each
+ * reading of the schema. What can't be seen, or not be read, may change any table.
+ */
+import { type ProgramText, readProgramText } from '../sql/program-text.ts';
+import { DEFAULT_SQL_MODE, type SqlMode } from '../sql/sql-mode.ts';
+import type { ForeignKey, OldSchema, Trigger, WriteEvent } from './old-schema.ts';
+
+/** Stands for any table, also in the journal. */
+export const ANY_TABLE = '*';
+
+/** What there is of triggers on one table for one event: `known`: which tables their text names can be told. */
+export type TriggersSeen = 'none' | 'known' | 'unknown';
+
+/** A view, by the tables that it stands on in the end. */
+export interface ViewBases {
+  /** Moved or not. */
+  readonly all: readonly string[];
+  readonly moved: readonly string[];
+  /** It stands on some that move and some that do not. */
+  readonly mixed: boolean;
+  /** False: not all of what it stands on is known, or it calls functions of the application's own. */
+  readonly known: boolean;
+}
+
+/** What changes rows of a table: the event, and of an UPDATE the columns; null: any. */
+export interface Change {
+  readonly event: WriteEvent;
+  readonly columns: ReadonlySet<string> | null;
+}
+
+export const EVENTS: readonly WriteEvent[] = ['insert', 'update', 'delete'];
+const ANY_CHANGE: readonly Change[] = EVENTS.map((event) => ({ event, columns: null }));
+
+/** What the text of one trigger may change; null: any table. */
+type Touched = ReadonlySet<string> | null;
+
+export class SchemaRelations {
+  readonly #schema: OldSchema;
+  readonly #isMoved: (name: string) => boolean;
+  readonly #triggers = new Map<string, Touched[]>();
+  readonly #byParent = new Map<string, ForeignKey[]>();
+  readonly #families = new Map<string, string>();
+  readonly #viewNames: ReadonlySet<string>;
+  readonly #views = new Map<string, ViewBases>();
+
+  /** `isMoved`: of a base table or a view, whether the configuration moves its name. */
+  constructor(schema: OldSchema, isMoved: (name: string) => boolean) {
+    this.#schema = schema;
+    this.#isMoved = isMoved;
+    this.#viewNames = new Set(schema.views.map(({ name }) => name));
+    this.#readViews();
+    for (const trigger of schema.triggers)
+      push(this.#triggers, eventKey(trigger.table, trigger.event), this.#touchedBy(trigger));
+    for (const foreignKey of schema.foreignKeys) push(this.#byParent, foreignKey.parent, foreignKey);
+    this.#findFamilies();
+  }
+
+  view(name: string): ViewBases | null {
+    return this.#views.get(name) ?? null;
+  }
+
+  /** Moved tables that foreign keys tie to this one share a name; null: it stands alone. */
+  family(table: string): string | null {
+    return this.#families.get(table) ?? null;
+  }
+
+  triggers(table: string, event: WriteEvent): TriggersSeen {
+    const { triggersSeen } = this.#schema;
+    if (triggersSeen !== 'all' && !triggersSeen.has(table)) return 'unknown';
+    const touched = this.#triggers.get(eventKey(table, event));
+    if (touched === undefined) return 'none';
+    return touched.includes(null) ? 'unknown' : 'known';
+  }
+
+  /** The moved tables that these changes of `table` may change besides, in the end; `*` among them: any. */
+  reached(table: string, changes: readonly Change[]): readonly string[] {
+    const seen = new Set<string>();
+    const waiting: { table: string; changes: readonly Change[] }[] = [{ table, changes }];
+    for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
+      const next = this.#next(step.table, step.changes);
+      if (next === null) return [ANY_TABLE];
+      for (const name of next) {
+        if (seen.has(name)) continue;
+        seen.add(name);
+        waiting.push({ table: name, changes: ANY_CHANGE });
+      }
+    }
+    return [...seen].filter(this.#isMoved);
+  }
+
+  /** The tables that foreign keys let these changes reach, by any number of steps, moved or not. */
+  cascades(table: string, changes: readonly Change[]): readonly string[] {
+    const seen = new Set<string>();
+    const waiting = [{ table, changes }];
+    for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
+      for (const child of this.#children(step.table, step.changes)) {
+        if (seen.has(child)) continue;
+        seen.add(child);
+        waiting.push({ table: child, changes: [...ANY_CHANGE] });
+      }
+    }
+    return [...seen];
+  }
+
+  #next(table: string, changes: readonly Change[]): readonly string[] | null {
+    const found = this.#children(table, changes);
+    for (const { event } of changes) {
+      if (this.triggers(table, event) === 'unknown') return null;
+      for (const touched of this.#triggers.get(eventKey(table, event)) ?? []) found.push(...(touched ?? []));
+    }
+    return found;
+  }
+
+  #children(table: string, changes: readonly Change[]): string[] {
+    const keys = this.#byParent.get(table) ?? [];
+    return keys
+      .filter((key) => changes.some((change) => cascadesOn(key, change)))
+      .map((foreignKey) => foreignKey.child);
+  }
+
+  #touchedBy({ text, sqlMode }: Trigger): Touched {
+    const read = readProgramText(text, modeOf(sqlMode));
+    if (!read.complete) return null;
+    const touched = new Set<string>();
+    for (const name of read.names) {
+      const view = this.#views.get(name);
+      if (view?.known === false) return null;
+      if (this.#schema.tables.has(name) && view === undefined) touched.add(name);
+      for (const base of view?.all ?? []) touched.add(base);
+    }
+    return this.#callsOthers(read) ? null : touched;
+  }
+
+  /** A table's column list looks like a call. */
+  #callsOthers({ calls }: ProgramText): boolean {
+    return [...calls].some((name) => !this.#isHere(name));
+  }
+
+  #isHere(name: string): boolean {
+    return this.#schema.tables.has(name) || this.#viewNames.has(name);
+  }
+
+  #readViews(): void {
+    const definitions = new Map(this.#schema.views.map(({ name, definition }) => [name, definition]));
+    const texts = new Map<string, ProgramText | null>();
+    for (const [name, definition] of definitions)
+      texts.set(name, definition === null ? null : readProgramText(definition, DEFAULT_SQL_MODE));
+    for (const name of definitions.keys()) this.#views.set(name, this.#basesOf(name, texts));
+  }
+
+  /** Its bases, those of the views that it stands on among them. */
+  #basesOf(view: string, texts: ReadonlyMap<string, ProgramText | null>): ViewBases {
+    const bases = new Set<string>();
+    let known = true;
+    const seen = new Set([view]);
+    const waiting = [view];
+    for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+      const text = texts.get(name) ?? null;
+      if (text === null || !text.complete) {
+        known = false;
+        continue;
+      }
+      if (this.#callsOthers(text) || [...text.tables].some((table) => !this.#isHere(table))) known = false;
+      for (const other of text.names) {
+        if (texts.has(other) && !seen.has(other)) waiting.push(other);
+        else if (this.#schema.tables.has(other) && !texts.has(other)) bases.add(other);
+        seen.add(other);
+      }
+    }
+    const all = [...bases];
+    const moved = all.filter(this.#isMoved);
+    return { all, moved, mixed: moved.length > 0 && moved.length < all.length, known };
+  }
+
+  #findFamilies(): void {
+    const ties = this.#schema.foreignKeys.filter(
+      ({ child, parent }) => this.#isMoved(child) && this.#isMoved(parent),
+    );
+    for (const { child, parent } of ties) {
+      const [one = child, other = parent] = [this.#families.get(child), this.#families.get(parent)];
+      const [name = child] = [one, other].sort();
+      for (const [table, family] of this.#families)
+        if (family === one || family === other) this.#families.set(table, name);
+      this.#families.set(child, name);
+      this.#families.set(parent, name);
+    }
+  }
+}
+
+function cascadesOn(key: ForeignKey, { event, columns }: Change): boolean {
+  if (event === 'delete') return key.onDelete;
+  if (event === 'insert' || !key.onUpdate) return false;
+  return columns === null || key.columns.some((column) => columns.has(column.toLowerCase()));
+}
+
+function modeOf(modes: string): SqlMode {
+  const has = new Set(modes.toUpperCase().split(','));
+  return {
+    noBackslashEscapes: has.has('NO_BACKSLASH_ESCAPES'),
+    ansiQuotes: has.has('ANSI_QUOTES') || has.has('ANSI'),
+    charset: 'none',
+  };
+}
+
+const eventKey = (table: string, event: WriteEvent): string => `${event} ${table}`;
+
+function push<V>(map: Map<string, V[]>, key: string, value: V): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, [value]);
+  else known.push(value);
+}

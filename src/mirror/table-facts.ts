@@ -1,0 +1,130 @@
+/** What replays depend on of one table of the old database: its key, engine, defaults, indexes and ties. */
+import type { KeyType } from '../sql/key-text.ts';
+import type { MovedTable } from '../sql/keys.ts';
+import type { TableColumn, TableSchema, WriteEvent } from './old-schema.ts';
+import { EVENTS, type SchemaRelations, type TriggersSeen } from './schema-relations.ts';
+
+/** A column that takes the clock where a statement names no value for it. */
+export interface ClockDefault {
+  readonly column: string;
+  readonly on: 'insert' | 'update' | 'both';
+  /** Digits of the second that it keeps: 0 to 6. */
+  readonly fraction: number;
+}
+
+export interface CatalogTable extends MovedTable {
+  /** False: the schema does not tell of it (yet), and what stands below is the most careful guess. */
+  readonly known: boolean;
+  /** A rollback undoes changes to it. Null: not known. */
+  readonly transactional: boolean | null;
+  /** The column that the server numbers. */
+  readonly autoIncrement: string | null;
+  readonly clockDefaults: readonly ClockDefault[];
+  /** An INSERT that leaves a column out may get another value on another server: UUID(), a function of the application's. */
+  readonly expressionDefaults: boolean;
+  /**
+   * Rows of different keys may stand in each other's way, by a UNIQUE index that lacks the key: its units keep
+   * one order for the whole table. An index of the AUTO_INCREMENT column alone does not count.
+   */
+  readonly serial: boolean;
+  /** Tables that foreign keys tie together share it, and one order; null: none. */
+  readonly family: string | null;
+  readonly triggers: Readonly<Record<WriteEvent, TriggersSeen>>;
+  /** Moved tables whose rows change with this one's, by foreign keys (ON DELETE, ON UPDATE), at any remove. */
+  readonly cascades: readonly string[];
+}
+
+/** Engines that roll back. All others (MyISAM, Aria, MEMORY, CSV, ARCHIVE …) keep what was done. */
+const TRANSACTIONAL_ENGINES: ReadonlySet<string> = new Set([
+  'innodb',
+  'rocksdb',
+  'tokudb',
+  'ndbcluster',
+  'ndb',
+]);
+
+const INTEGER_TYPES: ReadonlySet<string> = new Set([
+  'tinyint',
+  'smallint',
+  'mediumint',
+  'int',
+  'bigint',
+  'year',
+]);
+const STRING_TYPES = /char|text|binary|blob|enum|set|uuid/;
+
+/** Of a view, or of a table not read yet, nothing more than its name is certain. */
+export function unknownTable(name: string, key: string | null): CatalogTable {
+  return {
+    name,
+    key,
+    columns: null,
+    known: false,
+    transactional: null,
+    autoIncrement: null,
+    clockDefaults: [],
+    expressionDefaults: true,
+    serial: true,
+    family: null,
+    triggers: { insert: 'unknown', update: 'unknown', delete: 'unknown' },
+    cascades: [],
+  };
+}
+
+/** `schema.engine` is not null. */
+export function describeTable(
+  schema: TableSchema,
+  key: string | null,
+  relations: SchemaRelations,
+  isMoved: (name: string) => boolean,
+): CatalogTable {
+  const { name, columns } = schema;
+  const folded = key?.toLowerCase();
+  const keyColumn = columns.find((column) => column.name.toLowerCase() === folded);
+  const keyType = keyColumn === undefined ? undefined : keyTypeOf(keyColumn.type.toLowerCase());
+  const changes = EVENTS.map((event) => ({ event, columns: null }));
+  return {
+    name,
+    key,
+    columns: columns.map((column) => column.name),
+    ...(keyType === undefined ? {} : { keyType }),
+    known: true,
+    transactional: TRANSACTIONAL_ENGINES.has((schema.engine ?? '').toLowerCase()),
+    autoIncrement: columns.find((column) => column.autoIncrement === true)?.name ?? null,
+    clockDefaults: columns.flatMap(clockDefaultsOf),
+    expressionDefaults: columns.some((column) => column.onInsert === 'any'),
+    serial: isSerial(schema, folded),
+    family: relations.family(name),
+    triggers: {
+      insert: relations.triggers(name, 'insert'),
+      update: relations.triggers(name, 'update'),
+      delete: relations.triggers(name, 'delete'),
+    },
+    cascades: relations.cascades(name, changes).filter(isMoved),
+  };
+}
+
+function keyTypeOf(type: string): KeyType {
+  if (INTEGER_TYPES.has(type)) return 'integer';
+  return STRING_TYPES.test(type) ? 'string' : undefined;
+}
+
+function clockDefaultsOf({ name, onInsert, onUpdate }: TableColumn): ClockDefault[] {
+  const filled: ClockDefault[] = [];
+  if (typeof onInsert === 'number') filled.push({ column: name, on: 'insert', fraction: onInsert });
+  if (typeof onUpdate === 'number') filled.push({ column: name, on: 'update', fraction: onUpdate });
+  const [insert, update] = filled;
+  if (insert !== undefined && update !== undefined && insert.fraction === update.fraction)
+    return [{ ...insert, on: 'both' }];
+  return filled;
+}
+
+function isSerial(schema: TableSchema, key: string | undefined): boolean {
+  const numbered = schema.columns.find((column) => column.autoIncrement === true)?.name.toLowerCase();
+  const indexes = [schema.primaryKey, ...(schema.uniques ?? [])].filter((columns) => columns.length > 0);
+  return indexes.some((columns) => {
+    const names = columns.map((column) => column.toLowerCase());
+    if (names.length === 1 && names[0] === numbered) return false;
+    return key === undefined || !names.includes(key);
+  });
+}
