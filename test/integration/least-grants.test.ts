@@ -56,7 +56,7 @@ describe.each(['MariaDB', 'MySQL 9'] as const)('on %s', (kind) => {
       const rights = NEW_RIGHTS.filter((right) => shard !== `no_${right.toLowerCase()}`);
       await fresh.query(`GRANT ${rights.join(', ')} ON \`new\\_${shard}\`.* TO understudy@'%'`);
       if (shard !== 'no_old_select') {
-        await old.query(`GRANT SELECT ON \`old\\_${shard}\`.* TO understudy@'%'`);
+        await old.query(`GRANT SELECT, SHOW VIEW, TRIGGER ON \`old\\_${shard}\`.* TO understudy@'%'`);
       }
     }
     const ports = await freePorts(SHARDS.length);
