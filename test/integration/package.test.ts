@@ -1,6 +1,7 @@
-/** The npm package as people get it: packed from a clean tree, installed in an empty folder, and serving. */
+/** The npm package as people get it: packed from a clean tree, installed in an empty folder without a network, and serving. */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { RowDataPacket } from 'mysql2/promise';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../harness/cli.ts';
@@ -8,10 +9,13 @@ import { startMariadb } from '../harness/mariadb.ts';
 import { npm, PACKAGE_VERSION, packRepository } from '../harness/npm-package.ts';
 import { freePorts } from '../harness/ports.ts';
 import { startChild } from '../harness/process.ts';
+import { REPOSITORY } from '../harness/repository.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 
 const INSTALL_TIMEOUT_MS = 480_000;
-const UNPACKED_BYTES_MAX = 3 * 1024 * 1024;
+const OWN_BYTES_MAX = 3 * 1024 * 1024;
+
+const HOME = 'node_modules/understudy';
 
 interface Entry {
   readonly mode: string;
@@ -27,7 +31,7 @@ beforeAll(async () => {
   packed = await contentOf(tarball);
   installed = join(folder, 'installed');
   mkdirSync(installed);
-  await npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], installed);
+  await npm(['install', '--offline', '--no-audit', '--no-fund', tarball], installed);
 }, INSTALL_TIMEOUT_MS);
 
 async function contentOf(tarball: string): Promise<Map<string, Entry>> {
@@ -39,6 +43,17 @@ async function contentOf(tarball: string): Promise<Map<string, Entry>> {
       return [path.replace(/^package\//, ''), { mode, bytes: Number(bytes) }];
     }),
   );
+}
+
+/** By path below `root`: the version of each package that an installation of the product has. */
+function versionsIn(lock: string, root: string): Map<string, string> {
+  const { packages } = JSON.parse(readFileSync(lock, 'utf8')) as {
+    packages: Record<string, { version: string; dev?: boolean }>;
+  };
+  const kept = Object.entries(packages).filter(
+    ([path, { dev }]) => path.startsWith(`${root}node_modules/`) && !dev,
+  );
+  return new Map(kept.map(([path, { version }]) => [path.slice(root.length), version]));
 }
 
 describe('the package', () => {
@@ -58,20 +73,27 @@ describe('the package', () => {
 
   it('holds nothing of the development', () => {
     const wanted = /^(?:dist\/.*\.js$|schema\/|docs\/|deploy\/(?:grafana|prometheus|systemd)\/|[^/]+$)/;
-    expect([...packed.keys()].filter((path) => !wanted.test(path) || path.includes('.test.'))).toEqual([]);
-    const bytes = [...packed.values()].reduce((sum, entry) => sum + entry.bytes, 0);
-    expect(bytes).toBeLessThan(UNPACKED_BYTES_MAX);
+    const own = [...packed].filter(([path]) => !path.startsWith('node_modules/'));
+    expect(own.filter(([path]) => !wanted.test(path) || path.includes('.test.'))).toEqual([]);
+    expect(own.reduce((sum, [, { bytes }]) => sum + bytes, 0)).toBeLessThan(OWN_BYTES_MAX);
   });
 
   it('holds a command that can be run', () => {
     expect(packed.get('dist/main.js')?.mode).toBe('-rwxr-xr-x');
-    const main = readFileSync(join(installed, 'node_modules/understudy/dist/main.js'), 'utf8');
+    const main = readFileSync(join(installed, HOME, 'dist/main.js'), 'utf8');
     expect(main.startsWith('#!/usr/bin/env node\n')).toBe(true);
   });
 });
 
 describe('an installation', () => {
   const command = () => join(installed, 'node_modules/.bin/understudy');
+
+  it('has each dependency in the version of package-lock.json, and no other', () => {
+    const wanted = versionsIn(fileURLToPath(new URL('package-lock.json', REPOSITORY)), '');
+    const found = versionsIn(join(installed, 'node_modules/.package-lock.json'), `${HOME}/`);
+    expect(found.size).toBeGreaterThan(50);
+    expect(found).toEqual(wanted);
+  });
 
   it('says its version', async () => {
     expect((statSync(command()).mode & 0o111) !== 0).toBe(true);
