@@ -5,8 +5,8 @@ import type { ShardCatalog } from './catalog.ts';
 import { planChanges } from './plan-changes.ts';
 import { type NamedView, type Replayability, replayability } from './replayability.ts';
 import { ANY_TABLE } from './schema-relations.ts';
-import type { Target } from './statement.ts';
 import type { CatalogTable } from './table-facts.ts';
+import type { Target } from './target.ts';
 
 export interface BoundPlan {
   readonly binding: Binding;

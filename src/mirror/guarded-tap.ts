@@ -24,6 +24,14 @@ export class GuardedTap implements SessionTap {
     }
   }
 
+  ready(): void {
+    try {
+      this.#tap?.ready();
+    } catch (error) {
+      this.#drop(error);
+    }
+  }
+
   reply(exchange: Exchange<Statement>): void {
     try {
       this.#tap?.reply(exchange);

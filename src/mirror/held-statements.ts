@@ -25,6 +25,10 @@ export class HeldStatements<Item extends Sized> {
     this.#countMax = limits.statements;
   }
 
+  get items(): readonly Item[] {
+    return this.#items;
+  }
+
   get length(): number {
     return this.#items.length;
   }

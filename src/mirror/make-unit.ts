@@ -5,9 +5,6 @@
  */
 import type { Replay, Unit, WriteSet } from './unit.ts';
 
-/** As a barrier: every table. */
-export const ANY_TABLE = '*';
-
 /** Nothing that anybody waits for. */
 const NOTHING_CLAIMED: WriteSet = { keys: [], tables: [], barriers: [] };
 

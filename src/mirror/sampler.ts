@@ -5,7 +5,7 @@
 import type { Ratios } from '../config/ratios.ts';
 import type { StatementKind } from '../observe/metrics.ts';
 import { hashKey } from '../sql/key-text.ts';
-import type { TableKey } from './unit.ts';
+import type { TableKey } from './table-key.ts';
 
 /** `hashKey` spreads keys over so many buckets: a hundredth of a percent each. */
 const BUCKETS_PER_PERCENT = 100;

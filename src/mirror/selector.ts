@@ -1,4 +1,5 @@
 /** Decides of a statement on moved tables whether the ratios pick it, and makes the draft of its replay. */
+
 import type { StatementKind } from '../observe/metrics.ts';
 import type { KeysFound } from '../sql/keys.ts';
 import type { Lexed } from '../sql/lexed.ts';
@@ -10,8 +11,10 @@ import type { PreparedStatement } from './prepared-statements.ts';
 import { RowHash } from './row-hash.ts';
 import type { Sampler } from './sampler.ts';
 import type { SessionState } from './session-state.ts';
-import { NOT_SAMPLED, type ReplayDraft, type Selection, type Target } from './statement.ts';
-import type { PreparedReplay, TableKey } from './unit.ts';
+import { NOT_SAMPLED, type ReplayDraft, type Selection } from './statement.ts';
+import type { TableKey } from './table-key.ts';
+import type { Target } from './target.ts';
+import type { PreparedReplay } from './unit.ts';
 
 export interface SelectorOptions {
   readonly sampler: Sampler;

@@ -20,6 +20,7 @@ import { plainStatement, type Statement } from './statement.ts';
 import type { StatementReader } from './statement-reader.ts';
 import type { SessionTap } from './tap.ts';
 import type { TransactionRecorder } from './transaction-recorder.ts';
+import type { WritesUnderWay } from './writes-under-way.ts';
 
 /** The same for all sessions of a shard. */
 export interface SessionTapOptions {
@@ -39,8 +40,11 @@ export interface SessionTapOptions {
   };
   /** A definition was changed, or may have been: `database` is the session's. */
   readonly schemaChanged: (plan: Plan, database: string | null) => void;
-  /** Something was done that can't be seen into. */
-  readonly opaque: () => void;
+  /** The same is about to be sent: what it changes is in doubt from here on. */
+  readonly schemaChanging: (plan: Plan, database: string | null) => void;
+  /** Something is about to be sent, or was done, that can't be seen into. */
+  readonly opaque: (when: 'sending' | 'done') => void;
+  readonly writes: WritesUnderWay;
   /** A statement mixed moved and unmoved tables. */
   readonly straddled: (plan: Plan) => void;
 }
@@ -100,6 +104,10 @@ export class MirrorTap implements SessionTap {
     }
   }
 
+  ready(): void {
+    this.#options.writes.ready();
+  }
+
   reply(exchange: Exchange<Statement>): void {
     switch (exchange.type) {
       case COM.QUERY:
@@ -148,12 +156,13 @@ export class MirrorTap implements SessionTap {
   #query(exchange: Exchange<Statement>): void {
     const from = queryTextAt(exchange.payload, this.#capabilities);
     if (from < 0) {
-      exchange.note = plainStatement('other', null);
+      this.#unreadable(exchange);
       return;
     }
     const { reader } = this.#options;
     const statement = reader.readText(exchange.payload, from, this.#state, this.#dice, !exchange.truncated);
     exchange.note = statement ?? plainStatement('other', null);
+    for (let sent: Statement | null = exchange.note; sent !== null; sent = sent.next) this.#sending(sent);
     // A text of several has one reply for all, so its rows can't be told apart.
     const only = exchange.note;
     if (only.next === null && only.selection.at === 'selected')
@@ -172,7 +181,7 @@ export class MirrorTap implements SessionTap {
     const { payload } = exchange;
     const statement = payload.length >= 10 ? this.#prepared.find(payload.readUInt32LE(1)) : null;
     if (statement === null) {
-      exchange.note = plainStatement('other', null);
+      this.#unreadable(exchange);
       return;
     }
     const packet = exchange.truncated
@@ -189,6 +198,7 @@ export class MirrorTap implements SessionTap {
     const note = this.#options.reader.readExecution(execution, this.#state, this.#dice, !exchange.truncated);
     this.#prepared.clearLongData(statement);
     exchange.note = note;
+    this.#sending(note);
     if (note.selection.at === 'selected') exchange.rowSink = note.selection.draft.rowHash;
   }
 
@@ -205,6 +215,22 @@ export class MirrorTap implements SessionTap {
             this.#dice,
             true,
           );
+    this.#sending(exchange.note);
+  }
+
+  #unreadable(exchange: Exchange<Statement>): void {
+    exchange.note = plainStatement('other', null);
+    this.#sending(exchange.note);
+  }
+
+  /** What the statement may leave wrong goes into the journal before it goes to the primary. */
+  #sending(statement: Statement): void {
+    const { plan, target, kind } = statement;
+    const { writes } = this.#options;
+    if (target !== null && kind !== 'read') statement.span = writes.sent(target, this.#recorder);
+    if (plan === null || hidesEffects(plan)) this.#options.opaque('sending');
+    if (plan?.ddl === true && !plan.temporary) this.#options.schemaChanging(plan, this.#state.database);
+    this.#recorder.sending(statement);
   }
 
   #answered(exchange: Exchange<Statement>): void {
@@ -216,7 +242,7 @@ export class MirrorTap implements SessionTap {
       return;
     }
     // More results than statements: the text held more than was read in it.
-    if (exchange.results > 1 && first.plan?.anyResults !== true) this.#options.opaque();
+    if (exchange.results > 1 && first.plan?.anyResults !== true) this.#options.opaque('done');
     this.#statementAnswered(first, exchange, seconds, exchange.answeredAtMs);
   }
 
@@ -227,7 +253,7 @@ export class MirrorTap implements SessionTap {
     const inStep = exchange.ok ? results.length === statements.length : results.length <= statements.length;
     if (!inStep || statements.some(({ plan }) => plan === null || plan.anyResults)) {
       // A procedure among them answers as it likes: which result is whose can't be told.
-      this.#options.opaque();
+      this.#options.opaque('done');
       this.#recorder.lostTrack(statements, exchange.status);
       for (const statement of statements) {
         this.#options.metrics.statement(statement.kind, exchange.ok ? 'ok' : 'error', seconds);
@@ -237,8 +263,10 @@ export class MirrorTap implements SessionTap {
       for (const result of results) if (result.ok) this.#state.sawStatus(result.status);
       return;
     }
-    results.forEach((result, index) => {
-      this.#statementAnswered(statements[index]!, result, seconds / results.length, exchange.answeredAtMs);
+    statements.forEach((statement, index) => {
+      const result = results[index];
+      if (result === undefined) this.#recorder.notReached(statement);
+      else this.#statementAnswered(statement, result, seconds / results.length, exchange.answeredAtMs);
     });
   }
 
@@ -269,7 +297,7 @@ export class MirrorTap implements SessionTap {
 
   /** What a statement, carried out or not, may have changed beside the keys that it names. */
   #reportUnseen({ plan }: Statement): void {
-    if (plan === null || hidesEffects(plan)) this.#options.opaque();
+    if (plan === null || hidesEffects(plan)) this.#options.opaque('done');
     if (plan?.ddl === true && !plan.temporary) this.#options.schemaChanged(plan, this.#state.database);
   }
 

@@ -15,6 +15,8 @@ export interface SettlementOptions {
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly doubt: (replay: Replay, reason: DoubtReason) => void;
+  /** It is known what became of the replay, and every doubt of it is noted. */
+  readonly over: (replay: Replay) => void;
 }
 
 /** What of the drops is an incident: the end of the proxy is none. */
@@ -51,12 +53,16 @@ export class Settlement {
       } else {
         this.#mirrored(replay, answered);
       }
+      this.#options.over(replay);
     });
   }
 
   /** A unit that was not sent, or whose answers are worth nothing. */
   all(unit: Unit, outcome: MirrorOutcome, reason: DoubtReason): void {
-    for (const replay of unit.replays) this.#end(replay, outcome, reason);
+    for (const replay of unit.replays) {
+      this.#end(replay, outcome, reason);
+      this.#options.over(replay);
+    }
     const drop = DROPS[outcome];
     if (drop !== undefined) this.#options.incidents.report({ ...drop, times: unit.replays.length });
   }

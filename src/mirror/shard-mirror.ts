@@ -21,13 +21,16 @@ import { LaneSet } from './lane-set.ts';
 import { Sampler } from './sampler.ts';
 import { Scheduler } from './scheduler.ts';
 import { SchemaReader } from './schema-reader.ts';
+import { ANY_TABLE } from './schema-relations.ts';
 import { MirrorTap, type SessionTapOptions } from './session-tap.ts';
 import { Settlement } from './settlement.ts';
 import { StatementReader } from './statement-reader.ts';
 import { Straddles } from './straddles.ts';
+import type { TableKey } from './table-key.ts';
 import type { SessionTap, TapSource } from './tap.ts';
 import { type RecorderOptions, TransactionRecorder } from './transaction-recorder.ts';
-import type { TableKey, Unit } from './unit.ts';
+import type { Unit } from './unit.ts';
+import { WritesUnderWay } from './writes-under-way.ts';
 
 export interface ShardMirrorOptions {
   readonly shard: ShardConfig;
@@ -51,15 +54,13 @@ export interface ShardMirrorOptions {
 /** What the sessions of a shard have prepared, together: a thousand sessions of a session's bound would be too much. */
 const PREPARED_BYTES_MAX = 256 * 1024 * 1024;
 
-/** Stands for any table, in the journal. */
-const ANY_TABLE = '*';
-
 export class ShardMirror implements TapSource {
   readonly mismatches = new Mismatches();
   readonly straddles = new Straddles();
   readonly #options: ShardMirrorOptions;
   readonly #scheduler: Scheduler;
   readonly #lanes: LaneSet;
+  readonly #writes: WritesUnderWay;
   readonly #settlement: Settlement;
   readonly #schema: SchemaReader;
   readonly #catalog: ShardCatalog;
@@ -81,12 +82,16 @@ export class ShardMirror implements TapSource {
     this.#catalog = new ShardCatalog(config.tables, oldDatabase);
     this.#schema = new SchemaReader(this.#schemaSource(config.oldUser), this.#catalog, log);
     this.#scheduler = new Scheduler(config.queue);
+    this.#writes = new WritesUnderWay(options.journal);
     this.#settlement = new Settlement({
       metrics,
       mismatches: this.mismatches,
       incidents,
       wallClock: options.wallClock,
       doubt: (replay, reason) => this.#doubt(replay.tables, replay.keys, replay.keysComplete, reason),
+      over: ({ span }) => {
+        if (span !== null) this.#writes.settled(span);
+      },
     });
     this.#lanes = new LaneSet({
       target: {
@@ -130,7 +135,10 @@ export class ShardMirror implements TapSource {
 
   /** Something was done, or went wrong, that may have changed any table unseen. */
   unseen(): void {
+    const { journal } = this.#options;
+    journal.written(ANY_TABLE, null);
     this.#note(ANY_TABLE, null, 'opaque');
+    journal.flush();
   }
 
   /** Lets go of everything; what was not replayed is dropped, and a doubt. */
@@ -164,6 +172,7 @@ export class ShardMirror implements TapSource {
   #recorderOptions(): RecorderOptions {
     const { config, metrics, incidents } = this.#options;
     return {
+      writes: this.#writes,
       unitBytes: config.queue.unitBytes,
       metrics,
       incidents,
@@ -184,6 +193,8 @@ export class ShardMirror implements TapSource {
       server: this.#catalog,
       schemaChanged: (plan, database) => this.#schemaChanged(plan, database),
       opaque: () => this.unseen(),
+      schemaChanging: (plan, database) => this.#doubtTables(plan, database),
+      writes: this.#writes,
       straddled: (plan) => this.straddles.add(plan),
     };
   }
@@ -216,10 +227,10 @@ export class ShardMirror implements TapSource {
   }
 
   #schemaChanged(plan: Plan, database: string | null): void {
+    this.#doubtTables(plan, database);
     for (const { database: named, name } of plan.tables) {
       const moved = this.#catalog.table(named ?? database, name);
       if (moved === null) continue;
-      this.#note(moved.name, null, 'table');
       this.#options.incidents.report({
         reason: 'ddl',
         digest: { id: plan.id, text: plan.digest },
@@ -230,6 +241,15 @@ export class ShardMirror implements TapSource {
     if (namesWhatItChanges(plan)) this.#catalog.forget(plan.tables.map(({ name }) => name));
     else this.#catalog.forgetAll();
     void this.#schema.refresh();
+  }
+
+  #doubtTables(plan: Plan, database: string | null): void {
+    for (const { database: named, name } of plan.tables) {
+      const moved = this.#catalog.table(named ?? database, name);
+      if (moved === null) continue;
+      this.#options.journal.written(moved.name, null);
+      this.#note(moved.name, null, 'table');
+    }
   }
 
   #schemaSource(account: Account): ConstructorParameters<typeof SchemaReader>[0] {

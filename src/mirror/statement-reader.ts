@@ -11,8 +11,9 @@ import type { PreparedStatement } from './prepared-statements.ts';
 import { type Execution, Selector, type SelectorOptions } from './selector.ts';
 import { readEffects } from './session-effects.ts';
 import type { SessionEffect, SessionState } from './session-state.ts';
-import { NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement, type Target } from './statement.ts';
-import { tableKey } from './unit.ts';
+import { NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement } from './statement.ts';
+import { tableKey } from './table-key.ts';
+import type { Target } from './target.ts';
 
 export interface StatementReaderOptions extends SelectorOptions {
   readonly sql: SqlReader;

@@ -5,20 +5,10 @@ import type { PreparedStatement } from './prepared-statements.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { RowHash } from './row-hash.ts';
 import type { SessionEffect } from './session-state.ts';
-import type { PreparedReplay, TableKey } from './unit.ts';
-
-/** What a statement touches of the tables that move. */
-export interface Target {
-  /** Moved tables that it changes; of a read, those it reads. */
-  readonly tables: readonly string[];
-  /** Moved tables that may change besides, by triggers and foreign keys, whichever rows; `*`: any. Of a read: none. */
-  readonly reached: readonly string[];
-  readonly keys: readonly TableKey[];
-  /** `keys` are all that it can touch. */
-  readonly keysComplete: boolean;
-  /** Whether a rollback undoes it: tables of both sorts, or unknown ones, are `unknown`. */
-  readonly transactional: 'yes' | 'no' | 'unknown';
-}
+import type { TableKey } from './table-key.ts';
+import type { Target } from './target.ts';
+import type { PreparedReplay } from './unit.ts';
+import type { WriteSpan } from './write-span.ts';
 
 /** A selected statement, ready but for the primary's answer. */
 export interface ReplayDraft {
@@ -55,6 +45,8 @@ export class Statement {
   readonly effects: readonly SessionEffect[];
   /** COM_STMT_PREPARE and COM_STMT_EXECUTE. */
   readonly prepared: PreparedStatement | null;
+  /** Of a write or delete of moved tables, from when it is sent. */
+  span: WriteSpan | null = null;
   /** The following statement of the same text; set by the reader of that text. */
   next: Statement | null = null;
 

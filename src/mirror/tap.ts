@@ -6,6 +6,8 @@ import type { Statement } from './statement.ts';
 export interface SessionTap {
   /** A command is about to be sent to the primary. */
   command(exchange: Exchange<Statement>): void;
+  /** The commands that were told so far are about to be sent on: what must be on record before is to be so now. */
+  ready(): void;
   /** Its reply is complete, and has been relayed. */
   reply(exchange: Exchange<Statement>): void;
   /** The readers lost step: what became of the statements so far is not known, nor what comes. */
@@ -17,6 +19,6 @@ export interface SessionTap {
 /** One a shard. */
 export interface TapSource {
   tap(agreement: Agreement): SessionTap;
-  /** A session goes on that can't be followed: what it does from here on is unknown. */
+  /** A session that can't be followed goes on, or is about to send something: it may change anything. */
   unseen(): void;
 }

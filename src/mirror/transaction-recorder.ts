@@ -8,9 +8,11 @@ import type { ShardIncidents } from '../observe/incident.ts';
 import type { MirrorOutcome, ShardMetrics } from '../observe/metrics.ts';
 import type { ResultSummary } from '../wire/exchange.ts';
 import { STATUS } from '../wire/protocol.ts';
+import { CommitsUnderWay } from './commits-under-way.ts';
 import { HeldStatements } from './held-statements.ts';
 import { makeUnit } from './make-unit.ts';
 import type { Statement } from './statement.ts';
+import type { TableKey } from './table-key.ts';
 import {
   afterSession,
   type FollowedStep,
@@ -21,13 +23,15 @@ import {
   standsAlone,
   type TransactionState,
 } from './transaction-follower.ts';
-import { REPLAY_OVERHEAD_BYTES, type Replay, type TableKey, type Unit } from './unit.ts';
+import { REPLAY_OVERHEAD_BYTES, type Replay, type Unit } from './unit.ts';
+import type { WritesUnderWay } from './writes-under-way.ts';
 
 /** The same for all sessions of a shard. */
 export interface RecorderOptions {
   readonly unitBytes: number;
   readonly metrics: ShardMetrics;
   readonly incidents: ShardIncidents;
+  readonly writes: WritesUnderWay;
   /** Takes a unit for the mirror. */
   readonly offer: (unit: Unit) => void;
   readonly doubt: (
@@ -54,11 +58,15 @@ export class TransactionRecorder {
   readonly #options: RecorderOptions;
   readonly #held: HeldStatements<Recorded>;
   #state: TransactionState;
+  readonly #commits: CommitsUnderWay;
+  /** False: a transaction's locks do not keep others from its keys until it ends (READ COMMITTED, or not known). */
+  locksHold = true;
 
   /** `initialStatus`: the status flags of the login. */
   constructor(options: RecorderOptions, initialStatus: number) {
     this.#options = options;
     this.#held = new HeldStatements({ bytes: options.unitBytes, statements: HELD_STATEMENTS_MAX });
+    this.#commits = new CommitsUnderWay(options.writes, this);
     this.#state = initialTransaction(initialStatus);
   }
 
@@ -66,8 +74,28 @@ export class TransactionRecorder {
     return this.#state.inTransaction;
   }
 
+  /** A statement is about to be sent: if it may commit, the order of what it commits is open until it is answered. */
+  sending(statement: Statement): void {
+    if (!mayCommit(statement)) return;
+    this.#commits.sent(
+      statement,
+      this.#held.items.flatMap((held) => held.statement.span ?? []),
+    );
+  }
+
+  /** It was sent behind another statement of the same text that failed, and so not carried out. */
+  notReached(statement: Statement): void {
+    this.#commits.answered(statement);
+    this.#over(statement);
+  }
+
   /** A statement was answered, with success or without. */
   answered(statement: Statement, result: ResultSummary, seconds: number, answeredAtMs: number): void {
+    this.#follow(statement, result, seconds, answeredAtMs);
+    this.#commits.answered(statement);
+  }
+
+  #follow(statement: Statement, result: ResultSummary, seconds: number, answeredAtMs: number): void {
     if (result.ok && stepOf(statement) === 'none' && standsAlone(this.#state, result.status)) {
       if (statement.target !== null) this.#place('alone', statement, result, seconds, answeredAtMs);
       return;
@@ -91,6 +119,7 @@ export class TransactionRecorder {
     for (const statement of statements) {
       if (statement.target !== null) this.#uncertain(statement);
     }
+    this.#commits.clear();
     this.#state = initialTransaction(status === 0 ? STATUS.AUTOCOMMIT : status);
   }
 
@@ -100,6 +129,7 @@ export class TransactionRecorder {
     for (const statement of unanswered) {
       if (statement.target !== null) this.#uncertain(statement);
     }
+    this.#commits.clear();
     this.#state = initialTransaction(STATUS.AUTOCOMMIT);
   }
 
@@ -142,6 +172,10 @@ export class TransactionRecorder {
     seconds: number,
     answeredAtMs: number,
   ): void {
+    const { span } = statement;
+    const held = verdict === 'hold' && statement.target?.transactional !== 'no';
+    // What its locks do not protect may be changed by others until the transaction ends.
+    if (span !== null && (!held || this.locksHold)) this.#options.writes.answered(span);
     if (verdict === 'failed') {
       this.#failed(statement);
     } else if (verdict === 'uncertain') {
@@ -150,17 +184,22 @@ export class TransactionRecorder {
       this.#options.metrics.notSampled('read');
     } else {
       const recorded = { statement, result, seconds, bytes: sizeOf(statement) };
-      if (verdict === 'hold' && statement.target?.transactional !== 'no') this.#hold(recorded);
+      if (held) this.#hold(recorded);
       // Done for good, whatever becomes of the transaction around it.
       else this.#emit([recorded], answeredAtMs);
     }
   }
 
   #hold(recorded: Recorded): void {
-    if (this.#held.hold(recorded)) return;
+    if (this.#held.hold(recorded)) {
+      const { span } = recorded.statement;
+      if (span !== null) this.#commits.join(span);
+      return;
+    }
     for (const { statement } of [...this.#held.takeAll(false), recorded]) {
       this.#count(statement, 'dropped_too_large');
       this.#doubt(statement, 'dropped');
+      this.#over(statement);
     }
   }
 
@@ -168,16 +207,19 @@ export class TransactionRecorder {
   #undone(statement: Statement): void {
     this.#count(statement, 'skipped_rolled_back');
     if (statement.target?.transactional === 'unknown') this.#doubt(statement, 'uncertain');
+    this.#over(statement);
   }
 
   #uncertain(statement: Statement): void {
     this.#count(statement, 'skipped_uncertain');
     this.#doubt(statement, 'uncertain');
+    this.#over(statement);
   }
 
   #failed(statement: Statement): void {
     this.#count(statement, 'skipped_failed');
     if (statement.target?.transactional !== 'yes') this.#doubt(statement, 'partial');
+    this.#over(statement);
   }
 
   /** Committed: what was selected goes to the mirror, what was left out is in doubt. */
@@ -191,8 +233,11 @@ export class TransactionRecorder {
           this.#options.doubt(target.tables, selection.leftOut, true, 'not_sampled');
         // The shadow hands out auto-increment values of its own.
         if (selection.draft.doubtful || entry.result.insertId !== 0) this.#doubt(statement, 'hazard');
+        this.#noteOverlap(statement);
         replays.push(replayOf(entry, selection.draft));
-      } else if (selection.at === 'skipped') {
+        continue;
+      }
+      if (selection.at === 'skipped') {
         this.#count(statement, selection.outcome);
         this.#doubt(statement, selection.outcome === 'dropped_too_large' ? 'dropped' : 'hazard');
       } else if (selection.at === 'not_sampled') {
@@ -204,8 +249,24 @@ export class TransactionRecorder {
       }
       if (target !== null && target.reached.length > 0)
         this.#options.doubt(target.reached, NO_KEYS, false, 'hazard');
+      this.#over(statement);
     }
     if (replays.length > 0) this.#options.offer(makeUnit(replays, answeredAtMs));
+  }
+
+  /** Where the primary may have taken another session's write of the same rows before or after this one. */
+  #noteOverlap({ span }: Statement): void {
+    if (span === null) return;
+    const { writes, doubt } = this.#options;
+    writes.answered(span);
+    const keys = writes.unordered(span);
+    if (keys.length > 0) doubt(span.target.tables, keys, true, 'overlap');
+    if (span.overlappedTables.length > 0) doubt(span.overlappedTables, [], false, 'overlap');
+  }
+
+  /** What became of it is known, and noted where it is a doubt. */
+  #over({ span }: Statement): void {
+    if (span !== null) this.#options.writes.settled(span);
   }
 
   /** Only what was picked by the ratio is counted, each under one outcome. */
@@ -271,6 +332,7 @@ function replayOf(
     tables: statement.target!.tables,
     keys: draft.keys,
     keysComplete: statement.target!.keysComplete,
+    span: statement.span,
     primary: {
       seconds,
       rows: result.rows,

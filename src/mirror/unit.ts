@@ -4,6 +4,8 @@ import type { Plan } from '../sql/plan.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { RowHash } from './row-hash.ts';
+import type { TableKey } from './table-key.ts';
+import type { WriteSpan } from './write-span.ts';
 
 /** A prepared statement's execution, as the shadow will get it. */
 export interface PreparedReplay {
@@ -12,18 +14,6 @@ export interface PreparedReplay {
   readonly packet: ExecutePacket;
   /** Values sent ahead of the execution, by parameter. */
   readonly longData: ReadonlyMap<number, Buffer>;
-}
-
-/** A key of a moved table. */
-export interface TableKey {
-  readonly table: string;
-  readonly key: string;
-  /** Both in one: the same for every spelling of the same key. */
-  readonly tag: string;
-}
-
-export function tableKey(table: string, key: string): TableKey {
-  return { table, key, tag: `${table}/${key}` };
 }
 
 /** What the primary answered; the shadow's answer is held against it. */
@@ -51,6 +41,8 @@ export interface Replay {
   readonly keys: readonly TableKey[];
   readonly keysComplete: boolean;
   readonly primary: PrimaryAnswer;
+  /** Of a write or delete: settled when it is known what became of the replay. */
+  readonly span: WriteSpan | null;
   readonly bytes: number;
 }
 

@@ -3,7 +3,7 @@
  * costs a unit the same whatever the queue holds.
  */
 import type { Chained } from '../base/chain.ts';
-import { ANY_TABLE } from './make-unit.ts';
+import { ANY_TABLE } from './schema-relations.ts';
 import type { Unit, WriteSet } from './unit.ts';
 
 /** A unit in its place. */

@@ -64,7 +64,9 @@ export class RelayPhase {
   fromClient(chunk: Buffer): RelayStep {
     this.#chunkAtMs = this.#now();
     try {
-      if (!this.#commands.feed(chunk, this.#onCommand)) return 'lost';
+      const inStep = this.#commands.feed(chunk, this.#onCommand);
+      this.#tap.ready();
+      if (!inStep) return 'lost';
       return this.#streams ? 'stream' : 'in_step';
     } catch {
       return 'lost';

@@ -46,7 +46,8 @@ const EMPTY = Buffer.alloc(0);
 type Phase =
   | { readonly at: 'login'; readonly login: SessionLogin }
   | { readonly at: 'relay'; readonly relay: RelayPhase; readonly gate: ChangeUserGate | null }
-  | { readonly at: 'blind'; readonly gate: ChangeUserGate | null }
+  /** `unseen`: what the client sends may change anything. */
+  | { readonly at: 'blind'; readonly gate: ChangeUserGate | null; readonly unseen: boolean }
   | { readonly at: 'closing' }
   | { readonly at: 'closed' };
 
@@ -142,8 +143,10 @@ export class Session {
     } else if (phase.at === 'login') {
       phase.login.push('client', chunk);
     } else if (phase.at === 'blind' && phase.gate !== null) {
+      if (phase.unseen) this.#options.taps.unseen();
       phase.gate.fromClient(chunk);
     } else {
+      if (phase.at === 'blind' && phase.unseen) this.#options.taps.unseen();
       this.#toServer(chunk);
     }
   }
@@ -157,6 +160,7 @@ export class Session {
     }
     // The mirror sees a command before the primary does; nothing it does makes the primary wait.
     const step = phase.relay.fromClient(chunk);
+    if (step === 'lost') this.#options.taps.unseen();
     this.#toServer(chunk);
     if (step !== 'in_step') this.#leaveStep(phase.relay, step === 'stream' ? 'stream' : 'lost_step_command');
     else if (phase.relay.pipelineFull) this.#holdClient('pipeline');
@@ -292,10 +296,11 @@ export class Session {
 
   #becomeBlind(reason: BlindReason, gate: ChangeUserGate | null): void {
     const { metrics, incidents, log, taps } = this.#options;
-    this.#phase = { at: 'blind', gate };
-    metrics.blind(reason);
     // What a replica reads off a binlog changes nothing.
-    if (reason === 'stream') return;
+    const unseen = reason !== 'stream';
+    this.#phase = { at: 'blind', gate, unseen };
+    metrics.blind(reason);
+    if (!unseen) return;
     taps.unseen();
     const ours = reason === 'lost_step_command' || reason === 'lost_step_reply';
     incidents.report({ reason: ours ? 'lost_step' : 'blind_relay', message: reason });

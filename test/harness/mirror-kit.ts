@@ -2,14 +2,10 @@
 import type { MovedTables } from '../../src/mirror/catalog.ts';
 import { makeUnit } from '../../src/mirror/make-unit.ts';
 import { makeContext, type ReplayContext } from '../../src/mirror/replay-context.ts';
-import type { ReplayDraft, Statement, Target } from '../../src/mirror/statement.ts';
-import {
-  type PreparedReplay,
-  type Replay,
-  type TableKey,
-  tableKey,
-  type Unit,
-} from '../../src/mirror/unit.ts';
+import type { ReplayDraft, Statement } from '../../src/mirror/statement.ts';
+import { type TableKey, tableKey } from '../../src/mirror/table-key.ts';
+import type { Target } from '../../src/mirror/target.ts';
+import type { PreparedReplay, Replay, Unit } from '../../src/mirror/unit.ts';
 import { Metrics, type ShardMetrics } from '../../src/observe/metrics.ts';
 import type { Plan } from '../../src/sql/plan.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
@@ -100,6 +96,7 @@ export function plainOf(text: string, shape: StatementShape = {}): Statement {
     selection: { at: 'none' },
     effects: shape.effects ?? [],
     prepared: null,
+    span: null,
     next: shape.next ?? null,
   };
 }
@@ -154,6 +151,7 @@ export function replayOf(text: string, shape: ReplayShape = {}): Replay {
     tables: [table],
     keys: keysOf(table, keys),
     keysComplete: shape.keysComplete ?? true,
+    span: null,
     primary: {
       seconds: 0.001,
       rows: 0,

@@ -3,8 +3,10 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Statement } from '../../src/mirror/statement.ts';
 import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
+import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
 import { NO_INCIDENTS } from '../../src/observe/incident.ts';
 import type { ResultSummary } from '../../src/wire/exchange.ts';
+import { FakeJournal } from '../harness/fake-journal.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { errorResult, okResult, plainOf, selectedStatement, shardMetrics } from '../harness/mirror-kit.ts';
 import { connectRaw, type RawConnection, type RawReply } from '../harness/recorder.ts';
@@ -347,6 +349,7 @@ class Witness {
   readonly #metrics = shardMetrics();
   readonly #recorder = new TransactionRecorder(
     {
+      writes: new WritesUnderWay(new FakeJournal()),
       unitBytes: 1_000_000,
       metrics: this.#metrics,
       incidents: NO_INCIDENTS,

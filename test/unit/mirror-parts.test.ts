@@ -10,8 +10,8 @@ import { RowHash } from '../../src/mirror/row-hash.ts';
 import { Sampler } from '../../src/mirror/sampler.ts';
 import type { Statement } from '../../src/mirror/statement.ts';
 import { Straddles } from '../../src/mirror/straddles.ts';
+import { tableKey } from '../../src/mirror/table-key.ts';
 import type { SessionTap } from '../../src/mirror/tap.ts';
-import { tableKey } from '../../src/mirror/unit.ts';
 import type { StatementKind } from '../../src/observe/metrics.ts';
 import { Exchange } from '../../src/wire/exchange.ts';
 import { planOf, replayOf, TABLES, unitOf } from '../harness/mirror-kit.ts';
@@ -287,6 +287,7 @@ describe('a guarded tap', () => {
   const exchange = new Exchange<Statement>(3, Buffer.of(3), 1);
   const calls: Readonly<Record<keyof SessionTap, (tap: SessionTap) => void>> = {
     command: (tap) => tap.command(exchange),
+    ready: (tap) => tap.ready(),
     reply: (tap) => tap.reply(exchange),
     lostStep: (tap) => tap.lostStep(),
     closed: (tap) => tap.closed([]),

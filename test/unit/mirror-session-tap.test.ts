@@ -9,11 +9,13 @@ import type { Statement } from '../../src/mirror/statement.ts';
 import { StatementReader } from '../../src/mirror/statement-reader.ts';
 import { type RecorderOptions, TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
+import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
 import { NO_INCIDENTS } from '../../src/observe/incident.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { CAPABILITY } from '../../src/wire/capabilities.ts';
 import { Exchange, type ResultSummary } from '../../src/wire/exchange.ts';
 import { COM, STATUS } from '../../src/wire/protocol.ts';
+import { FakeJournal } from '../harness/fake-journal.ts';
 import {
   executePayload,
   okResult,
@@ -49,6 +51,10 @@ const SCHEMA: readonly TableSchema[] = [
 class Rig {
   readonly metrics = shardMetrics();
   readonly units: Unit[] = [];
+  /** What was told before a statement was sent. */
+  readonly announced: string[] = [];
+  readonly journal = new FakeJournal();
+  readonly writes = new WritesUnderWay(this.journal);
   readonly doubts: string[] = [];
   readonly events: string[] = [];
   readonly tap: MirrorTap;
@@ -71,6 +77,7 @@ class Rig {
       statementBytes,
     });
     const recording: RecorderOptions = {
+      writes: this.writes,
       unitBytes: 1_000_000,
       metrics: this.metrics,
       incidents: NO_INCIDENTS,
@@ -99,7 +106,9 @@ class Rig {
       server: { sqlMode: null, quotes: 'off' },
       schemaChanged: (plan, database) =>
         this.events.push(`schema ${database} ${plan.tables.map(({ name }) => name)}`),
-      opaque: () => this.events.push('opaque'),
+      schemaChanging: (plan) => this.announced.push(`schema ${plan.tables.map(({ name }) => name)}`),
+      opaque: (when) => (when === 'sending' ? this.announced : this.events).push('opaque'),
+      writes: this.writes,
       straddled: (plan) => this.events.push(`straddled ${plan.tables.map(({ name }) => name)}`),
     });
   }
@@ -330,6 +339,7 @@ describe('queries', () => {
     rig.query('CALL p()', { results: 3 });
     rig.query('SELECT our_function() FROM users');
     expect(rig.events).toEqual(['schema old messages', 'straddled messages,users', 'opaque', 'opaque']);
+    expect(rig.announced).toEqual(['schema messages', 'opaque', 'opaque']);
   });
 });
 
@@ -571,6 +581,26 @@ describe('the session', () => {
     expect(rig.doubts).toEqual(['uncertain 1', 'uncertain 2']);
     expect(rig.events).toEqual(['opaque', 'schema old messages']);
     expect(rig.metrics.statements.totals()).toEqual({ ok: 2, error: 0, lost: 4 });
+  });
+
+  it('has the keys of its writes on record before they are sent, until it is known what became of them', () => {
+    const rig = new Rig();
+    const pending = rig.command(query(insert(1)));
+    rig.tap.ready();
+    expect(rig.journal.log).toEqual(['written messages/1', 'flush']);
+    rig.tap.reply(Object.assign(pending, FAILED));
+    rig.query('SELECT * FROM messages WHERE folderid = 2');
+    rig.query('INSERT INTO users VALUES (1)');
+    expect([rig.journal.log.length, rig.journal.pending]).toEqual([3, 0]);
+    rig.query('BEGIN', OPEN);
+    rig.query(insert(3), OPEN);
+    rig.query(insert(4), OPEN);
+    const unanswered = [query(insert(6)), query('DELETE FROM messages')].map((text) => rig.command(text));
+    expect(rig.journal.pending).toBe(4);
+    rig.tap.lostStep();
+    rig.tap.closed(unanswered);
+    expect(rig.journal.log).toContain('written messages/*');
+    expect([rig.journal.pending, rig.writes.size]).toEqual([0, 0]);
   });
 
   it('that lost step leaves what is open uncertain', () => {

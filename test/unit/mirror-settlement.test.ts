@@ -17,14 +17,16 @@ function createRig() {
   const mismatches = new Mismatches();
   const incidents = new KeptIncidents();
   const doubts: string[] = [];
+  const over: Replay[] = [];
   const settlement = new Settlement({
     metrics,
     mismatches,
     incidents,
     wallClock: () => 0,
     doubt: (replay, reason) => doubts.push(`${reason} ${replay.keys.map(({ key }) => key).join(',')}`),
+    over: (replay) => over.push(replay),
   });
-  return { metrics, mismatches, incidents, doubts, settlement, outcomes: () => outcomesOf(metrics) };
+  return { metrics, mismatches, incidents, doubts, over, settlement, outcomes: () => outcomesOf(metrics) };
 }
 
 const write = (key: number, shape: ReplayShape = {}): Replay =>

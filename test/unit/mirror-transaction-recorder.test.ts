@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import type { Statement } from '../../src/mirror/statement.ts';
 import { type RecorderOptions, TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
+import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
 import type { ShardMetrics } from '../../src/observe/metrics.ts';
 import type { ResultSummary } from '../../src/wire/exchange.ts';
+import { FakeJournal } from '../harness/fake-journal.ts';
 import { KeptIncidents } from '../harness/kept-incidents.ts';
 import {
   errorResult,
@@ -33,9 +35,12 @@ class Rig {
   readonly units: Unit[] = [];
   readonly doubts: string[] = [];
   readonly recorder: TransactionRecorder;
+  readonly journal = new FakeJournal();
+  readonly writes = new WritesUnderWay(this.journal);
 
   constructor(options: { unitBytes?: number; initialStatus?: number } = {}) {
     const recording: RecorderOptions = {
+      writes: this.writes,
       unitBytes: options.unitBytes ?? 1_000_000,
       metrics: this.metrics,
       incidents: this.incidents,
@@ -57,6 +62,7 @@ class Rig {
   /** A selected write of `keys`. */
   write(keys: readonly number[], result: ResultSummary, shape: StatementShape = {}): Statement {
     const statement = selectedStatement(INSERT, { keys, ...shape });
+    statement.span = this.writes.sent(statement.target!, this.recorder);
     this.recorder.answered(statement, result, 0.001, 5);
     return statement;
   }
