@@ -149,7 +149,7 @@ export function withSecretsAt(text: string, folder: string): string {
 export async function runInitFiles(side: 'old' | 'new', port: number, secrets: string): Promise<void> {
   const folder = repositoryPath(`deploy/compose/init/${side}`);
   for (const name of readdirSync(folder).sort()) {
-    const text = withSecretsAt(readFileSync(join(folder, name), 'utf8'), secrets);
+    const text = withTablesHere(withSecretsAt(readFileSync(join(folder, name), 'utf8'), secrets));
     const script = name.endsWith('.sql') ? `docker_process_sql <<'SQL'\n${text}\nSQL\n` : text;
     const done = await runCommand('bash', [
       '-eo',
@@ -159,6 +159,17 @@ export async function runInitFiles(side: 'old' | 'new', port: number, secrets: s
     ]);
     if (done.code !== 0) throw new Error(`${side}/${name} ended with ${done.code}: ${done.stderr}`);
   }
+}
+
+/** What the init file of a cluster's tables says to the server. */
+export function initTables(side: 'old' | 'new'): string {
+  const text = readFileSync(repositoryPath(`deploy/compose/init/${side}/10-tables.sh`), 'utf8');
+  const script = `docker_process_sql() { cat; }\n${withTablesHere(text)}`;
+  return execFileSync('bash', ['-eo', 'pipefail', '-c', script], { encoding: 'utf8' });
+}
+
+function withTablesHere(text: string): string {
+  return text.replaceAll(' /tables/', ` ${repositoryPath('deploy/compose/tables')}/`);
 }
 
 function clientFunction(side: 'old' | 'new', port: number): string {

@@ -2,8 +2,10 @@
  * The reference workload's schema and data: a message centre by the figures of the real migration. Thirteen
  * tables that move, one per kind of notification, and two beside them that stay.
  */
+import { readFileSync } from 'node:fs';
 import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise';
 import { createRandom, type Random } from './random.ts';
+import { REPOSITORY } from './repository.ts';
 
 export const MOVED_TABLES = [
   'comments',
@@ -76,7 +78,8 @@ export async function createSchema(
   try {
     await connection.query(`CREATE DATABASE \`${database}\` CHARACTER SET utf8mb4`);
     await connection.query(`USE \`${database}\``);
-    for (const table of MOVED_TABLES) await connection.query(movedTable(table, options.engine));
+    await connection.query(`SET default_storage_engine = ${options.engine}`);
+    for (const table of MOVED_TABLES) await connection.query(movedTable(table));
     if (options.unmoved) await createUnmoved(connection);
   } finally {
     await connection.end();
@@ -133,24 +136,19 @@ export async function contentOf(server: SqlServer, database: string): Promise<Re
   return content as Record<MovedTable, string>;
 }
 
-function movedTable(table: MovedTable, engine: SchemaOptions['engine']): string {
-  return `CREATE TABLE ${table} (
-    folderid BIGINT NOT NULL,
-    type TINYINT NOT NULL,
-    itemid BIGINT NOT NULL,
-    senderid BIGINT NOT NULL,
-    ts INT NOT NULL,
-    title VARCHAR(120) DEFAULT NULL,
-    PRIMARY KEY (folderid, type, itemid),
-    KEY newest (folderid, ts)
-  ) ENGINE=${engine}`;
+/** As docker-compose.yml makes it, under another name. */
+function movedTable(table: MovedTable): string {
+  return definitionOf('message').replace('CREATE TABLE message ', `CREATE TABLE ${table} `);
+}
+
+function definitionOf(table: string): string {
+  return readFileSync(new URL(`deploy/compose/tables/${table}.sql`, REPOSITORY), 'utf8');
 }
 
 /** Transactions run on these tables, so that they are InnoDB on either side. */
 async function createUnmoved(connection: Connection): Promise<void> {
-  await connection.query(`CREATE TABLE users (
-    id BIGINT NOT NULL PRIMARY KEY, name VARCHAR(60) NOT NULL, unread INT NOT NULL DEFAULT 0
-  ) ENGINE=InnoDB`);
+  await connection.query('SET default_storage_engine = InnoDB');
+  await connection.query(definitionOf('users'));
   await connection.query(`CREATE TABLE works (
     id BIGINT NOT NULL PRIMARY KEY AUTO_INCREMENT, ownerid BIGINT NOT NULL, title VARCHAR(120) NOT NULL,
     views INT NOT NULL DEFAULT 0, KEY owner (ownerid)

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { readDockerfile } from '../../scripts/image/dockerfile.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { FILES_A_CLIENT, filesOfItsOwn } from '../../src/proxy/client-room.ts';
-import { mountsOf, readCompose, repositoryPath, serviceOf } from '../harness/compose-files.ts';
+import { initTables, mountsOf, readCompose, repositoryPath, serviceOf } from '../harness/compose-files.ts';
 import { readDashboard } from '../harness/deploy-files.ts';
 import { REPOSITORY } from '../harness/repository.ts';
 
@@ -152,10 +152,7 @@ describe('the proxy', () => {
       ['old', 'MyISAM'],
       ['new', 'InnoDB'],
     ] as const) {
-      const sql = text(`deploy/compose/init/${side}/10-tables.sql`);
-      const made = [...sql.matchAll(/CREATE TABLE (\w+)\.(\w+) \([^;]*?\) ENGINE=(\w+)/g)].map((match) =>
-        match.slice(1).join(' '),
-      );
+      const made = tablesOf(initTables(side));
       const wanted = config.shards.flatMap((shard) =>
         Object.keys(config.tables).map((table) => `${shard[side].database} ${table} ${engine}`),
       );
@@ -163,6 +160,17 @@ describe('the proxy', () => {
     }
   });
 });
+
+/** Each as `database table engine`. */
+function tablesOf(sql: string): string[] {
+  let [database, engine]: [string?, string?] = [];
+  const words = sql.matchAll(/^(?:USE (\w+)|SET default_storage_engine = (\w+)|CREATE TABLE (\w+))/gm);
+  return [...words].flatMap(([, used, set, table]) => {
+    database = used ?? database;
+    engine = set ?? engine;
+    return table === undefined ? [] : [`${database} ${table} ${engine}`];
+  });
+}
 
 describe('the init files', () => {
   it('are read in by the entrypoint, not run: only then do they have its functions', () => {
