@@ -127,17 +127,17 @@ interface Reading {
 /** One reading; rejects when the server does not answer within the time-out. */
 async function readSchema(source: SchemaSource): Promise<Reading> {
   const stream: LoginStream = new LoginStream(source, (error) => stream.destroy(error));
-  const connection = await createConnection({
-    stream,
-    user: source.account.user,
-    password: source.account.password,
-    connectTimeout: source.timeoutMs,
-    ...loginOptions(source.tls, source.account.password),
-  });
-  // A connection that breaks between two queries reports by event, which unheard would end the process.
-  connection.on('error', () => {});
   const timeout = source.timeoutMs;
   try {
+    const connection = await createConnection({
+      stream,
+      user: source.account.user,
+      password: source.account.password,
+      connectTimeout: source.timeoutMs,
+      ...loginOptions(source.tls, source.account.password),
+    });
+    // A connection that breaks between two queries reports by event, which unheard would end the process.
+    connection.on('error', () => {});
     // Views are shown with the quotes of the session that asks.
     await connection.query({ sql: "SET SESSION sql_mode = ''", timeout });
     const [rows] = await connection.query<VariableRow[]>({
@@ -156,6 +156,7 @@ async function readSchema(source: SchemaSource): Promise<Reading> {
     });
     return { schema, sqlMode: variables.get('sql_mode') ?? '' };
   } finally {
-    connection.destroy();
+    // mysql2 would only end what it writes to, and the server would keep the connection for hours.
+    stream.destroy();
   }
 }

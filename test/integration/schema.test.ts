@@ -1,8 +1,9 @@
 /** What the proxy learns of the old schema, and what it says where the configuration does not fit it. */
+import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { freePort } from '../harness/ports.ts';
-import { startProxy } from '../harness/proxy.ts';
+import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import { waitFor } from '../harness/wait.ts';
 
 let mariadb: Mariadb;
@@ -15,22 +16,36 @@ beforeAll(async () => {
 
 afterAll(() => mariadb?.destroy());
 
+async function start(more: Readonly<Record<string, unknown>>): Promise<RunningProxy> {
+  const endpoint = { host: mariadb.host, port: mariadb.port };
+  const shard = {
+    name: 's00',
+    port: await freePort(),
+    old: { ...endpoint, database: 'mc_00' },
+    new: { ...endpoint, database: 'shard_00' },
+  };
+  return startProxy({ config: { shards: [shard], ...more } });
+}
+
 describe('the schema of the old server', () => {
+  it('is read by a connection that is gone when it was read', async () => {
+    await mariadb.query("CREATE USER reader@'%'; GRANT SELECT ON mc_00.* TO reader@'%'");
+    const proxy = await start({ tables: '*', oldUser: { user: 'reader' } });
+    try {
+      // It was read once before the proxy was ready.
+      const left = async (): Promise<number> => {
+        const sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'reader'";
+        return (await mariadb.query<RowDataPacket[]>(sql)).length;
+      };
+      await waitFor(async () => (await left()) === 0, { what: 'the reader to be gone' });
+      expect(proxy.logs()).not.toContain('could not be read');
+    } finally {
+      await proxy.stop();
+    }
+  });
+
   it('is held against the configuration: a table that it lacks is named in the log, once', async () => {
-    const endpoint = { host: mariadb.host, port: mariadb.port };
-    const proxy = await startProxy({
-      config: {
-        tables: { messages: { key: 'folderid' }, mesages: { key: 'folderid' } },
-        shards: [
-          {
-            name: 's00',
-            port: await freePort(),
-            old: { ...endpoint, database: 'mc_00' },
-            new: { ...endpoint, database: 'shard_00' },
-          },
-        ],
-      },
-    });
+    const proxy = await start({ tables: { messages: { key: 'folderid' }, mesages: { key: 'folderid' } } });
     try {
       const warnings = () => proxy.logs().match(/"tables":"[^"]*"/g) ?? [];
       await waitFor(() => warnings().length > 0, { what: 'the misspelt table to be named' });
