@@ -12,6 +12,8 @@ export interface ChaosRun {
   readonly seed: number;
   /** Of load under faults; what comes before and after is not counted. */
   readonly seconds: number;
+  /** It goes on for as long as a full run or longer: the figures that are promised must be reached. */
+  readonly full: boolean;
   /** For a test's title, so that a failure names its seed. */
   readonly title: string;
   /** A test's time limit. */
@@ -40,6 +42,7 @@ export function chaosRun(suite: string, environment: NodeJS.ProcessEnv = process
   return {
     seed,
     seconds,
+    full: seconds >= SECONDS_FULL,
     title,
     say,
     timeoutMs: 2 * seconds * 1000 + MARGIN_MS,

@@ -210,6 +210,7 @@ describe(`floods (${run.title})`, () => {
 
   it('of prepared statements keep to their bound', { timeout: run.timeoutMs }, async () => {
     const count = sized(1_000_000, 30_000);
+    expect(run.full && count < 1_000_000).toBe(false);
     const startBytes = residentBytes(proxy.pid);
     const client = await flooder();
     const BATCH = 1000;
@@ -228,6 +229,7 @@ describe(`floods (${run.title})`, () => {
     };
     const counted = (kind: string) => proxy.metric('understudy_statements_total', { shard: 'flooded', kind });
     const [reads, others] = [await counted('read'), await counted('other')];
+    run.say(`${count} prepared statements of one session`);
     // Those within the bound are known; those past it are relayed, and may have done anything.
     await answered(client, execute(1), OK_BYTES);
     await answered(client, execute(count), OK_BYTES);
@@ -255,7 +257,10 @@ describe(`floods (${run.title})`, () => {
   });
 
   it('of digests keep the plans and the parser to their bounds', { timeout: run.timeoutMs }, async () => {
-    const count = sized(100_000, 4000);
+    const count = sized(150_000, 4000);
+    expect(run.full && count < 100_000).toBe(false);
+    const misses = () => proxy.metric('understudy_plan_cache_misses_total', { shard: 'flooded' });
+    const before = await misses();
     const startBytes = residentBytes(proxy.pid);
     const client = await flooder();
     const BATCH = 500;
@@ -271,6 +276,10 @@ describe(`floods (${run.title})`, () => {
     }
     const figure = await figures(proxy);
     expect(figure('understudy_plan_cache_entries', { shard: 'flooded' })).toBeLessThanOrEqual(PLANS);
+    // Each was a digest of its own.
+    const distinct = (await misses()) - before;
+    expect(distinct).toBeGreaterThanOrEqual(count);
+    run.say(`${distinct} distinct digests`);
     await untilSmall(startBytes);
   });
 

@@ -55,10 +55,13 @@ function anyEnding(random: Random, segments: readonly Segment[]): Ending {
   return { how: 'reset', by, at: random.integer(0, segments.filter(({ from }) => from === by).length) };
 }
 
-export function packetsIn(script: Script): number {
+/** Packets of one side, as their lengths cut them. */
+export function packetsOf(script: Script, side: Side): number {
   let count = 0;
-  for (const { bytes } of script.segments)
+  for (const { from, bytes } of script.segments) {
+    if (from !== side) continue;
     for (let at = 0; at + HEADER <= bytes.length; at += HEADER + bytes.readUIntLE(at, 3)) count += 1;
+  }
   return count;
 }
 

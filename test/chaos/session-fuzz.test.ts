@@ -3,19 +3,20 @@
  * statement; those out of order may be lost sight of, but their bytes pass unchanged, and nobody else is disturbed.
  */
 import { readdirSync } from 'node:fs';
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { freePorts } from '../harness/ports.ts';
 import { residentBytes } from '../harness/processes.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import { waitFor } from '../harness/wait.ts';
+import type { Side } from '../harness/wire-session.ts';
+import { ByteWitness } from './byte-witness.ts';
 import { badLogLines, type Figures, figures, untilIdle, untilNobodyIsConnected } from './centre-stage.ts';
 import { chaosRun } from './chaos-run.ts';
 import { FuzzedShadow } from './fuzzed-shadow.ts';
 import {
   makeScript,
-  packetsIn,
+  packetsOf,
   SCHEMA_USER,
   SCRIPTED_DATABASE,
   ScriptedServer,
@@ -28,10 +29,16 @@ const run = chaosRun('session-fuzz');
 const PLAYERS = 8;
 /** However slow the machine is: fewer would show nothing. */
 const SESSIONS_LEAST = 40;
+/** Of a full run, in each direction. */
+const PACKETS_LEAST = run.full ? 1_000_000 : 0;
+/** A slow machine needs longer for them than the run goes on. */
+const TIMEOUT_MS = run.timeoutMs + PACKETS_LEAST;
 const FAULTS_MAX = 5;
 const MEBIBYTE = 1024 * 1024;
-/** V8's room for garbage of some megabytes in flight; thousands of sessions that leak a few kilobytes would pass it. */
-const GROWTH_MAX_BYTES = 160 * MEBIBYTE;
+/** Sessions after which the process has the memory that such a load takes, however long it goes on. */
+const SESSIONS_WARM = run.full ? 2000 : SESSIONS_LEAST;
+/** V8's room for garbage, beyond what it had then; thousands of sessions that leak a few kilobytes would pass it. */
+const GROWTH_MAX_BYTES = (run.full ? 128 : 160) * MEBIBYTE;
 /** The numbers of sessions in good form and of those out of order. */
 const MUTATED_FROM = 1_000_000_000;
 
@@ -39,7 +46,7 @@ const KINDS = ['read', 'write', 'delete', 'other'] as const;
 
 interface Played {
   sessions: number;
-  packets: number;
+  readonly packets: Record<Side, number>;
   moved: number;
   streams: number;
   readonly counts: Counts;
@@ -62,7 +69,14 @@ function played(): Played {
       [`${kind} error`, 0],
     ]),
   );
-  return { sessions: 0, packets: 0, moved: 0, streams: 0, counts: none as Counts, faults: [] };
+  return {
+    sessions: 0,
+    packets: { client: 0, server: 0 },
+    moved: 0,
+    streams: 0,
+    counts: none as Counts,
+    faults: [],
+  };
 }
 
 beforeAll(async () => {
@@ -105,49 +119,29 @@ afterAll(async () => {
 async function playOn(shard: 'clean' | 'mutated', ids: Iterator<number>): Promise<void> {
   const sum = shard === 'clean' ? clean : mutated;
   const port = proxy.port(shard);
-  while ((!clock() || sum.sessions < SESSIONS_LEAST) && sum.faults.length < FAULTS_MAX) {
+  const goesOn = (): boolean => !clock() || sum.sessions < SESSIONS_LEAST || leastPackets() < PACKETS_LEAST;
+  while (goesOn() && sum.faults.length < FAULTS_MAX) {
     const script = makeScript(run.seed, ids.next().value, shard === 'mutated');
     const fault = await server.play(port, script);
     if (fault !== null) sum.faults.push(`session ${script.id}: ${fault}`);
     sum.sessions += 1;
-    sum.packets += packetsIn(script);
+    for (const side of ['client', 'server'] as const) sum.packets[side] += packetsOf(script, side);
     sum.moved += script.moved;
     sum.streams += script.streams ? 1 : 0;
     for (const key of Object.keys(script.counts) as (keyof Counts)[]) sum.counts[key] += script.counts[key];
   }
 }
 
-function* numbersFrom(first: number): Generator<number, never> {
-  for (let id = first; ; id += 1) yield id;
+function bothWays(): Record<Side, number> {
+  const sum = (side: Side): number => clean.packets[side] + mutated.packets[side];
+  return { client: sum('client'), server: sum('server') };
 }
 
-/** Counts up by itself beside the storm, and must find each time what it wrote. */
-async function behaveWell(
-  seen: { statements: number; faults: string[] },
-  over: () => boolean,
-): Promise<void> {
-  let connection: Connection | undefined;
-  try {
-    while (!over()) {
-      connection = await createConnection({
-        host: '127.0.0.1',
-        port: proxy.port('real'),
-        user: 'root',
-        database: 'app',
-      });
-      for (let left = 20; left > 0 && !over(); left -= 1) {
-        const value = seen.statements;
-        await connection.execute('REPLACE INTO kept VALUES (?, ?)', [value % 50, value]);
-        const [rows] = await connection.query<RowDataPacket[]>(`SELECT v FROM kept WHERE id = ${value % 50}`);
-        if (rows[0]?.v !== value) throw new Error(`wrote ${value}, and read ${JSON.stringify(rows)}`);
-        seen.statements += 1;
-      }
-      await connection.end();
-    }
-  } catch (error) {
-    seen.faults.push(String(error));
-    connection?.destroy();
-  }
+const leastPackets = (): number => Math.min(...Object.values(bothWays()));
+const faults = (): string[] => [...clean.faults, ...mutated.faults];
+
+function* numbersFrom(first: number): Generator<number, never> {
+  for (let id = first; ; id += 1) yield id;
 }
 
 function descriptors(pid: number): number {
@@ -165,44 +159,47 @@ function outcomes(figure: Figures, shard: string): Counts {
 }
 
 describe(`fuzzed sessions (${run.title})`, () => {
-  it('pass unchanged, and disturb nobody', { timeout: run.timeoutMs }, async () => {
-    const seen = { statements: 0, faults: [] as string[] };
-    let over: 'no' | 'yes' = 'no';
-    const good = behaveWell(seen, () => over === 'yes');
-    await waitFor(() => seen.statements > 20, { what: 'the well-behaved session to be under way' });
-    const startBytes = residentBytes(proxy.pid);
+  it('pass unchanged, and disturb nobody', { timeout: TIMEOUT_MS }, async () => {
+    const port = proxy.port('real');
+    const account = { host: '127.0.0.1', user: 'root', database: 'app' };
+    const witness = new ByteWitness({
+      proxied: { ...account, port },
+      direct: { ...account, port: old.port },
+    });
+    await witness.goesOn();
     const startDescriptors = descriptors(proxy.pid);
     clock = run.clock();
     const startedMs = performance.now();
     const [cleanIds, mutatedIds] = [numbersFrom(1), numbersFrom(MUTATED_FROM)];
-    await Promise.all(
+    const players = Promise.all(
       Array.from({ length: PLAYERS }, () => [
         playOn('clean', cleanIds),
         playOn('mutated', mutatedIds),
       ]).flat(),
     );
+    const isWarm = () => Math.min(clean.sessions, mutated.sessions) >= SESSIONS_WARM || faults().length > 0;
+    await waitFor(isWarm, { timeoutMs: TIMEOUT_MS, what: 'the load to be under way' });
+    const warmBytes = residentBytes(proxy.pid);
+    await players;
     const seconds = (performance.now() - startedMs) / 1000;
-    const goal = seen.statements + 20;
-    await waitFor(() => seen.statements >= goal || seen.faults.length > 0, {
-      what: 'the well-behaved session to go on',
-    });
-    over = 'yes';
-    await good;
-    const packets = clean.packets + mutated.packets;
+    const { client, server: ofServer } = bothWays();
     run.say(
-      `${clean.sessions} sessions in good form, ${mutated.sessions} out of order, ${packets} packets, ${Math.round(packets / seconds)} a second; ${shadow.spoilt} spoilt replies of the shadow`,
+      `${clean.sessions} sessions in good form, ${mutated.sessions} out of order; ${client} packets of clients, ${ofServer} of servers, ${Math.round((client + ofServer) / seconds)} a second; ${shadow.spoilt} spoilt replies of the shadow; ${witness.statements} statements of the witness`,
     );
-    expect([...clean.faults, ...mutated.faults, ...seen.faults]).toEqual([]);
+    expect(faults()).toEqual([]);
+    await witness.goesOn();
+    expect(await witness.stop()).toBeNull();
+    expect(Math.min(client, ofServer)).toBeGreaterThanOrEqual(PACKETS_LEAST);
     await untilNobodyIsConnected(proxy);
     await waitFor(() => server.connections <= 2, { what: 'the old server to be left' });
     await waitFor(() => descriptors(proxy.pid) <= startDescriptors + 16, {
       what: 'the descriptors to be given back',
     });
-    await waitFor(() => residentBytes(proxy.pid) - startBytes < GROWTH_MAX_BYTES, {
+    await waitFor(() => residentBytes(proxy.pid) - warmBytes < GROWTH_MAX_BYTES, {
       timeoutMs: 20_000,
-      what: `the proxy's memory to be less than ${GROWTH_MAX_BYTES} bytes above its start`,
+      what: `the proxy's memory to be less than ${GROWTH_MAX_BYTES} bytes above its warm state`,
     });
-    run.say(`${Math.round((residentBytes(proxy.pid) - startBytes) / MEBIBYTE)} MiB more`);
+    run.say(`${Math.round((residentBytes(proxy.pid) - warmBytes) / MEBIBYTE)} MiB more`);
     expect(badLogLines(proxy)).toEqual([]);
   });
 

@@ -165,9 +165,11 @@ export class SessionPlayer {
     // A side that ends its stream is sent no more, and a reset takes along what is under way.
     const mayMiss =
       ending.how === 'reset' || (ending.how === 'halfway' && ending.by === 'server' && side === 'server');
+    // A command that comes when the server has left is answered by a reset, as it is by a server that has.
+    const mayBeReset = ending.how === 'halfway' && ending.by === 'server';
     if (this.#fault === null && !mayMiss) {
       if (this.#received < this.#incomingBytes) this.#fault = `closed too early: ${this.describe()}`;
-      else if (!this.#ended) this.#fault = `closed without an end: ${this.describe()}`;
+      else if (!this.#ended && !mayBeReset) this.#fault = `closed without an end: ${this.describe()}`;
     }
     this.#done(this.#fault);
   }
