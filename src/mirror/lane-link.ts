@@ -29,6 +29,10 @@ export class LaneLink {
   readonly #onEnd: (end: LinkEnd, reason: string) => void;
   #ended = false;
   #batching = false;
+  /** When the first command of this turn came: the clock is read once for all of them, which go out together. */
+  #batchAtMs = 0;
+  /** The same for the answers that came in one chunk. */
+  #chunkAtMs = 0;
   /** When the server could begin with the oldest command that is not answered. */
   #headSinceMs = 0;
 
@@ -72,18 +76,18 @@ export class LaneLink {
 
   /** Sends a statement's text. */
   query(sql: Buffer, callback: ReplyCallback, rowSink: RowSink | null = null): void {
-    this.#send(COM.QUERY, sql, callback, rowSink);
+    this.#send(COM.QUERY, sql, 0, callback, rowSink);
   }
 
   /** Sends a command; its payload begins with the command byte. */
   send(payload: Buffer, callback: ReplyCallback, rowSink: RowSink | null = null): void {
-    this.#send(payload[0]!, payload.subarray(1), callback, rowSink);
+    this.#send(payload[0]!, payload, 1, callback, rowSink);
   }
 
   /** Sends a command that has no reply. */
   sendOnly(payload: Buffer): void {
     if (this.#ended || replyKind(payload[0]!) !== 'none') return;
-    this.#write(payload[0]!, payload.subarray(1));
+    this.#write(payload[0]!, payload, 1);
   }
 
   /** Ends the link; every command that waits is told so. */
@@ -96,25 +100,27 @@ export class LaneLink {
     for (const exchange of this.#replies.waiting()) exchange.note?.(null);
   }
 
-  #send(command: number, body: Buffer, callback: ReplyCallback, rowSink: RowSink | null): void {
+  /** The command's body stands in `body` from `from` on. */
+  #send(command: number, body: Buffer, from: number, callback: ReplyCallback, rowSink: RowSink | null): void {
     if (this.#ended) {
       callback(null);
       return;
     }
-    const exchange = new Exchange<ReplyCallback>(command, NOT_KEPT, 1 + body.length);
+    const exchange = new Exchange<ReplyCallback>(command, NOT_KEPT, 1 + body.length - from);
     exchange.note = callback;
     exchange.rowSink = rowSink;
-    exchange.sentAtMs = this.#now();
+    this.#write(command, body, from);
+    exchange.sentAtMs = this.#batchAtMs;
     if (this.pending === 0) this.#headSinceMs = exchange.sentAtMs;
-    this.#write(command, body);
     this.#replies.expect(exchange);
   }
 
   /** What the sessions of one turn have for the shadow goes out in one system call, not in one each. */
-  #write(command: number, body: Buffer): void {
-    this.#outgoing.add(command, body);
+  #write(command: number, body: Buffer, from: number): void {
+    this.#outgoing.add(command, body, from);
     if (this.#batching) return;
     this.#batching = true;
+    this.#batchAtMs = this.#now();
     setImmediate(this.#flush);
   }
 
@@ -128,12 +134,13 @@ export class LaneLink {
 
   #data(chunk: Buffer): void {
     if (this.#ended) return;
+    this.#chunkAtMs = this.#now();
     if (!this.#replies.feed(chunk)) this.end('lost', 'the shadow sent what is no reply');
   }
 
   #replied(exchange: Exchange<ReplyCallback>): void {
     if (this.#ended) return;
-    exchange.answeredAtMs = this.#now();
+    exchange.answeredAtMs = this.#chunkAtMs;
     // The server begins with a pipelined command when it is done with the one before.
     if (exchange.sentAtMs < this.#headSinceMs) exchange.sentAtMs = this.#headSinceMs;
     this.#headSinceMs = exchange.answeredAtMs;

@@ -221,6 +221,8 @@ export class LaneSet {
   }
 
   #succeeded(): void {
+    // The rule, for which no clock need be read.
+    if (this.#state === CLOSED) return;
     this.#move(afterSuccess(this.#state, this.#options.breaker, this.#options.now()));
   }
 

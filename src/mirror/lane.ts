@@ -56,6 +56,8 @@ export class Lane {
   #context: ReplayContext = EMPTY_CONTEXT;
   /** The same in the shadow's words. */
   #entered: ReplayContext = EMPTY_CONTEXT;
+  /** The shadow could not be set up to do quite as the primary in this context. */
+  #unfaithful = false;
   #piped = 0;
   #exclusive = false;
 
@@ -183,7 +185,7 @@ export class Lane {
 
   async #enter(context: ReplayContext): Promise<{ answer: Answer | null } | null> {
     if (context.id === this.#context.id) return null;
-    const { context: own } = translateContext(context, this.#shadow);
+    const { context: own, faithful } = translateContext(context, this.#shadow);
     const commands = contextStatements(this.#entered, own, DEFAULT_NAMES).map(text);
     // The database first: SET CHARACTER SET takes its connection's character set from it.
     if (context.database !== null && context.database !== this.#context.database) {
@@ -195,6 +197,7 @@ export class Lane {
     if (refused === undefined) {
       this.#context = context;
       this.#entered = own;
+      this.#unfaithful = !faithful;
       return null;
     }
     // Half-way between two contexts nothing may run: back to the beginning.
@@ -203,6 +206,7 @@ export class Lane {
     this.#prepared.forget();
     this.#context = EMPTY_CONTEXT;
     this.#entered = EMPTY_CONTEXT;
+    this.#unfaithful = false;
     return { answer: refused };
   }
 
@@ -213,21 +217,26 @@ export class Lane {
 
   #send(replay: Replay, done: (result: ReplayResult) => void): void {
     const rowHash = replay.primary.rowHash === null ? null : new RowHash();
-    const unfaithful = !translateContext(replay.context, this.#shadow).faithful;
+    const unfaithful = this.#unfaithful;
     const callback: ReplyCallback = (answer) => done({ answer, rowHash, unfaithful });
     if (replay.prepared === null) {
       this.link.query(replay.sql, callback, rowHash);
       return;
     }
     const id = this.#prepared.id(replay)!;
-    for (const [ordinal, value] of replay.prepared.longData) {
+    if (replay.prepared.longData.size > 0) this.#sendAhead(id, replay.prepared.longData);
+    this.link.send(replay.prepared.packet.payloadFor(id), callback, rowHash);
+  }
+
+  /** Values too long for the execution itself. */
+  #sendAhead(id: number, longData: ReadonlyMap<number, Buffer>): void {
+    for (const [ordinal, value] of longData) {
       const head = Buffer.alloc(7);
       head[0] = COM.STMT_SEND_LONG_DATA;
       head.writeUInt32LE(id, 1);
       head.writeUInt16LE(ordinal, 5);
       this.link.sendOnly(Buffer.concat([head, value]));
     }
-    this.link.send(replay.prepared.packet.payloadFor(id), callback, rowHash);
   }
 
   #command(payload: Buffer): Promise<Answer | null> {

@@ -6,6 +6,13 @@ import type { ByteRoom } from './byte-room.ts';
 import type { LongData } from './long-data.ts';
 import type { SessionEffect } from './session-state.ts';
 
+/** A prepared statement's text for the shadow. */
+export interface PreparedText {
+  readonly sql: Buffer;
+  /** The same as a string (bytes as latin1 characters): what lanes know it by. */
+  readonly name: string;
+}
+
 export interface PreparedStatement {
   readonly plan: Plan;
   /** The text, and where its literals and parameters stand in it. */
@@ -17,6 +24,8 @@ export interface PreparedStatement {
   boundTypes: Buffer | null;
   /** Values sent ahead for the next execution. */
   readonly longData: LongData;
+  /** What executions are replayed as, where nothing is cut out of them; null: none has been yet. */
+  whole: PreparedText | null;
 }
 
 /** The server's own limit is 16,382 for all its sessions together; more than these are relayed, not mirrored. */
@@ -24,6 +33,8 @@ const STATEMENTS_MAX = 20_000;
 const BYTES_MAX = 16 * 1024 * 1024;
 /** What a statement takes besides its text and the places in it. */
 const OVERHEAD_BYTES = 500;
+/** Bytes of a text up to which what is replayed of it is kept beside it, as bytes and as a string. */
+const WHOLE_MAX = 16 * 1024;
 
 /** Execute with this id, MariaDB: the statement prepared last, whose reply may not have come yet. */
 const LAST_PREPARED = 0xffff_ffff;
@@ -106,7 +117,14 @@ export class PreparedStatements {
   }
 }
 
+/** Is what goes to the shadow for it made once, and kept? Of long texts it is made for each execution. */
+export function keepsWhole({ sql }: PreparedStatement): boolean {
+  return sql.length <= WHOLE_MAX;
+}
+
 /** The types that an execution binds take two bytes a parameter. */
-function sizeOf({ sql, lexed, parameterCount }: PreparedStatement): number {
-  return OVERHEAD_BYTES + sql.length + lexed.bytes + 2 * parameterCount;
+function sizeOf(statement: PreparedStatement): number {
+  const { sql, lexed, parameterCount } = statement;
+  const texts = keepsWhole(statement) ? 3 : 1;
+  return OVERHEAD_BYTES + texts * sql.length + lexed.bytes + 2 * parameterCount;
 }

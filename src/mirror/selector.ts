@@ -7,7 +7,7 @@ import type { Plan } from '../sql/plan.ts';
 import { canNarrow, type DatabaseMap, rewrite } from '../sql/rewrite.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
 import type { BoundPlan } from './bound-plan.ts';
-import type { PreparedStatement } from './prepared-statements.ts';
+import { keepsWhole, type PreparedStatement, type PreparedText } from './prepared-statements.ts';
 import { RowHash } from './row-hash.ts';
 import type { Sampler } from './sampler.ts';
 import type { SessionState } from './session-state.ts';
@@ -44,6 +44,16 @@ export interface Candidate {
   readonly target: Target;
   /** False: only the beginning of its text is at hand. */
   readonly complete: boolean;
+  /** What `compares` said of it. */
+  readonly compared: boolean;
+}
+
+/** Of a statement that was picked. `isCut`: not with all of its keys. */
+interface WhatIsReplayed {
+  readonly sql: Buffer;
+  readonly prepared: PreparedReplay | null;
+  readonly keys: readonly TableKey[];
+  readonly isCut: boolean;
 }
 
 type Obstacle = 'skipped_straddle' | 'dropped_too_large' | 'skipped_unsupported';
@@ -70,6 +80,20 @@ export class Selector {
     return (
       percent === 0 || (percent < 100 && !sampler.byKey(kind) && !sampler.byDice(percent, sampler.draw()))
     );
+  }
+
+  /** Is a read's result to be held against the primary's, should it be picked? Drawn here, once each. */
+  compares(plan: Plan, { replayability }: BoundPlan, execution: Execution | null): boolean {
+    if (plan.kind !== 'read' || replayability !== 'faithful' || plan.limitWithoutOrder) return false;
+    return execution?.cursor !== true && this.#options.sampler.compares();
+  }
+
+  /**
+   * Does it matter which keys a statement touches? Of a read, only if they pick it, or its place in the order of
+   * writes counts.
+   */
+  asksForKeys(kind: StatementKind, compared: boolean): boolean {
+    return kind !== 'read' || compared || this.#options.sampler.byKey(kind);
   }
 
   /** Of a statement that is not passed over: `dice`, drawn once a transaction, picks writes and deletes whose keys are not known. */
@@ -105,62 +129,76 @@ export class Selector {
   }
 
   #whole(candidate: Candidate, session: SessionState): Selection {
-    const { sql, lexed, bound, found, target } = candidate;
-    const text = rewrite(sql, lexed, bound.binding, found, null, this.#options.databases);
-    if (text === null) return NOT_SAMPLED;
-    return {
-      at: 'selected',
-      draft: this.#draft(candidate, session, text, target.keys, null),
-      leftOut: NO_KEYS,
-    };
+    const { execution, target } = candidate;
+    const text = execution === null ? null : this.#preparedText(candidate, execution.statement);
+    const sql = text === null ? this.#rewritten(candidate, null) : text.sql;
+    if (sql === null) return NOT_SAMPLED;
+    const prepared = execution === null ? null : preparedReplay(execution, text?.name ?? nameOf(sql), null);
+    const draft = this.#draft(candidate, session, { sql, prepared, keys: target.keys, isCut: false });
+    return { at: 'selected', draft, leftOut: NO_KEYS };
+  }
+
+  /** The same for all executions out of which nothing is cut; null: too long to be kept. */
+  #preparedText(candidate: Candidate, statement: PreparedStatement): PreparedText | null {
+    if (statement.whole === null && keepsWhole(statement)) {
+      const sql = this.#rewritten(candidate, null);
+      if (sql !== null) statement.whole = { sql, name: nameOf(sql) };
+    }
+    return statement.whole;
+  }
+
+  #rewritten({ sql, lexed, bound, found }: Candidate, keep: readonly boolean[] | null): Buffer | null {
+    const isKept = keep === null ? null : (index: number) => keep[index]!;
+    return rewrite(sql, lexed, bound.binding, found, isKept, this.#options.databases);
   }
 
   /** Some keys are sampled and some are not: the others are cut out, or where that can't be, none is replayed. */
   #cut(candidate: Candidate, session: SessionState, keep: readonly boolean[]): Selection {
-    const { plan, sql, lexed, bound, found, target } = candidate;
+    const { plan, lexed, bound, found, target, execution } = candidate;
     if (plan.kind === 'read' || !canNarrow(bound.binding, lexed, found)) return NOT_SAMPLED;
-    const { databases } = this.#options;
-    const text = rewrite(sql, lexed, bound.binding, found, (index) => keep[index]!, databases);
-    if (text === null) return NOT_SAMPLED;
+    const sql = this.#rewritten(candidate, keep);
+    if (sql === null) return NOT_SAMPLED;
+    const prepared =
+      execution === null ? null : preparedReplay(execution, nameOf(sql), parametersLeft(candidate, keep));
     const keys = target.keys.filter((_, index) => keep[index]);
     return {
       at: 'selected',
-      draft: this.#draft(candidate, session, text, keys, parametersLeft(candidate, keep)),
+      draft: this.#draft(candidate, session, { sql, prepared, keys, isCut: true }),
       leftOut: target.keys.filter((_, index) => !keep[index]),
     };
   }
 
-  /** `left`: the parameters left of a statement that was cut; null: no key was cut out of it. */
   #draft(
-    { plan, bound, execution }: Candidate,
+    { plan, bound, compared }: Candidate,
     session: SessionState,
-    sql: Buffer,
-    keys: readonly TableKey[],
-    left: readonly number[] | null,
+    { sql, prepared, keys, isCut }: WhatIsReplayed,
   ): ReplayDraft {
     const isRead = plan.kind === 'read';
-    const faithful = bound.replayability === 'faithful';
-    const comparable = isRead && faithful && !plan.limitWithoutOrder && execution?.cursor !== true;
     return {
       sql,
-      prepared: execution === null ? null : preparedReplay(execution, sql, left),
+      prepared,
       context: session.context,
       keys,
-      rowHash: comparable && this.#options.sampler.compares() ? new RowHash() : null,
+      rowHash: compared ? new RowHash() : null,
       // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.
-      compareAffected: !isRead && left === null && (plan.kind === 'delete' || !session.foundRows),
-      doubtful: !isRead && !faithful,
+      compareAffected: !isRead && !isCut && (plan.kind === 'delete' || !session.foundRows),
+      doubtful: !isRead && bound.replayability !== 'faithful',
     };
   }
 }
 
+/** What lanes know a prepared statement's text by. */
+function nameOf(sql: Buffer): string {
+  return sql.toString('latin1');
+}
+
+/** `left`: the parameters left of a statement that was cut; null: no key was cut out of it. */
 function preparedReplay(
   { packet, statement }: Execution,
-  sql: Buffer,
+  text: string,
   left: readonly number[] | null,
 ): PreparedReplay | null {
   if (packet === null) return null;
-  const text = sql.toString('latin1');
   const longData = statement.longData.values();
   if (left === null) return { text, packet, longData };
   const moved = new Map<number, Buffer>();

@@ -44,7 +44,8 @@ export class Settlement {
     this.#tellOfUnit(unit, result);
     // What is in a transaction stands or falls with it.
     const undone = unit.transaction && (result.outcome !== 'answered' || result.errno !== 0);
-    unit.replays.forEach((replay, index) => {
+    for (let index = 0; index < unit.replays.length; index++) {
+      const replay = unit.replays[index]!;
       const answered = result.results[index];
       if (result.outcome === 'lost' && (undone || answered === undefined || answered.answer === null)) {
         this.#end(replay, 'lost', 'failed');
@@ -54,7 +55,7 @@ export class Settlement {
         this.#mirrored(replay, answered);
       }
       this.#options.over(replay);
-    });
+    }
   }
 
   /** A unit that was not sent, or whose answers are worth nothing. */

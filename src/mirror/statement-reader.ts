@@ -1,5 +1,5 @@
 /** Turns a client's command into statements: what each touches, and whether and how it would be replayed. */
-import { type KeysFound, type ParamReader, readKeys } from '../sql/keys.ts';
+import { type KeysFound, NO_KEYS, type ParamReader, readKeys } from '../sql/keys.ts';
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
@@ -85,6 +85,7 @@ export class StatementReader {
       parameterCount: lexed.parameterCount,
       boundTypes: null,
       longData: new LongData(),
+      whole: null,
     };
   }
 
@@ -119,9 +120,11 @@ export class StatementReader {
       const mixed = scope === 'mixed';
       return new Statement(plan.kind, plan, bound.keyless, mixed, NOT_SAMPLED, effects, prepared);
     }
-    const found = readKeys(bound.binding, sql, lexed, parameters(execution));
-    const target = targetOf(bound, found, complete && session.quotesKnown);
-    const candidate = { plan, bound, sql, lexed, execution, found, target, complete };
+    const compared = this.#selector.compares(plan, bound, execution);
+    const keyed = this.#selector.asksForKeys(plan.kind, compared);
+    const found = keyed ? readKeys(bound.binding, sql, lexed, parameters(execution)) : NO_KEYS;
+    const target = keyed ? targetOf(bound, found, complete && session.quotesKnown) : bound.keyless;
+    const candidate = { plan, bound, sql, lexed, execution, found, target, complete, compared };
     const selection = this.#selector.select(candidate, session, dice);
     return new Statement(plan.kind, plan, target, scope === 'mixed', selection, effects, prepared);
   }

@@ -313,7 +313,7 @@ function sizeOf({ selection }: Statement): number {
   let bytes = REPLAY_OVERHEAD_BYTES + sql.length;
   if (prepared !== null) {
     bytes += prepared.packet.bytes;
-    for (const value of prepared.longData.values()) bytes += value.length;
+    if (prepared.longData.size > 0) for (const value of prepared.longData.values()) bytes += value.length;
   }
   return bytes;
 }

@@ -147,7 +147,8 @@ export interface KeysFound {
   readonly complete: boolean;
 }
 
-const NO_KEYS: KeysFound = { tables: [], keys: [], literals: [], complete: false };
+/** Of a statement whose keys stand nowhere, or were not asked for. */
+export const NO_KEYS: KeysFound = { tables: [], keys: [], literals: [], complete: false };
 
 /** Reads the keys of the statement that `lexed` was made of. Parameters need `params`. */
 export function readKeys(binding: Binding, sql: Buffer, lexed: Lexed, params?: ParamReader): KeysFound {

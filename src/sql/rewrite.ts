@@ -38,6 +38,7 @@ export function rewrite(
   keep: ((keyIndex: number) => boolean) | null,
   databases: DatabaseMap | null,
 ): Buffer | null {
+  if (keep === null && (databases === null || lexed.qualifierCount === 0)) return unchanged(sql, lexed);
   const cuts = keep === null ? [] : cutsOf(lexed, binding, found, keep);
   if (cuts === null) return null;
   const names = databases === null ? [] : renames(sql, lexed, databases);
@@ -51,7 +52,7 @@ export function rewrite(
 
 function apply(sql: Buffer, lexed: Lexed, edits: readonly Edit[]): Buffer {
   const { start, end } = lexed;
-  if (edits.length === 0) return Buffer.from(sql.subarray(start, end));
+  if (edits.length === 0) return unchanged(sql, lexed);
   const parts: Buffer[] = [];
   let at = start;
   for (const edit of edits) {
@@ -61,6 +62,13 @@ function apply(sql: Buffer, lexed: Lexed, edits: readonly Edit[]): Buffer {
   }
   parts.push(sql.subarray(at, end));
   return Buffer.concat(parts);
+}
+
+/** The rule: one copy, and no view made for it. */
+function unchanged(sql: Buffer, { start, end }: Lexed): Buffer {
+  const own = Buffer.allocUnsafe(end - start);
+  sql.copy(own, 0, start, end);
+  return own;
 }
 
 /**

@@ -9,6 +9,10 @@ import { COM } from './protocol.ts';
 
 /** MySQL with query attributes: a parameter count follows, and each type carries a name. */
 const FLAG_PARAMETER_COUNT = 0x08;
+/** The command, the statement's id (4), flags (1) and the iteration count (4). */
+const HEAD_BYTES = 10;
+const BYTES_A_PLACE = 8;
+const NO_TYPES = Buffer.alloc(0);
 
 export interface ExecuteOptions {
   /** Parameters of the prepared statement. */
@@ -25,24 +29,27 @@ export class ExecutePacket {
   /** Two bytes a parameter: the type, and 0x80 where it is unsigned. */
   readonly types: Buffer;
   readonly #payload: Buffer;
-  readonly #nullBitmap: Buffer;
+  /** The NULL bitmap stands in `#nulls`, from its bit `#nullsFrom` on. */
+  readonly #nulls: Buffer;
+  readonly #nullsFrom: number;
   /** [from, to) of each value; empty for NULL and long data. */
-  readonly #spans: Int32Array;
+  readonly #spans: readonly number[];
 
-  constructor(payload: Buffer, types: Buffer, nullBitmap: Buffer, spans: Int32Array) {
+  constructor(payload: Buffer, types: Buffer, nulls: Buffer, nullsAt: number, spans: readonly number[]) {
     this.#payload = payload;
     this.types = types;
-    this.#nullBitmap = nullBitmap;
+    this.#nulls = nulls;
+    this.#nullsFrom = nullsAt * 8;
     this.#spans = spans;
   }
 
-  /** Length of the client's packet. */
+  /** What it holds in memory, roughly: of parameters that are all NULL, far more than the client's packet. */
   get bytes(): number {
-    return this.#payload.length;
+    return this.#payload.length + this.#spans.length * BYTES_A_PLACE;
   }
 
   isNull(ordinal: number): boolean {
-    return bitSet(this.#nullBitmap, ordinal);
+    return bitSet(this.#nulls, this.#nullsFrom + ordinal);
   }
 
   /**
@@ -79,31 +86,48 @@ export class ExecutePacket {
   /** The execution with only these of its parameters, in this order. */
   pick(ordinals: readonly number[]): ExecutePacket {
     const types = Buffer.alloc(ordinals.length * 2);
-    const nullBitmap = Buffer.alloc((ordinals.length + 7) >> 3);
-    const spans = new Int32Array(ordinals.length * 2);
+    const nulls = Buffer.alloc((ordinals.length + 7) >> 3);
+    const spans: number[] = [];
     ordinals.forEach((from, to) => {
       this.types.copy(types, to * 2, from * 2, from * 2 + 2);
-      if (this.isNull(from)) nullBitmap[to >> 3]! |= 1 << (to & 7);
-      spans[to * 2] = this.#spans[from * 2]!;
-      spans[to * 2 + 1] = this.#spans[from * 2 + 1]!;
+      if (this.isNull(from)) nulls[to >> 3]! |= 1 << (to & 7);
+      spans.push(this.#spans[from * 2]!, this.#spans[from * 2 + 1]!);
     });
-    return new ExecutePacket(this.#payload, types, nullBitmap, spans);
+    return new ExecutePacket(this.#payload, types, nulls, 0, spans);
   }
 
   /** The payload of the same execution for statement `id`: types always sent, no cursor, no attributes. */
   payloadFor(id: number): Buffer {
     const count = this.#spans.length / 2;
-    const head = Buffer.alloc(10);
-    head[0] = COM.STMT_EXECUTE;
-    head.writeUInt32LE(id, 1);
-    head.writeUInt32LE(1, 6);
-    if (count === 0) return head;
-    const values: Buffer[] = [];
+    const payload = Buffer.allocUnsafe(count === 0 ? HEAD_BYTES : this.#lengthOf(count));
+    payload[0] = COM.STMT_EXECUTE;
+    payload.writeUInt32LE(id, 1);
+    payload[5] = 0;
+    payload.writeUInt32LE(1, 6);
+    if (count === 0) return payload;
+    let at = HEAD_BYTES;
+    for (let first = 0; first < count; first += 8) payload[at++] = this.#nullsOf(first, count);
+    payload[at++] = 1;
+    at += this.types.copy(payload, at, 0, count * 2);
     for (let ordinal = 0; ordinal < count; ordinal++) {
-      values.push(this.#payload.subarray(this.#spans[ordinal * 2], this.#spans[ordinal * 2 + 1]));
+      at += this.#payload.copy(payload, at, this.#spans[ordinal * 2]!, this.#spans[ordinal * 2 + 1]!);
     }
-    const bitmap = this.#nullBitmap.subarray(0, (count + 7) >> 3);
-    return Buffer.concat([head, bitmap, Buffer.of(1), this.types, ...values]);
+    return payload;
+  }
+
+  #lengthOf(count: number): number {
+    let length = HEAD_BYTES + ((count + 7) >> 3) + 1 + count * 2;
+    for (let ordinal = 0; ordinal < count; ordinal++)
+      length += this.#spans[ordinal * 2 + 1]! - this.#spans[ordinal * 2]!;
+    return length;
+  }
+
+  /** The bitmap's byte for the eight parameters from `first` on. */
+  #nullsOf(first: number, count: number): number {
+    let byte = 0;
+    for (let ordinal = first; ordinal < count && ordinal < first + 8; ordinal++)
+      if (this.isNull(ordinal)) byte |= 1 << (ordinal & 7);
+    return byte;
   }
 }
 
@@ -128,17 +152,18 @@ export function readExecute(payload: Buffer, options: ExecuteOptions): ExecutePa
   const named = options.queryAttributes && (count > 0 || (flags & FLAG_PARAMETER_COUNT) !== 0);
   const sent = named ? Number(cursor.lenenc()) : count;
   if (cursor.failed || sent < count || sent > 0xffff) return null;
-  const nothing = Buffer.alloc(0);
-  if (sent === 0) return new ExecutePacket(payload, nothing, nothing, new Int32Array(0));
+  if (sent === 0) return new ExecutePacket(payload, NO_TYPES, payload, 0, []);
 
   const bitmapAt = cursor.take((sent + 7) >> 3);
   const bound = cursor.integer(1) === 1;
   if (cursor.failed) return null;
-  const nullBitmap = payload.subarray(bitmapAt, bitmapAt + ((sent + 7) >> 3));
   const types = bound ? readTypes(cursor, sent, named) : options.boundTypes;
   if (types === null || types.length < sent * 2) return null;
-  const spans = locateValues(cursor, types, nullBitmap, options);
-  return cursor.failed ? null : new ExecutePacket(payload, types.subarray(0, count * 2), nullBitmap, spans);
+  const spans = locateValues(cursor, types, bitmapAt * 8, options);
+  if (cursor.failed) return null;
+  // Made anew only where attributes of the query follow: a view costs as much as reading all the rest.
+  const own = types.length === count * 2 ? types : types.subarray(0, count * 2);
+  return new ExecutePacket(payload, own, payload, bitmapAt, spans);
 }
 
 function readTypes(cursor: PayloadCursor, count: number, named: boolean): Buffer | null {
@@ -153,15 +178,15 @@ function readTypes(cursor: PayloadCursor, count: number, named: boolean): Buffer
 function locateValues(
   cursor: PayloadCursor,
   types: Buffer,
-  nullBitmap: Buffer,
-  options: ExecuteOptions,
-): Int32Array {
-  const spans = new Int32Array(options.parameterCount * 2);
-  for (let ordinal = 0; ordinal < options.parameterCount; ordinal++) {
-    spans[ordinal * 2] = cursor.at;
-    if (!bitSet(nullBitmap, ordinal) && !options.longData.has(ordinal))
+  nullsFrom: number,
+  { parameterCount, longData }: ExecuteOptions,
+): number[] {
+  const spans: number[] = [];
+  for (let ordinal = 0; ordinal < parameterCount; ordinal++) {
+    spans.push(cursor.at);
+    if (!bitSet(cursor.bytes, nullsFrom + ordinal) && !longData.has(ordinal))
       skipValue(cursor, types[ordinal * 2]!);
-    spans[ordinal * 2 + 1] = cursor.at;
+    spans.push(cursor.at);
   }
   return spans;
 }

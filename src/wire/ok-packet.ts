@@ -7,6 +7,9 @@ export const ERR = 0xff;
 export const EOF = 0xfe;
 export const LOCAL_INFILE = 0xfb;
 
+/** Its first byte, the warnings (2) and the status flags (2). */
+const EOF_LENGTH = 5;
+
 /** ERR packets with this number report MariaDB's progress and end nothing. */
 const PROGRESS_ERRNO = 0xffff;
 
@@ -21,13 +24,13 @@ export function readOk<Note>(exchange: Exchange<Note>, payload: Buffer, from: nu
   return !cursor.failed;
 }
 
-/** Fills in the exchange from an EOF packet. False: it is cut short. */
+/** Fills in the exchange from an EOF packet, of which each reply with rows has two. False: it is cut short. */
 export function readEof<Note>(exchange: Exchange<Note>, payload: Buffer, from: number, to: number): boolean {
-  const cursor = new PayloadCursor(payload, from + 1, to);
   exchange.ok = true;
-  exchange.warnings = cursor.integer(2);
-  exchange.status = cursor.integer(2);
-  return !cursor.failed;
+  if (to - from < EOF_LENGTH) return false;
+  exchange.warnings = payload[from + 1]! | (payload[from + 2]! << 8);
+  exchange.status = payload[from + 3]! | (payload[from + 4]! << 8);
+  return true;
 }
 
 /** Fills in the exchange from an ERR packet. False: it is cut short. */

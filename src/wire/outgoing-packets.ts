@@ -10,11 +10,11 @@ export class OutgoingPackets {
   #bytes = Buffer.allocUnsafeSlow(ROOM);
   #fill = 0;
 
-  /** Adds a command: its byte, then its body, in as many packets as its length needs. */
-  add(command: number, body: Buffer): void {
-    const length = 1 + body.length;
+  /** Adds a command: its byte, then its body (`body` from `from` on), in as many packets as its length needs. */
+  add(command: number, body: Buffer, from = 0): void {
+    const length = 1 + body.length - from;
     if (length >= MAX_PAYLOAD) {
-      for (const piece of framed(commandPayload(command, body))) this.#append(piece);
+      for (const piece of framed(commandPayload(command, body.subarray(from)))) this.#append(piece);
       return;
     }
     this.#makeRoom(HEADER_LENGTH + length);
@@ -25,7 +25,7 @@ export class OutgoingPackets {
     bytes[at + 2] = length >> 16;
     bytes[at + 3] = 0;
     bytes[at + HEADER_LENGTH] = command;
-    body.copy(bytes, at + HEADER_LENGTH + 1);
+    body.copy(bytes, at + HEADER_LENGTH + 1, from);
     this.#fill = at + HEADER_LENGTH + length;
   }
 

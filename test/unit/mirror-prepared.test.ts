@@ -23,6 +23,7 @@ function prepared(text = 'SELECT ?'): PreparedStatement {
     parameterCount: 0,
     boundTypes: null,
     longData: new LongData(),
+    whole: null,
   };
 }
 
@@ -82,7 +83,7 @@ describe('a session’s prepared statements', () => {
   });
 
   it('are bounded in bytes over all sessions, and give back what they took', () => {
-    const room = new ByteRoom(3000);
+    const room = new ByteRoom(6000);
     const [one, other] = [new PreparedStatements(100, room), new PreparedStatements(100, room)];
     const text = 'x'.repeat(1000);
     expect([one.answered(prepared(text), reply(1)), other.answered(prepared(text), reply(1))]).toEqual([
@@ -94,7 +95,7 @@ describe('a session’s prepared statements', () => {
     expect(other.answered(prepared(text), reply(1))).toBe(true);
     other.answered(prepared('short'), reply(1));
     other.close(1);
-    expect(room.left).toBe(3000);
+    expect(room.left).toBe(6000);
   });
 
   it('count what is known of their literals', () => {

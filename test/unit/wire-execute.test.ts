@@ -162,7 +162,7 @@ describe('an execution', () => {
           expect(parameters.map((_, index) => packet.isNull(index))).toEqual(
             parameters.map(({ value }) => value === null),
           );
-          expect(packet.bytes).toBe(payload.length);
+          expect(packet.bytes).toBe(payload.length + parameters.length * 16);
 
           const again = packet.payloadFor(0xfedcba98);
           expect(again.readUInt32LE(1)).toBe(0xfedcba98);
