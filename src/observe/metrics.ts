@@ -4,6 +4,7 @@ import { ControlMetrics } from './control-metrics.ts';
 import { Durations } from './durations.ts';
 import { expose, type Sample } from './exposition.ts';
 import { documentOf, type MetricDocument, textOf } from './metric-documents.ts';
+import { exposePlans, type PlanFigures } from './plan-metrics.ts';
 import { exposeProcess } from './process-metrics.ts';
 import { SHARD_FAMILIES } from './shard-families.ts';
 import { ShardMetrics } from './shard-metrics.ts';
@@ -19,7 +20,7 @@ export type {
   StatementOutcome,
 } from './outcomes.ts';
 export { MIRROR_OUTCOMES } from './outcomes.ts';
-export type { JournalKeys, PlanCacheFigures, ShardGauges } from './shard-metrics.ts';
+export type { JournalKeys, ShardGauges } from './shard-metrics.ts';
 export { ControlMetrics, ShardMetrics };
 
 /** The configured bounds, exported beside what they bound so that alerts need no number of their own. */
@@ -54,6 +55,8 @@ export class Metrics {
   /** Requests of the admin port without its token. */
   adminUnauthorized = 0;
   readonly tls = new TlsMetrics();
+  /** The plans of this process; asked at each scrape. */
+  plans: () => PlanFigures | null = () => null;
   readonly contentType = this.registry.contentType;
   readonly #shards: ReadonlyMap<string, ShardMetrics>;
 
@@ -67,6 +70,7 @@ export class Metrics {
       this.#exposeShards();
       this.#exposeDurations(all, sideBySide);
       exposeTls(this.registry, this.tls);
+      exposePlans(this.registry, worker, () => this.plans());
     }
     if (role !== 'worker') {
       this.#exposeControl();

@@ -1,7 +1,7 @@
 /** Which metrics a shard exports, and where each is read: the contract as a table. */
 import type { MetricFamily, Sample } from './exposition.ts';
 import { CONNECTION_STATES } from './outcomes.ts';
-import type { PlanCacheFigures, ShardGauges, ShardMetrics } from './shard-metrics.ts';
+import type { ShardGauges, ShardMetrics } from './shard-metrics.ts';
 
 /** Tables and reasons beyond this many, a shard, are summed up as `(others)`. */
 const JOURNAL_SERIES_MAX = 500;
@@ -88,25 +88,7 @@ const MIRROR: readonly ShardFamily[] = [
   gauge('understudy_journal_keys', 'Unsettled keys in the journal.', 'sum', journalKeys),
 ];
 
-const PLAN_CACHE: readonly ShardFamily[] = [
-  gauge('understudy_plan_cache_entries', 'Digests whose plans are kept.', 'sum', planCache('entries')),
-  counter('understudy_plan_cache_hits_total', 'Statements whose plan was at hand.', planCache('hits')),
-  counter('understudy_plan_cache_misses_total', 'Statements whose plan had to be made.', planCache('misses')),
-  counter(
-    'understudy_plan_cache_deferred_total',
-    'Plans made without the parser, which had used up its time: their keys are unknown at first.',
-    planCache('deferred'),
-  ),
-];
-
-export const SHARD_FAMILIES: readonly ShardFamily[] = [...RELAY, ...MIRROR, ...PLAN_CACHE];
-
-function planCache(field: keyof PlanCacheFigures): ShardFamily['samples'] {
-  return ({ name: shard, gauges }) => {
-    const figures = gauges?.plans?.();
-    return figures === undefined ? [] : [{ labels: { shard }, value: figures[field] }];
-  };
-}
+export const SHARD_FAMILIES: readonly ShardFamily[] = [...RELAY, ...MIRROR];
 
 function connections(shard: ShardMetrics): Sample[] {
   const states = shard.gauges?.connections();

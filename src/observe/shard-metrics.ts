@@ -37,23 +37,12 @@ export interface ShardGauges {
   /** Connections to the shadow that are logged in. */
   lanes(): number;
   journalKeys(): Iterable<JournalKeys>;
-  /** The plan cache this shard reads, where it has one of its own. */
-  plans?(): PlanCacheFigures;
 }
 
 export interface JournalKeys {
   readonly table: string;
   readonly reason: string;
   readonly count: number;
-}
-
-/** `hits` and `misses` count from the start of the process. */
-export interface PlanCacheFigures {
-  readonly entries: number;
-  readonly hits: number;
-  readonly misses: number;
-  /** Plans made in a hurry, without the parser. */
-  readonly deferred: number;
 }
 
 export class ShardMetrics {

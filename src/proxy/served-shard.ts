@@ -150,7 +150,7 @@ export class ServedShard {
   }
 
   #report(): void {
-    const { metrics, ratios, sql } = this.#options;
+    const { metrics, ratios } = this.#options;
     metrics.gauges = {
       ratios,
       queueStatements: () => this.#mirror.queue.statements,
@@ -160,12 +160,6 @@ export class ServedShard {
       shadowUp: () => (this.#mirror.shadow.state === 'down' ? 0 : 1),
       lanes: () => this.#mirror.shadow.lanes,
       journalKeys: () => this.#journal.counts(),
-      plans: () => ({
-        entries: sql.stats.misses - sql.stats.evicted,
-        hits: sql.stats.hits,
-        misses: sql.stats.misses,
-        deferred: sql.stats.deferred,
-      }),
     };
   }
 }

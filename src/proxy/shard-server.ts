@@ -58,6 +58,7 @@ export class ShardServer {
     });
     this.#room = room;
     const sql = new SqlReader({ maxPlans: config.plans, clock: () => performance.now() });
+    metrics.plans = () => ({ ...sql.stats, entries: sql.stats.misses - sql.stats.evicted });
     this.#shards = config.shards
       .filter(({ name }) => options.shards.includes(name))
       .map(

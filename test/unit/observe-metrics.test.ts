@@ -232,7 +232,7 @@ describe('counting', () => {
 describe('gauges', () => {
   it('are read at the scrape', async () => {
     const metrics = createMetrics();
-    metrics.shard('s00').gauges = gauges({ plans: () => ({ entries: 5, hits: 6, misses: 7, deferred: 1 }) });
+    metrics.shard('s00').gauges = gauges({});
     const samples = await samplesOf(metrics);
     const own = [...samples].filter(([key, value]) => value !== 0 && key.includes('shard="s00"'));
     expect(Object.fromEntries(own)).toEqual({
@@ -251,10 +251,18 @@ describe('gauges', () => {
       'understudy_connections{shard="s00",state="transaction"}': 4,
       'understudy_connections{shard="s00",state="blind"}': 5,
       'understudy_connections{shard="s00",state="closing"}': 6,
-      'understudy_plan_cache_deferred_total{shard="s00"}': 1,
-      'understudy_plan_cache_entries{shard="s00"}': 5,
-      'understudy_plan_cache_hits_total{shard="s00"}': 6,
-      'understudy_plan_cache_misses_total{shard="s00"}': 7,
+    });
+  });
+
+  it('those of the plans stand once for each process, whose shards share them', async () => {
+    const metrics = createMetrics();
+    metrics.plans = () => ({ entries: 5, hits: 6, misses: 7, deferred: 1 });
+    const plans = [...(await samplesOf(metrics))].filter(([key]) => key.startsWith('understudy_plan_cache_'));
+    expect(Object.fromEntries(plans)).toEqual({
+      'understudy_plan_cache_deferred_total{worker="0"}': 1,
+      'understudy_plan_cache_entries{worker="0"}': 5,
+      'understudy_plan_cache_hits_total{worker="0"}': 6,
+      'understudy_plan_cache_misses_total{worker="0"}': 7,
     });
   });
 
