@@ -3,6 +3,7 @@ import type { Catalog } from '../sql/keys.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 import type { OldSchema, TableSchema } from './old-schema.ts';
 import { ANY_TABLE, type Change, SchemaRelations, type ViewBases } from './schema-relations.ts';
+import { PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
 import { type CatalogTable, describeTable, unknownTable } from './table-facts.ts';
 
 export type MovedTables = '*' | Readonly<Record<string, { readonly key: string }>>;
@@ -31,6 +32,7 @@ export class ShardCatalog implements Catalog {
   #version = 1;
   #sqlMode: string | null = null;
   #quotes: AnsiQuotes = 'off';
+  #beginning = PLAIN_BEGINNING;
 
   /** `database`: the shard's old one; null: every database is the shard's. */
   constructor(moved: MovedTables, database: string | null) {
@@ -50,6 +52,15 @@ export class ShardCatalog implements Catalog {
   /** Whether that sql_mode makes a double quote begin a name. */
   get quotes(): AnsiQuotes {
     return this.#quotes;
+  }
+
+  /** What a new session of the old server begins with, its sql_mode apart. */
+  get beginning(): SessionBeginning {
+    return this.#beginning;
+  }
+
+  learnBeginning(beginning: SessionBeginning): void {
+    this.#beginning = beginning;
   }
 
   learnSqlMode(sqlMode: string): void {

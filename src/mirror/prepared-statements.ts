@@ -4,7 +4,7 @@ import type { Plan } from '../sql/plan.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { ByteRoom } from './byte-room.ts';
 import type { LongData } from './long-data.ts';
-import type { SessionEffect } from './session-state.ts';
+import type { SessionEffect } from './session-effect.ts';
 
 /** A prepared statement's text for the shadow. */
 export interface PreparedText {

@@ -1,26 +1,35 @@
-/** Keeps a shard's catalog true to the old server: reads its schema at start, after DDL, and now and then. */
-import { createConnection, type RowDataPacket } from 'mysql2/promise';
+/**
+ * Keeps a shard's catalog true to the old server: reads its schema, its settings and its clock at start, after
+ * DDL, and now and then.
+ */
+import type { Connection } from 'mysql2/promise';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Account } from '../config/load.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { ShardCatalog } from './catalog.ts';
-import { LoginStream, loginOptions, type ServerAddress } from './login-stream.ts';
+import {
+  BEGINNING_VARIABLES,
+  beginningOf,
+  isUnsaid,
+  type ReadStatement,
+  type ServerZone,
+  zoneMoments,
+} from './global-settings.ts';
 import type { OldSchema } from './old-schema.ts';
+import { type ClockReading, PrimaryClock } from './primary-clock.ts';
 import { readOldSchema } from './schema-queries.ts';
+import { type AskedServer, asking, clockSamples, globalVariables, zoneOf } from './server-questions.ts';
 
-export interface SchemaSource extends ServerAddress {
+export interface SchemaSource extends AskedServer {
   /** Null: every database but the server's own. */
   readonly database: string | null;
-  readonly account: Account;
-  readonly timeoutMs: number;
-  /** Reads a statement as the house reads any. */
-  readonly planOf: (sql: string) => Plan;
-}
-
-interface VariableRow extends RowDataPacket {
-  readonly Variable_name: string;
-  readonly Value: string;
+  /** The new server, of which nothing but its time zone is asked. */
+  readonly shadow: AskedServer;
+  readonly read: ReadStatement;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
 }
 
 const REFRESH_MS = 60_000;
@@ -28,22 +37,30 @@ const REFRESH_MS = 60_000;
 const AGAIN_MS = 50;
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 30_000;
+const CLOCK_SAMPLES = 5;
+
 export class SchemaReader {
   readonly #source: SchemaSource;
   readonly #catalog: ShardCatalog;
   readonly #log: Log;
+  readonly #clock = new PrimaryClock();
   #timer: NodeJS.Timeout | null = null;
   #reading = false;
   #again = false;
   #stopped = false;
-  #warnedOf = '';
-  #warnedOfHidden = '';
+  /** What was warned of last, by kind: the same is told once. */
+  readonly #warned = new Map<string, string>();
   #retryMs = RETRY_MIN_MS;
 
   constructor(source: SchemaSource, catalog: ShardCatalog, log: Log) {
     this.#source = source;
     this.#catalog = catalog;
     this.#log = log;
+  }
+
+  /** The primary's clock against our monotonic one, now. Null: not read yet. */
+  clock(): ClockReading | null {
+    return this.#clock.at(this.#source.now());
   }
 
   /** Reads now, and goes on refreshing until `stop`. Never rejects; resolves behind the first attempt. */
@@ -71,16 +88,12 @@ export class SchemaReader {
   async #attempt(): Promise<number> {
     try {
       this.#catalog.beginReading();
-      const { schema, sqlMode } = await readSchema(this.#source);
-      this.#catalog.learn(schema);
-      this.#catalog.learnSqlMode(sqlMode);
-      this.#warnOfMissing();
-      this.#warnOfHidden(schema);
+      const zoneKnown = await asking(this.#source, (connection) => this.#read(connection));
+      if (!zoneKnown) return this.#retryInMs();
       this.#retryMs = RETRY_MIN_MS;
       return REFRESH_MS;
     } catch (error) {
-      const retryInMs = this.#retryMs;
-      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
+      const retryInMs = this.#retryInMs();
       this.#log.warn(
         { reason: messageOf(error), retryInMs },
         'the old server’s schema could not be read with oldUser',
@@ -89,74 +102,91 @@ export class SchemaReader {
     }
   }
 
-  /** Once for each set of names: a table that is misspelt here would move without its writes. */
-  #warnOfMissing(): void {
-    const missing = this.#catalog.missing().join(', ');
-    if (missing !== '' && missing !== this.#warnedOf) {
-      this.#log.warn(
-        { tables: missing },
-        'the configuration names tables that oldUser does not see in the old database: misspelt, or no rights on them?',
-      );
-    }
-    this.#warnedOf = missing;
+  #retryInMs(): number {
+    const retryInMs = this.#retryMs;
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
+    return retryInMs;
   }
 
-  /** Once for each set of rights that are missing: what they hide leaves doubts on every write. */
+  /** False: the old server's time zone could not be put in words that the new one understands. */
+  async #read(connection: Connection): Promise<boolean> {
+    const { database, timeoutMs, read, now, wallClock } = this.#source;
+    // Views are shown with the quotes of the session that asks.
+    await connection.query({ sql: "SET SESSION sql_mode = ''", timeout: timeoutMs });
+    const variables = await globalVariables(
+      connection,
+      ['sql_mode', 'version', ...BEGINNING_VARIABLES],
+      timeoutMs,
+    );
+    const planOf = (text: string): Plan => read(Buffer.from(text), 0).plan;
+    const server = {
+      isMariadb: /mariadb/i.test(variables.get('version') ?? ''),
+      explicitTimestamps: variables.get('explicit_defaults_for_timestamp') === 'ON',
+    };
+    const schema = await readOldSchema(connection, { database, timeoutMs, server, planOf });
+    this.#catalog.learn(schema);
+    this.#catalog.learnSqlMode(variables.get('sql_mode') ?? '');
+    const moments = zoneMoments(wallClock() / 1000);
+    const zone = await zoneOf(connection, moments, timeoutMs);
+    const shadow = isUnsaid(zone) ? await this.#shadowZone(moments) : null;
+    const beginning = beginningOf(variables, zone, shadow, read);
+    this.#catalog.learnBeginning(beginning);
+    const steady = this.#clock.learn(await clockSamples(connection, CLOCK_SAMPLES, now, timeoutMs));
+    if (!steady) this.#log.warn('the old server’s clock was set: what it filled in meanwhile may differ');
+    this.#warnOfMissing();
+    this.#warnOfHidden(schema);
+    this.#warnOfBeginning(variables.get('init_connect') ?? '', beginning.unknown);
+    return !beginning.unknown.includes('time_zone');
+  }
+
+  async #shadowZone(moments: readonly number[]): Promise<ServerZone | null> {
+    const { shadow } = this.#source;
+    try {
+      return await asking(shadow, (connection) => zoneOf(connection, moments, shadow.timeoutMs));
+    } catch {
+      // A shadow that is down is the lanes' affair.
+      return null;
+    }
+  }
+
+  /** A table that is misspelt here would move without its writes. */
+  #warnOfMissing(): void {
+    this.#warn(
+      'missing',
+      { tables: this.#catalog.missing().join(', ') },
+      'the configuration names tables that oldUser does not see in the old database: misspelt, or no rights on them?',
+    );
+  }
+
   #warnOfHidden({ tables, triggersSeen, views }: OldSchema): void {
     const missing: string[] = [];
     if (triggersSeen !== 'all' && [...tables.keys()].some((name) => !triggersSeen.has(name)))
       missing.push('TRIGGER');
     if (views.some(({ definition }) => definition === null)) missing.push('SHOW VIEW');
-    const rights = missing.join(', ');
-    if (rights !== '' && rights !== this.#warnedOfHidden) {
-      this.#log.warn(
-        { rights },
-        'oldUser lacks rights to see triggers or views of the old database: writes that they may touch are doubts on any table',
-      );
-    }
-    this.#warnedOfHidden = rights;
+    this.#warn(
+      'hidden',
+      { rights: missing.join(', ') },
+      'oldUser lacks rights to see triggers or views of the old database: writes that they may touch are doubts on any table',
+    );
   }
-}
 
-interface Reading {
-  readonly schema: OldSchema;
-  /** What a new session begins with. */
-  readonly sqlMode: string;
-}
+  #warnOfBeginning(initConnect: string, unknown: readonly string[]): void {
+    this.#warn(
+      'init_connect',
+      { initConnect },
+      'the old server has an init_connect, which accounts with SUPER or CONNECTION ADMIN do not run: replays take it as run',
+    );
+    this.#warn(
+      'unknown',
+      { variables: unknown.join(', ') },
+      'sessions of the old server begin with settings that can’t be told to the new one: until a session sets them itself it is not replayed',
+    );
+  }
 
-/** One reading; rejects when the server does not answer within the time-out. */
-async function readSchema(source: SchemaSource): Promise<Reading> {
-  const stream: LoginStream = new LoginStream(source, (error) => stream.destroy(error));
-  const timeout = source.timeoutMs;
-  try {
-    const connection = await createConnection({
-      stream,
-      user: source.account.user,
-      password: source.account.password,
-      connectTimeout: source.timeoutMs,
-      ...loginOptions(source.tls, source.account.password),
-    });
-    // A connection that breaks between two queries reports by event, which unheard would end the process.
-    connection.on('error', () => {});
-    // Views are shown with the quotes of the session that asks.
-    await connection.query({ sql: "SET SESSION sql_mode = ''", timeout });
-    const [rows] = await connection.query<VariableRow[]>({
-      sql: "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('sql_mode', 'version', 'explicit_defaults_for_timestamp')",
-      timeout,
-    });
-    const variables = new Map(rows.map((row) => [row.Variable_name, row.Value]));
-    const schema = await readOldSchema(connection, {
-      database: source.database,
-      timeoutMs: timeout,
-      server: {
-        isMariadb: /mariadb/i.test(variables.get('version') ?? ''),
-        explicitTimestamps: variables.get('explicit_defaults_for_timestamp') === 'ON',
-      },
-      planOf: source.planOf,
-    });
-    return { schema, sqlMode: variables.get('sql_mode') ?? '' };
-  } finally {
-    // mysql2 would only end what it writes to, and the server would keep the connection for hours.
-    stream.destroy();
+  /** Once for each value; an empty one says that there is nothing to warn of. */
+  #warn(kind: string, fields: Readonly<Record<string, string>>, message: string): void {
+    const told = Object.values(fields).join();
+    if (told !== '' && told !== this.#warned.get(kind)) this.#log.warn(fields, message);
+    this.#warned.set(kind, told);
   }
 }

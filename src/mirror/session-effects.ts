@@ -3,7 +3,7 @@ import type { Lexed } from '../sql/lexed.ts';
 import type { ModeExpression } from '../sql/mode-expression.ts';
 import type { Plan, SessionChange } from '../sql/plan.ts';
 import { type ModeEdit, modeText } from './mode-edit.ts';
-import type { SessionEffect } from './session-state.ts';
+import type { SessionEffect } from './session-effect.ts';
 
 /** A longer value is no setting of sense, and would be kept as long as the session. */
 const VALUE_BYTES_MAX = 4096;

@@ -4,24 +4,11 @@ import type { SqlMode } from '../sql/sql-mode.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 import { setNamesFor } from './character-names.ts';
-import { editedMode, type ModeEdit, modeText } from './mode-edit.ts';
+import { editedMode, modeText } from './mode-edit.ts';
 import { FOLLOWED_VARIABLES, makeContext, NAMES_VARIABLES, type ReplayContext } from './replay-context.ts';
+import { PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
+import type { SessionEffect } from './session-effect.ts';
 import type { ServerKind } from './sql-modes.ts';
-
-/** An effect on the session, taken from the statement's text when it was sent, applied when it succeeded. */
-export type SessionEffect =
-  | { readonly what: 'use'; readonly database: string }
-  /** `statement`: SET NAMES or SET CHARACTER SET, as it goes to a lane; `charset` in lower case. */
-  | { readonly what: 'names'; readonly statement: string; readonly charset: string }
-  /** `value`: the SQL of a literal or word; null: an expression whose value is not known. */
-  | {
-      readonly what: 'variable';
-      readonly name: string;
-      readonly value: string | null;
-      /** How sql_mode comes of what it was. */
-      readonly mode?: ModeEdit;
-    }
-  | { readonly what: 'autocommit' };
 
 /** Names of temporary tables beyond these are not told apart: the session's statements are not mirrored. */
 const TEMPORARY_TABLES_MAX = 1000;
@@ -61,6 +48,7 @@ export class SessionState {
   readonly #primary: ServerKind | null;
   /** The sql_mode with which the primary begins a session. */
   readonly #defaultMode: string | null;
+  readonly #beginning: SessionBeginning;
   /** What sql_mode was set to says of double quotes; `off` where the status flags tell. */
   #quotes: AnsiQuotes;
 
@@ -75,6 +63,8 @@ export class SessionState {
       /** Left out, or null: not known; then replays are in the lane's own words and mode. */
       primary?: ServerKind | null;
       defaultMode?: string | null;
+      /** Left out: a session begins with nothing that a lane does not have. */
+      beginning?: SessionBeginning;
     },
     mapDatabase: (database: string) => string,
   ) {
@@ -84,12 +74,14 @@ export class SessionState {
     this.#collation = login.collation;
     this.#primary = login.primary ?? null;
     this.#defaultMode = login.defaultMode ?? null;
+    this.#beginning = login.beginning ?? PLAIN_BEGINNING;
     this.#names = setNamesFor(login.collation, this.#primary);
     this.#charset = charsetOfCollation(login.collation);
     this.#defaultQuotes = login.defaultQuotes;
     this.#quotes = login.defaultQuotes ?? 'off';
     this.#mode = this.#makeMode();
     this.sawStatus(login.status);
+    for (const effect of this.#beginning.effects) this.apply(effect);
   }
 
   /** A copy that goes its own way: what the session will be once statements under way have been carried out. */
@@ -102,6 +94,8 @@ export class SessionState {
       defaultQuotes: this.#defaultQuotes,
       primary: this.#primary,
       defaultMode: this.#defaultMode,
+      // What init_connect has set is among the variables.
+      beginning: { ...this.#beginning, effects: [] },
     };
     const copy = new SessionState(login, this.#mapDatabase);
     copy.#quotes = this.#quotes;
@@ -138,16 +132,18 @@ export class SessionState {
     return this.#context;
   }
 
-  /** A lane's own sql_mode is the new server's: where the session has set none, it is the old server's that holds. */
+  /** A lane's own settings are the new server's: what the session has not set is as the old server begins one. */
   #settings(): ReadonlyMap<string, string> {
-    const set = this.#variables ?? NOTHING_SET;
-    if (this.#defaultMode === null || set.has('sql_mode')) return set;
-    return new Map([...set, ['sql_mode', `'${this.#defaultMode}'`]]);
+    const begun = new Map(this.#beginning.settings);
+    if (this.#defaultMode !== null) begun.set('sql_mode', `'${this.#defaultMode}'`);
+    return new Map([...begun, ...(this.#variables ?? NOTHING_SET)]);
   }
 
   /** False: something that replays depend on was set to a value that is not known. */
   get contextKnown(): boolean {
-    return this.#unknown === null || this.#unknown.size === 0;
+    const set = this.#variables;
+    const begun = this.#beginning.unknown.every((name) => set?.has(name) === true);
+    return begun && (this.#unknown === null || this.#unknown.size === 0);
   }
 
   /**

@@ -15,6 +15,7 @@ import { queryTextAt } from '../wire/query-packet.ts';
 import type { AnsiQuotes } from './ansi-quotes.ts';
 import type { ByteRoom } from './byte-room.ts';
 import { PreparedStatements } from './prepared-statements.ts';
+import type { SessionBeginning } from './session-beginning.ts';
 import { SessionState } from './session-state.ts';
 import { plainStatement, type Statement } from './statement.ts';
 import type { StatementReader } from './statement-reader.ts';
@@ -37,6 +38,7 @@ export interface SessionTapOptions {
     readonly sqlMode: string | null;
     /** Whether that makes a double quote begin a name. */
     readonly quotes: AnsiQuotes;
+    readonly beginning: SessionBeginning;
   };
   /** A definition was changed, or may have been: `database` is the session's. */
   readonly schemaChanged: (plan: Plan, database: string | null) => void;
@@ -68,9 +70,9 @@ export class MirrorTap implements SessionTap {
     const foundRows = (capabilities.base & CAPABILITY.FOUND_ROWS) !== 0;
     const defaultQuotes = greeting.isMariadb ? null : options.server.quotes;
     const primary = greeting.isMariadb ? 'mariadb' : 'mysql';
-    const defaultMode = options.server.sqlMode;
+    const { sqlMode: defaultMode, beginning } = options.server;
     this.#state = new SessionState(
-      { database, collation, status, foundRows, defaultQuotes, primary, defaultMode },
+      { database, collation, status, foundRows, defaultQuotes, primary, defaultMode, beginning },
       options.mapDatabase,
     );
     this.#prepared = new PreparedStatements(options.statementBytes, options.preparedRoom);

@@ -2,7 +2,7 @@
 import type { ClusterTls } from '../base/cluster-tls.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Account, Config } from '../config/load.ts';
+import type { Config } from '../config/load.ts';
 import type { Ratios } from '../config/ratios.ts';
 import type { ShardConfig } from '../config/schema.ts';
 import type { DoubtReason, Journal } from '../journal/journal.ts';
@@ -20,7 +20,7 @@ import { GuardedTap } from './guarded-tap.ts';
 import { LaneSet } from './lane-set.ts';
 import { Sampler } from './sampler.ts';
 import { Scheduler } from './scheduler.ts';
-import { SchemaReader } from './schema-reader.ts';
+import { SchemaReader, type SchemaSource } from './schema-reader.ts';
 import { ANY_TABLE } from './schema-relations.ts';
 import { MirrorTap, type SessionTapOptions } from './session-tap.ts';
 import { Settlement } from './settlement.ts';
@@ -80,7 +80,7 @@ export class ShardMirror implements TapSource {
     this.#databases = databasePair(shard);
     const oldDatabase = shard.old.database ?? null;
     this.#catalog = new ShardCatalog(config.tables, oldDatabase);
-    this.#schema = new SchemaReader(this.#schemaSource(config.oldUser), this.#catalog, log);
+    this.#schema = new SchemaReader(this.#schemaSource(), this.#catalog, log);
     this.#scheduler = new Scheduler(config.queue);
     this.#writes = new WritesUnderWay(options.journal);
     this.#settlement = new Settlement({
@@ -252,15 +252,21 @@ export class ShardMirror implements TapSource {
     }
   }
 
-  #schemaSource(account: Account): ConstructorParameters<typeof SchemaReader>[0] {
-    const { old } = this.#options.shard;
-    const timeoutMs = this.#options.config.connectTimeoutMs;
-    const { host, port, database = null } = old;
-    const planOf = (text: string): Plan => {
-      const bytes = Buffer.from(text);
-      return this.#options.sql.read(bytes, 0, bytes.length, DEFAULT_SQL_MODE);
+  #schemaSource(): SchemaSource {
+    const { shard, config, sql, oldTls, newTls, now, wallClock } = this.#options;
+    const { host, port, database = null } = shard.old;
+    return {
+      ...{ host, port, database, tls: oldTls, account: config.oldUser, timeoutMs: config.connectTimeoutMs },
+      shadow: {
+        ...{ host: shard.new.host, port: shard.new.port, tls: newTls, account: config.newUser },
+        timeoutMs: config.lanes.connectTimeoutMs,
+      },
+      read: (text, from) => {
+        const plan = sql.read(text, from, text.length, DEFAULT_SQL_MODE);
+        return { plan, lexed: sql.lexed };
+      },
+      ...{ now, wallClock },
     };
-    return { host, port, database, tls: this.#options.oldTls, account, timeoutMs, planOf };
   }
 }
 

@@ -4,7 +4,7 @@ import type { Plan } from '../sql/plan.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { RowHash } from './row-hash.ts';
-import type { SessionEffect } from './session-state.ts';
+import type { SessionEffect } from './session-effect.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
 import type { PreparedReplay } from './unit.ts';

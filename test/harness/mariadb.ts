@@ -12,6 +12,8 @@ export interface MariadbOptions {
   readonly extra?: readonly string[];
   /** Loads the server side of the client_ed25519 plugin. */
   readonly ed25519?: boolean;
+  /** More variables of its environment, TZ say. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export type Mariadb = SqlServer;
@@ -31,6 +33,7 @@ export function startMariadb(options: MariadbOptions = {}): Promise<Mariadb> {
       ...(options.extra ?? []),
     ],
     portTaken: /Address already in use/,
+    env: options.env,
   });
 }
 

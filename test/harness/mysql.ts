@@ -15,6 +15,8 @@ export interface MysqlOptions {
   readonly extra?: readonly string[];
   /** `own`, the default: certificates that the server has made for itself, as MySQL does. */
   readonly tls?: 'own' | 'off' | Certificates;
+  /** More variables of its environment, TZ say. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a server; two seconds. Its accounts are of caching_sha2_password: it has no mysql_native_password. */
@@ -37,6 +39,7 @@ export function startMysql(options: MysqlOptions = {}): Promise<SqlServer> {
       ...(options.extra ?? []),
     ],
     portTaken: /Address already in use/,
+    env: options.env,
   });
 }
 

@@ -58,6 +58,8 @@ export interface ServerKind {
   readonly args: readonly string[];
   /** How its log says that another process holds the port. */
   readonly portTaken: RegExp;
+  /** More variables of its environment, TZ say. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Starts a server; a second or two. It dies with this process, and its data goes too. */
@@ -130,6 +132,7 @@ function boot(kind: ServerKind, { folder, dataDir, port }: ServerPlace): Promise
   return startChild({
     name: kind.name,
     command: kind.command,
+    ...(kind.env === undefined ? {} : { env: kind.env }),
     args: [
       ...kind.args,
       `--datadir=${dataDir}`,

@@ -8,7 +8,8 @@ import {
   makeContext,
   type ReplayContext,
 } from '../../src/mirror/replay-context.ts';
-import { type SessionEffect, SessionState } from '../../src/mirror/session-state.ts';
+import type { SessionEffect } from '../../src/mirror/session-effect.ts';
+import { SessionState } from '../../src/mirror/session-state.ts';
 
 const DEFAULT_NAMES = 'SET NAMES utf8mb4';
 const CLIENT = 'character_set_client';

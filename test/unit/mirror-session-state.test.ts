@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { AnsiQuotes } from '../../src/mirror/ansi-quotes.ts';
 import { setNamesFor } from '../../src/mirror/character-names.ts';
+import type { SessionEffect } from '../../src/mirror/session-effect.ts';
 import { readEffects } from '../../src/mirror/session-effects.ts';
-import { type SessionEffect, SessionState } from '../../src/mirror/session-state.ts';
+import { SessionState } from '../../src/mirror/session-state.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { DEFAULT_SQL_MODE } from '../../src/sql/sql-mode.ts';
 import { STATUS } from '../../src/wire/protocol.ts';

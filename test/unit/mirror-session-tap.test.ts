@@ -4,6 +4,7 @@ import { ByteRoom } from '../../src/mirror/byte-room.ts';
 import { ShardCatalog } from '../../src/mirror/catalog.ts';
 import { schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts';
 import { Sampler } from '../../src/mirror/sampler.ts';
+import { PLAIN_BEGINNING } from '../../src/mirror/session-beginning.ts';
 import { MirrorTap } from '../../src/mirror/session-tap.ts';
 import type { Statement } from '../../src/mirror/statement.ts';
 import { StatementReader } from '../../src/mirror/statement-reader.ts';
@@ -103,7 +104,7 @@ class Rig {
       preparedRoom: new ByteRoom(1 << 20),
       mapDatabase: (name) => (name === 'old' ? 'new' : name),
       random: () => 0.5,
-      server: { sqlMode: null, quotes: 'off' },
+      server: { sqlMode: null, quotes: 'off', beginning: PLAIN_BEGINNING },
       schemaChanged: (plan, database) =>
         this.events.push(`schema ${database} ${plan.tables.map(({ name }) => name)}`),
       schemaChanging: (plan) => this.announced.push(`schema ${plan.tables.map(({ name }) => name)}`),

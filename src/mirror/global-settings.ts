@@ -1,0 +1,112 @@
+/** Reads out of the old server's global settings what a session begins with. */
+import type { Lexed } from '../sql/lexed.ts';
+import type { Plan } from '../sql/plan.ts';
+import type { SessionBeginning } from './session-beginning.ts';
+import type { SessionEffect } from './session-effect.ts';
+import { readEffects } from './session-effects.ts';
+
+/** Carried as they are; sql_mode apart, which is followed by its text. */
+const CARRIED = [
+  'auto_increment_increment',
+  'auto_increment_offset',
+  'div_precision_increment',
+  'foreign_key_checks',
+  'group_concat_max_len',
+  'unique_checks',
+] as const;
+
+/** Carried where they are not what every server has: some servers refuse to set them at all. */
+const CARRIED_UNLESS = { explicit_defaults_for_timestamp: 'ON', lc_time_names: 'en_US' } as const;
+
+/** The global variables that `beginningOf` asks of the old server. */
+export const BEGINNING_VARIABLES: readonly string[] = [
+  ...CARRIED,
+  ...Object.keys(CARRIED_UNLESS),
+  'init_connect',
+];
+
+/** How a server's own time zone runs. */
+export interface ServerZone {
+  /** The global `time_zone`. */
+  readonly name: string;
+  /** Seconds that local time is ahead of UTC, at the moments of `zoneMoments`. */
+  readonly offsets: readonly number[];
+}
+
+/** Reads a statement of a text as the house reads any; `lexed` is valid until the next call. */
+export type ReadStatement = (sql: Buffer, from: number) => { readonly plan: Plan; readonly lexed: Lexed };
+
+/**
+ * `shadow`: the new server's zone, null where it was not or can't be asked; it counts only where `isUnsaid`.
+ */
+export function beginningOf(
+  variables: ReadonlyMap<string, string>,
+  zone: ServerZone,
+  shadow: ServerZone | null,
+  read: ReadStatement,
+): SessionBeginning {
+  const settings = new Map<string, string>();
+  for (const name of CARRIED) {
+    const value = variables.get(name);
+    if (value !== undefined) settings.set(name, literal(value));
+  }
+  for (const [name, usual] of Object.entries(CARRIED_UNLESS)) {
+    const value = variables.get(name);
+    if (value !== undefined && value !== usual) settings.set(name, literal(value));
+  }
+  const zoneValue = zoneFor(zone, shadow);
+  if (zoneValue !== null) settings.set('time_zone', literal(zoneValue));
+  const effects = effectsOf(variables.get('init_connect') ?? '', read);
+  const unknown = [
+    ...(zoneValue === null ? ['time_zone'] : []),
+    // It can't be seen into: any of them may have been set.
+    ...(effects === null ? ['sql_mode', 'time_zone', 'character_set_client'] : []),
+  ];
+  return { settings, effects: effects ?? [], unknown };
+}
+
+/** It is its machine's and has summer time, or had: no offset says it. */
+export function isUnsaid({ name, offsets }: ServerZone): boolean {
+  const [first = 0] = offsets;
+  return name === 'SYSTEM' && (first % 60 !== 0 || offsets.some((offset) => offset !== first));
+}
+
+/** The zone in words that mean the same on the new server; null: there are none. */
+function zoneFor(zone: ServerZone, shadow: ServerZone | null): string | null {
+  if (zone.name !== 'SYSTEM') return zone.name;
+  if (!isUnsaid(zone)) return offsetText(zone.offsets[0] ?? 0);
+  const alike = shadow !== null && shadow.offsets.join() === zone.offsets.join();
+  return alike ? 'SYSTEM' : null;
+}
+
+function offsetText(seconds: number): string {
+  const minutes = Math.abs(seconds) / 60;
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
+  return `${seconds < 0 ? '-' : '+'}${two(minutes / 60)}:${two(minutes % 60)}`;
+}
+
+/** Null: it does what its text does not show. */
+function effectsOf(initConnect: string, read: ReadStatement): SessionEffect[] | null {
+  const effects: SessionEffect[] = [];
+  const sql = Buffer.from(initConnect);
+  for (let at = 0; at >= 0 && at < sql.length; ) {
+    const { plan, lexed } = read(sql, at);
+    if (plan.anyResults || plan.opaque || plan.hazards.has('any_effect')) return null;
+    effects.push(...readEffects(plan, sql, lexed));
+    at = lexed.next;
+  }
+  return effects;
+}
+
+function literal(value: string): string {
+  return /^\d+$/.test(value) ? value : `'${value.replace(/['\\]/g, '\\$&')}'`;
+}
+
+const MONTH_S = 30 * 86_400;
+
+/** Seconds since 1970: each month of the year before and behind, and summer and winter of the ten years before. */
+export function zoneMoments(nowSeconds: number): number[] {
+  const months = Array.from({ length: 25 }, (_, month) => nowSeconds + (month - 12) * MONTH_S);
+  const years = Array.from({ length: 20 }, (_, half) => nowSeconds - (half + 2) * 6 * MONTH_S);
+  return [...months, ...years].map((moment) => Math.max(0, Math.floor(moment)));
+}

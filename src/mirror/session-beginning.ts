@@ -1,0 +1,16 @@
+/**
+ * What a new session of the old server begins with: its global settings, and what init_connect does. A lane
+ * begins with the new server's, so all that a replay depends on is carried to it.
+ */
+import type { SessionEffect } from './session-effect.ts';
+
+export interface SessionBeginning {
+  /** Variable to the SQL of its value. */
+  readonly settings: ReadonlyMap<string, string>;
+  /** What init_connect changes, in order. */
+  readonly effects: readonly SessionEffect[];
+  /** Variables that a session has until it sets them itself, and whose value can't be told to a lane. */
+  readonly unknown: readonly string[];
+}
+
+export const PLAIN_BEGINNING: SessionBeginning = { settings: new Map(), effects: [], unknown: [] };
