@@ -4,6 +4,8 @@ import { DEFAULT_SQL_MODE } from '../../src/sql/sql-mode.ts';
 
 /** Whatever else the machine does shows in most rounds, but hardly in the fastest of all. */
 const ROUNDS = 7;
+/** The most that the lexer is given of one command, as `queue.statementBytes` stands unless told otherwise. */
+const LONGEST_BYTES = 4 * 1024 * 1024;
 
 export interface LexerSpeed {
   readonly statements: number;
@@ -14,6 +16,9 @@ export interface LexerSpeed {
   /** The slowest statement, in its fastest round, and its length in bytes. */
   readonly slowestMicros: number;
   readonly slowestBytes: number;
+  /** A statement of `LONGEST_BYTES`: of short rows, and of one long string. */
+  readonly longestRowsMicros: number;
+  readonly longestStringMicros: number;
 }
 
 export function measureLexer(texts: readonly Buffer[]): LexerSpeed {
@@ -39,7 +44,26 @@ export function measureLexer(texts: readonly Buffer[]): LexerSpeed {
     microsPerStatement: passNs / texts.length / 1000,
     slowestMicros: (fastestNs[slowest] ?? 0) / 1000,
     slowestBytes: texts[slowest]?.length ?? 0,
+    longestRowsMicros: fastestMicros(lexer, longest("INSERT INTO t VALUES (1,'a')", ",(12345,'abcdefgh')")),
+    longestStringMicros: fastestMicros(
+      lexer,
+      longest("INSERT INTO t VALUES ('", "it\\'s\\na text of some lines"),
+    ),
   };
+}
+
+function longest(begin: string, repeated: string): Buffer {
+  return Buffer.alloc(LONGEST_BYTES, begin.padEnd(LONGEST_BYTES, repeated));
+}
+
+function fastestMicros(lexer: Lexer, text: Buffer): number {
+  let fastest = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < ROUNDS; round++) {
+    const begin = process.hrtime.bigint();
+    lexer.lex(text, 0, text.length, DEFAULT_SQL_MODE);
+    fastest = Math.min(fastest, Number(process.hrtime.bigint() - begin) / 1000);
+  }
+  return fastest;
 }
 
 /** A call takes so many arguments and no more. */

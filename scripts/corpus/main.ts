@@ -13,7 +13,7 @@ import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { Examination } from './examine.ts';
 import { measureLexer } from './lexer-speed.ts';
 import { Player } from './player.ts';
-import { type Report, renderReport, SQL_PAGE, withReport } from './report.ts';
+import { type Report, renderLexer, renderReport, SQL_PAGE, withLexer, withReport } from './report.ts';
 import { readRecord } from './server-record.ts';
 import { SuiteServer } from './suite-server.ts';
 import { Tally } from './tally.ts';
@@ -22,6 +22,7 @@ import { readScript } from './test-script.ts';
 const USAGE = `usage: npm run corpus -- [options] [FILE.test ...]
   --sample N   every Nth file of the suite
   --servers N  servers that play at the same time (2)
+  --lexer      only time the lexer; no server is started
   --docs       write the figures into docs/sql.md; not with a sample
   --help       show this
 `;
@@ -31,6 +32,7 @@ const SERVERS_MAX = 16;
 interface Options {
   readonly sample: number;
   readonly servers: number;
+  readonly lexer: boolean;
   readonly docs: boolean;
   readonly files: readonly string[];
 }
@@ -42,6 +44,7 @@ function readOptions(args: readonly string[]): Options | null {
     options: {
       sample: { type: 'string', default: '1' },
       servers: { type: 'string', default: '2' },
+      lexer: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -50,7 +53,7 @@ function readOptions(args: readonly string[]): Options | null {
   const sample = wholeNumber('--sample', values.sample, Number.MAX_SAFE_INTEGER);
   const servers = wholeNumber('--servers', values.servers, SERVERS_MAX);
   if (values.docs && (sample > 1 || positionals.length > 0)) throw new Error('--docs takes the whole suite');
-  return { sample, servers, docs: values.docs, files: positionals };
+  return { sample, servers, lexer: values.lexer, docs: values.docs, files: positionals };
 }
 
 function wholeNumber(option: string, text: string, max: number): number {
@@ -63,12 +66,13 @@ async function run(options: Options): Promise<number> {
   const suite = suiteFolder();
   const all = readdirSync(join(suite, 'main')).filter((name) => name.endsWith('.test'));
   const files = options.files.length > 0 ? options.files : all.filter((_, at) => at % options.sample === 0);
+  const texts = files.flatMap((file) => statementsOf(join(suite, 'main', file)));
+  if (options.lexer) return timeLexer(texts, options.docs);
   await loadParser();
   const tally = new Tally();
   const queue = [...files];
   const players = Array.from({ length: options.servers }, () => playAll(suite, queue, tally, files.length));
   await Promise.all(players);
-  const texts = files.flatMap((file) => statementsOf(join(suite, 'main', file)));
   const report: Report = {
     suite: basename(suite).replace('mariadb-suite-1_', 'mariadb-test-data '),
     files: files.length,
@@ -81,6 +85,13 @@ async function run(options: Options): Promise<number> {
   process.stdout.write(`${renderReport(report)}\n`);
   if (options.docs) writeFileSync(SQL_PAGE, withReport(readFileSync(SQL_PAGE, 'utf8'), report));
   return tally.count('grave') + tally.count('rows changed unseen') > 0 ? 1 : 0;
+}
+
+function timeLexer(texts: readonly Buffer[], docs: boolean): number {
+  const lexer = measureLexer(texts);
+  process.stdout.write(`${renderLexer(lexer)}\n`);
+  if (docs) writeFileSync(SQL_PAGE, withLexer(readFileSync(SQL_PAGE, 'utf8'), lexer));
+  return 0;
 }
 
 /** Takes file after file off the queue, until it is empty. */

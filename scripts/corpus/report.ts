@@ -11,34 +11,58 @@ export interface Report {
   readonly lexer: LexerSpeed;
 }
 
-const BEGIN = '<!-- corpus: written by npm run corpus -- --docs -->';
-const END = '<!-- end of corpus -->';
-
 export const SQL_PAGE = new URL('../../docs/sql.md', import.meta.url);
+
+/** Parts of the page that are written by a run: what was played, and how fast the lexer was. */
+type Part = 'corpus' | 'lexer';
 
 /** The page with the figures in place of those it held. Throws where a marker is missing. */
 export function withReport(page: string, report: Report): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error('docs/sql.md has lost its markers');
-  return `${page.slice(0, begin)}${BEGIN}\n\n${renderReport(report)}\n\n${page.slice(end)}`;
+  return withPart(withLexer(page, report.lexer), 'corpus', renderPlayed(report));
+}
+
+export function withLexer(page: string, lexer: LexerSpeed): string {
+  return withPart(page, 'lexer', renderLexer(lexer));
+}
+
+function withPart(page: string, part: Part, text: string): string {
+  const option = part === 'corpus' ? '' : ` --${part}`;
+  const begin = `<!-- ${part}: written by npm run corpus --${option} --docs -->`;
+  const end = `<!-- end of ${part} -->`;
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`docs/sql.md has lost the markers of its part "${part}"`);
+  return `${page.slice(0, from)}${begin}\n\n${text}\n\n${page.slice(to)}`;
 }
 
 export function renderReport(report: Report): string {
-  const { tally, lexer } = report;
-  const rows = [
-    ...playedRows(report),
-    ...kindRows(tally),
-    ...tableRows(tally),
-    ...parserRows(tally),
+  return `${renderPlayed(report)}\n\n${renderLexer(report.lexer)}`;
+}
+
+function renderPlayed(report: Report): string {
+  const { tally } = report;
+  return table([...playedRows(report), ...kindRows(tally), ...tableRows(tally), ...parserRows(tally)]);
+}
+
+export function renderLexer(lexer: LexerSpeed): string {
+  return table([
+    ['statements', `${thousands(lexer.statements)}, ${thousands(lexer.bytes)} bytes`],
     [
-      'lexer',
+      'the lexer, all of them',
       `${round(lexer.megabytesPerSecond)} MB/s, ${lexer.microsPerStatement.toFixed(2)} µs a statement`,
     ],
     [
-      'slowest statement in the lexer',
+      '**the statement that takes it longest**',
       `${round(lexer.slowestMicros)} µs, of ${thousands(lexer.slowestBytes)} bytes`,
     ],
-  ];
+    [
+      'the most that it is given by default, 4 MiB: short rows',
+      `${round(lexer.longestRowsMicros / 1000)} ms`,
+    ],
+    ['4 MiB in one string full of escapes', `${round(lexer.longestStringMicros / 1000)} ms`],
+  ]);
+}
+
+function table(rows: readonly (readonly string[])[]): string {
   return ['| | |', '|---|---:|', ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join('\n');
 }
 
