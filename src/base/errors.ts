@@ -13,6 +13,12 @@ export class FoundWrong extends Error {
   override readonly name = 'FoundWrong';
 }
 
+/** A request to the admin port that asks for what can't be: the message names the parameter. */
+export class RequestFault extends Error {
+  override readonly name = 'RequestFault';
+  readonly statusCode = 400;
+}
+
 export interface ClientError {
   /** Our stable name of the error. */
   readonly code: string;

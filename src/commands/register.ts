@@ -1,6 +1,7 @@
 /** Every command but the worker's, which is loaded by itself. */
 import type { Command } from 'commander';
 import type { CommandContext } from './command-context.ts';
+import { registerIncidents } from './incidents.ts';
 import { registerProxy } from './proxy.ts';
 import { registerRatio } from './ratio.ts';
 import { registerStatus } from './status.ts';
@@ -9,4 +10,5 @@ export function registerCommands(program: Command, context: CommandContext, vers
   registerProxy(program, context, version);
   registerRatio(program, context);
   registerStatus(program, context);
+  registerIncidents(program, context);
 }

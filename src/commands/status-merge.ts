@@ -2,6 +2,7 @@
 import type { Ratios } from '../config/ratios.ts';
 import { sameRatios } from '../control/snapshot.ts';
 import type { MismatchSample, ShardStatus } from '../observe/status.ts';
+import { nameOfUnreachable } from './admin-fetch.ts';
 import type { ProxyStatus } from './status-fetch.ts';
 
 const SAMPLES_SHOWN = 3;
@@ -152,7 +153,5 @@ export function findFaults(proxies: readonly ProxyStatus[]): string[] {
 /** The id, and the address where the id is not known or not enough to find it. */
 export function nameOf(proxy: ProxyStatus): string {
   if (proxy.type === 'reachable') return proxy.report.id;
-  return proxy.address.id === undefined
-    ? proxy.address.admin
-    : `${proxy.address.id} (${proxy.address.admin})`;
+  return nameOfUnreachable(proxy);
 }

@@ -3,6 +3,7 @@
  * person sees all of them at once: whatever is read here may therefore be missing or of any type.
  */
 
+import { ALL_SHARDS } from '../base/incident-reasons.ts';
 import { isWithin, parseNetwork } from '../base/ip-network.ts';
 
 export interface CrossFault {
@@ -25,6 +26,7 @@ export function findCrossFaults(config: unknown): CrossFault[] {
     ...certificatePair(config, 'newTls'),
     ...uselessAuthority(config, 'oldTls'),
     ...uselessAuthority(config, 'newTls'),
+    ...foreignThresholds(field(config, 'incidents', 'thresholds'), shards),
     ...openAdmin(field(config, 'admin')),
   ];
 }
@@ -60,6 +62,17 @@ function foreignOverrides(overrides: unknown, shards: readonly unknown[]): Cross
   return Object.keys(overrides)
     .filter((name) => !names.includes(name))
     .map((name) => ({ path: ['mirror', 'shards', name], message: 'is no shard of this file' }));
+}
+
+function foreignThresholds(thresholds: unknown, shards: readonly unknown[]): CrossFault[] {
+  const names = shards.map((shard) => field(shard, 'name'));
+  if (!Array.isArray(thresholds) || names.length === 0) return [];
+  if (names.some((name) => typeof name !== 'string')) return [];
+  return thresholds.flatMap((threshold, index) => {
+    const shard = field(threshold, 'shard');
+    if (shard === undefined || shard === ALL_SHARDS || names.includes(shard)) return [];
+    return [{ path: ['incidents', 'thresholds', index, 'shard'], message: 'is no shard of this file' }];
+  });
 }
 
 function backoffOrder(breaker: unknown): CrossFault[] {

@@ -6,7 +6,9 @@ import type { z } from 'zod';
 import type { ClusterTlsSettings } from '../base/cluster-tls.ts';
 import { UsageError } from '../base/errors.ts';
 import { readTlsMaterial, type TlsFiles } from '../base/tls-files.ts';
-import { configSchema, type ParsedConfig, type Secret, WORKERS_MAX } from './schema.ts';
+import { checkHeaderValue, checkWebhookUrl, type IncidentSettings } from './incidents-schema.ts';
+import { configSchema, type ParsedConfig, WORKERS_MAX } from './schema.ts';
+import type { Secret } from './secret-schema.ts';
 import { clusterTlsSettings, type ListenTlsSettings, listenTlsSettings } from './tls-schema.ts';
 
 export interface Account {
@@ -18,7 +20,16 @@ export interface Account {
 export interface Config
   extends Omit<
     ParsedConfig,
-    'listen' | 'newUser' | 'oldUser' | 'newTls' | 'oldTls' | '$schema' | 'etcd' | 'admin' | 'workers'
+    | 'listen'
+    | 'newUser'
+    | 'oldUser'
+    | 'newTls'
+    | 'oldTls'
+    | '$schema'
+    | 'etcd'
+    | 'admin'
+    | 'workers'
+    | 'incidents'
   > {
   /** Absolute path of the file it was read from. */
   readonly file: string;
@@ -31,6 +42,7 @@ export interface Config
   readonly oldUser: Account;
   readonly etcd: EtcdSettings | undefined;
   readonly admin: AdminSettings;
+  readonly incidents: IncidentSettings;
 }
 
 export interface AdminSettings {
@@ -149,6 +161,10 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
       ? undefined
       : attempt('admin.token', () => checkToken(resolveSecret(token, base, env)), '');
 
+  const { webhook } = options.accounts === false ? { webhook: undefined } : parsed.incidents;
+  const checked = (path: string, value: Secret, check: (text: string) => string): string =>
+    attempt(path, () => check(resolveSecret(value, base, env)), '');
+
   const { $schema: _schema, ...rest } = parsed;
   const etcd = parsed.etcd;
   const config: Config = {
@@ -161,6 +177,19 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
     journal: { directory: resolve(base, parsed.journal.directory) },
     newUser: account('newUser'),
     oldUser: account('oldUser'),
+    incidents: {
+      thresholds: parsed.incidents.thresholds,
+      webhook: webhook && {
+        url: checked('incidents.webhook.url', webhook.url, checkWebhookUrl),
+        headers: Object.fromEntries(
+          Object.entries(webhook.headers).map(([name, value]) => [
+            name,
+            checked(`incidents.webhook.headers.${name}`, value, checkHeaderValue),
+          ]),
+        ),
+        timeoutMs: webhook.timeoutMs,
+      },
+    },
     admin: { host: parsed.admin.host, port: parsed.admin.port, token: adminToken },
     etcd: etcd && {
       hosts: etcd.hosts,

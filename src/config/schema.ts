@@ -5,6 +5,8 @@
 import { z } from 'zod';
 import { parseNetwork } from '../base/ip-network.ts';
 import { findCrossFaults } from './cross-checks.ts';
+import { incidentsSchema } from './incidents-schema.ts';
+import { secretSchema } from './secret-schema.ts';
 import { clusterTlsSchema, listenTlsSchema } from './tls-schema.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -22,19 +24,6 @@ export const percentSchema = z
   .refine((value) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-6, {
     message: 'has more than two decimals',
   });
-
-const secretSchema = z
-  .union(
-    [
-      z.string(),
-      z.strictObject({ env: z.string().min(1).describe('Environment variable that holds the secret') }),
-      z.strictObject({
-        file: z.string().min(1).describe('File that holds the secret; one trailing newline is cut'),
-      }),
-    ],
-    { error: 'must be a text, {"env": "NAME"} or {"file": "PATH"}' },
-  )
-  .describe('A secret: the text itself, {"env": NAME} or {"file": PATH}');
 
 const accountSchema = z.strictObject({
   user: z.string().min(1),
@@ -296,6 +285,7 @@ export const configSchema = z
     queue: queueSchema.prefault({}),
     lanes: lanesSchema.prefault({}),
     breaker: breakerSchema.prefault({}),
+    incidents: incidentsSchema.prefault({}).describe('When incidents are too many, and who is told'),
     plans: z.number().int().min(16).max(1_000_000).default(10_000).describe('Digests whose plans are kept'),
     logLevel: z
       .enum(['debug', 'info', 'warn', 'error'])
@@ -316,7 +306,6 @@ export const configSchema = z
   );
 
 export type ParsedConfig = z.output<typeof configSchema>;
-export type Secret = z.output<typeof secretSchema>;
 export type MirrorSection = z.output<typeof mirrorSchema>;
 export type ShardConfig = ParsedConfig['shards'][number];
 export type EtcdConfig = NonNullable<ParsedConfig['etcd']>;

@@ -4,6 +4,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { messageOf, UsageError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { guardRoutes } from './admin-guard.ts';
+import type { IncidentsAnswer } from './incident-report.ts';
 import type { StatusReport } from './status.ts';
 
 /** Scrapers and people, not application servers: what a few of them need, and no more. */
@@ -36,6 +37,8 @@ export interface AdminOptions {
   health(): Readonly<Record<string, unknown>>;
   ready(): Readiness;
   status(): StatusReport | Promise<StatusReport>;
+  /** `query` is the request's; throws RequestFault. */
+  incidents(query: unknown): IncidentsAnswer;
   readonly log: Log;
 }
 
@@ -80,7 +83,10 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   };
 }
 
-function addRoutes(server: FastifyInstance, { metrics, health, ready, status }: AdminOptions): void {
+function addRoutes(
+  server: FastifyInstance,
+  { metrics, health, ready, status, incidents }: AdminOptions,
+): void {
   server.get('/metrics', async (_request, reply) => {
     reply.header('content-type', metrics.contentType);
     return metrics.text();
@@ -92,6 +98,7 @@ function addRoutes(server: FastifyInstance, { metrics, health, ready, status }: 
     return { status: readiness.ready ? 'ready' : 'not ready', reasons: readiness.reasons };
   });
   server.get('/api/status', async () => status());
+  server.get('/api/incidents', async (request) => incidents(request.query));
 }
 
 function addErrors(server: FastifyInstance, log: Log): void {

@@ -60,6 +60,21 @@ export class IncidentStore {
     return this.#families.values();
   }
 
+  /** How many there were in the last `windowMs`, by reason and shard, as far as there ever were any. */
+  within(
+    windowMs: number,
+    nowMs: number,
+  ): readonly { readonly reason: IncidentReason; readonly shard: string; readonly count: number }[] {
+    const counts = new Map(
+      [...this.#families].map(([name, { reason, shard }]) => [name, { reason, shard, count: 0 }]),
+    );
+    for (const group of this.groups()) {
+      const counted = counts.get(familyOf(group.identity));
+      if (counted !== undefined) counted.count += group.within(windowMs, nowMs);
+    }
+    return [...counts.values()];
+  }
+
   #groupFor(entry: IncidentEntry): IncidentGroup | null {
     if (entry.others) return null;
     const name = nameOf(entry);
@@ -94,14 +109,19 @@ export class IncidentStore {
   }
 
   /** Reasons are a short list, and shards are as many as the configuration has. */
-  #family({ reason, shard }: Pick<IncidentIdentity, 'reason' | 'shard'>): Family {
-    const name = `${reason} ${shard}`;
+  #family(identity: IncidentIdentity): Family {
+    const { reason, shard } = identity;
+    const name = familyOf(identity);
     const known = this.#families.get(name);
     if (known !== undefined) return known;
     const family: Family = { reason, shard, total: 0, others: null };
     this.#families.set(name, family);
     return family;
   }
+}
+
+function familyOf({ reason, shard }: IncidentIdentity): string {
+  return `${reason} ${shard}`;
 }
 
 function othersOf(family: Family): IncidentGroup {

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { ControlMetrics } from './control-metrics.ts';
 import { Durations } from './durations.ts';
 import { expose, type Sample } from './exposition.ts';
+import { exposeIncidents, IncidentMetrics } from './incident-metrics.ts';
 import { documentOf, type MetricDocument, textOf } from './metric-documents.ts';
 import { exposePlans, type PlanFigures } from './plan-metrics.ts';
 import { exposeProcess } from './process-metrics.ts';
@@ -57,6 +58,7 @@ export class Metrics {
   readonly tls = new TlsMetrics();
   /** The plans of this process; asked at each scrape. */
   plans: () => PlanFigures | null = () => null;
+  readonly incidents = new IncidentMetrics();
   readonly contentType = this.registry.contentType;
   readonly #shards: ReadonlyMap<string, ShardMetrics>;
 
@@ -75,6 +77,7 @@ export class Metrics {
     if (role !== 'worker') {
       this.#exposeControl();
       this.#exposeAdmin();
+      exposeIncidents(this.registry, this.incidents);
       exposeWorkers(this.registry, workers ?? (() => []));
       if (limits !== undefined) this.#exposeLimits(limits);
     }

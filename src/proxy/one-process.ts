@@ -68,6 +68,10 @@ export class OneProcess implements ShardHost {
     return [];
   }
 
+  silentShards(): ReadonlySet<string> {
+    return new Set();
+  }
+
   async documents(): Promise<readonly MetricDocument[]> {
     return [];
   }

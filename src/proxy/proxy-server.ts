@@ -47,7 +47,6 @@ export class ProxyServer {
     const shares = shareOut(names, config.workers);
     const alone = shares.length === 1;
     this.#options = options;
-    this.#incidents = new IncidentDesk({ log, literals: config.logLiterals, clock: Date.now });
     this.#metrics = new Metrics({
       service: config.service,
       version,
@@ -58,6 +57,16 @@ export class ProxyServer {
         queueBytes: config.queue.bytes,
       },
       workers: () => this.#host.workers(),
+    });
+    this.#incidents = new IncidentDesk({
+      service: config.service,
+      proxy: this.#id,
+      shards: names,
+      settings: config.incidents,
+      metrics: this.#metrics.incidents,
+      log,
+      literals: config.logLiterals,
+      clock: Date.now,
     });
     this.#control = createControl({ config, log, metrics: this.#metrics.control });
     this.#metrics.control.onRejected = (what) =>
@@ -182,6 +191,7 @@ export class ProxyServer {
       health: () => ({ id: this.#id, phase: this.#phase }),
       ready: () => this.#readiness(),
       status: () => this.status(),
+      incidents: (query) => this.#incidents.answer(query, this.#host.silentShards()),
       log,
     });
   }

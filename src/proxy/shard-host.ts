@@ -27,6 +27,8 @@ export interface ShardHost {
   report(): Promise<HostReport>;
   /** Why not every shard is served just now, one phrase a reason. */
   unready(): readonly string[];
+  /** Shards whose process does not answer: what is known of them may be old. */
+  silentShards(): ReadonlySet<string>;
   /** The metrics of other processes; never rejects, and takes a bounded time. */
   documents(): Promise<readonly MetricDocument[]>;
   workers(): readonly WorkerFigures[];

@@ -119,6 +119,11 @@ export class WorkerPool implements ShardHost {
       .map(({ worker, shards, state }) => `worker ${worker} (${shards.join(', ')}) is ${state}`);
   }
 
+  silentShards(): ReadonlySet<string> {
+    const silent = this.#slots.map((slot) => slot.status()).filter(({ state }) => state === 'silent');
+    return new Set(silent.flatMap(({ shards }) => shards));
+  }
+
   async documents(): Promise<readonly MetricDocument[]> {
     return (await Promise.all(this.#slots.map((slot) => slot.documents()))).flat();
   }

@@ -13,6 +13,7 @@ import {
   MESSAGE_CHARACTERS_MAX,
 } from '../../src/observe/incident-gatherer.ts';
 import type { IncidentGroup } from '../../src/observe/incident-group.ts';
+import { IncidentMetrics } from '../../src/observe/incident-metrics.ts';
 import { incidentEntrySchema } from '../../src/observe/incident-schema.ts';
 import { IncidentStore } from '../../src/observe/incident-store.ts';
 import { createRandom } from '../harness/random.ts';
@@ -198,7 +199,17 @@ describe('a desk', () => {
     const lines: Record<string, unknown>[] = [];
     const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
     const clock = { nowMs: START_MS };
-    const desk = new IncidentDesk({ log, literals, clock: () => clock.nowMs });
+    const settings = { thresholds: [], webhook: undefined };
+    const desk = new IncidentDesk({
+      service: 'test',
+      proxy: 'p',
+      shards: ['s00'],
+      settings,
+      metrics: new IncidentMetrics(),
+      log,
+      literals,
+      clock: () => clock.nowMs,
+    });
     return { lines, clock, desk };
   }
 

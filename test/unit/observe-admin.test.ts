@@ -35,6 +35,7 @@ async function start(more: Partial<AdminOptions> = {}): Promise<Admin> {
     health: () => ({ pid: 7 }),
     ready: () => ({ ready: true, reasons: [] }),
     status: () => STATUS,
+    incidents: () => ({ at: '', matching: 0, incidents: [], exceeded: [] }),
     log: silentLog(),
     ...more,
   });

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { INCIDENT_REASON_NAMES } from '../../src/base/incident-reasons.ts';
+import { WEBHOOK_OUTCOMES } from '../../src/observe/incident-metrics.ts';
 import { Metrics, MIRROR_OUTCOMES } from '../../src/observe/metrics.ts';
 import {
   BLIND_REASONS,
@@ -36,7 +38,18 @@ describe('docs/metrics.md', () => {
       REFUSAL_REASONS,
       BLIND_REASONS,
       CONNECTION_STATES,
+      WEBHOOK_OUTCOMES,
     ].flat();
     expect(values.filter((value) => !words.has(value))).toEqual([]);
   });
+});
+
+it('docs/operations.md says of every reason of an incident what to do, and of no other', () => {
+  const runbook = readFileSync(new URL('docs/operations.md', REPOSITORY), 'utf8');
+  const table = runbook.split('| `reason` | what happened |')[1]?.split('\n\n')[0] ?? '';
+  const rows = table.split('\n').flatMap((row) => {
+    const [, names = ''] = row.split('|');
+    return [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  });
+  expect(rows).toEqual(INCIDENT_REASON_NAMES);
 });

@@ -29,7 +29,9 @@ function worker() {
     createLog: () => silentLog(),
     channel: {
       send: (one, taken) => {
-        news.push(newsSchema.parse(one));
+        const heard = newsSchema.parse(one);
+        // A start on a busy machine takes longer than the time from beat to beat.
+        if (heard.type !== 'beat') news.push(heard);
         taken();
       },
       onMessage: (listener) => {

@@ -305,8 +305,10 @@ describe('a worker that does not answer', () => {
     }
     expect(pool.workers().map(({ up }) => up)).toEqual([0, 1]);
     expect(pool.unready()).toEqual(['worker 0 (s00, s02) is silent']);
+    expect([...pool.silentShards()]).toEqual(['s00', 's02']);
     at(0).say({ type: 'beat' });
     expect(pool.unready()).toEqual([]);
+    expect(pool.silentShards().size).toBe(0);
   });
 
   it('is ended after thirty seconds, and another takes its place', async () => {
