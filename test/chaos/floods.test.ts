@@ -1,7 +1,7 @@
 /** Floods: each takes what it can of one resource. The proxy gives no more than its bounds, and serves the others. */
 import { execFileSync } from 'node:child_process';
 import { connect as dial, type Socket } from 'node:net';
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { HOSTILE_FORMS, SLOW_TO_PARSE } from '../harness/hostile-sql.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
@@ -10,6 +10,7 @@ import { freePorts } from '../harness/ports.ts';
 import { residentBytes } from '../harness/processes.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import { waitFor } from '../harness/wait.ts';
+import { ByteWitness } from './byte-witness.ts';
 import { badLogLines, figures, untilNobodyIsConnected } from './centre-stage.ts';
 import { chaosRun } from './chaos-run.ts';
 import { type Flooder, logInTo, ObligingServer } from './obliging-server.ts';
@@ -23,14 +24,14 @@ const sized = (aMinute: number, least: number): number =>
 const MEBIBYTE = 1024 * 1024;
 const GROWTH_MAX_BYTES = 192 * MEBIBYTE;
 const PLANS = 500;
-const LOGIN_TIMEOUT_MS = 1500;
+const LOGIN_TIMEOUT_MS = 2500;
 /** Files that the starved proxy may still open beyond those it has. */
 const FILES_LEFT = 24;
 
 let old: Mariadb;
 let fresh: Mariadb;
 let proxy: RunningProxy;
-let good: { over: 'no' | 'yes'; served: number; ended: Promise<string | null> };
+let witness: ByteWitness;
 const server = new ObligingServer();
 const sockets: Socket[] = [];
 
@@ -70,53 +71,18 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  const state = { over: 'no' as 'no' | 'yes', served: 0 };
-  good = Object.assign(state, { ended: behaveWell(state) });
+  witness = new ByteWitness({ proxied: wellBehaved(), direct: { ...wellBehaved(), port: old.port } });
 });
 
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
-  await servedOn();
-  good.over = 'yes';
-  expect(await good.ended).toBeNull();
+  await witness.goesOn();
+  expect(await witness.stop()).toBeNull();
   await untilNobodyIsConnected(proxy);
   expect(badLogLines(proxy)).toEqual([]);
 });
 
-/** One session that asks and is answered, from before the flood until after it. Answers what went wrong. */
-async function behaveWell(state: { over: 'no' | 'yes'; served: number }): Promise<string | null> {
-  let connection: Connection | undefined;
-  try {
-    connection = await createConnection({ ...wellBehaved(), connectTimeout: 60_000 });
-    while (state.over === 'no') {
-      const value = state.served;
-      await connection.query(`REPLACE INTO kept VALUES (${value % 50}, ${value})`);
-      const [rows] = await connection.execute<RowDataPacket[]>('SELECT v FROM kept WHERE id = ?', [
-        value % 50,
-      ]);
-      if (rows[0]?.v !== value) return `wrote ${value}, and read ${JSON.stringify(rows)}`;
-      state.served += 1;
-    }
-    return null;
-  } catch (error) {
-    return String(error);
-  } finally {
-    connection?.destroy();
-  }
-}
-
 const wellBehaved = () => ({ host: '127.0.0.1', port: proxy.port('real'), user: 'root', database: 'app' });
-
-/** The well-behaved session is answered, from here on. */
-async function servedOn(): Promise<void> {
-  const goal = good.served + 5;
-  const ended = good.ended.then((fault) => fault ?? 'it ended');
-  const fault = await Promise.race([
-    waitFor(() => good.served >= goal, { timeoutMs: 60_000, what: 'the well-behaved session to go on' }),
-    ended,
-  ]);
-  expect(fault).toBe(true);
-}
 
 async function flooder(): Promise<Flooder> {
   const client = await logInTo(proxy.port('flooded'));
@@ -169,7 +135,7 @@ describe(`floods (${run.title})`, () => {
       if (index % 3 === 0) dribble(socket, packets(Buffer.alloc(200, 1), 1));
       else if (index % 3 === 1) socket.write(Buffer.of(0xff, 0xff, 0x0f));
     }
-    await servedOn();
+    await witness.goesOn();
     const newcomer = await createConnection({ ...wellBehaved(), connectTimeout: 60_000 });
     await newcomer.query('SELECT 1');
     await newcomer.end();
@@ -187,7 +153,7 @@ describe(`floods (${run.title})`, () => {
       socket.write(Buffer.concat([Buffer.of(0xff, 0xff, 0xff, 0), Buffer.from('\x03SELECT 1')]));
       dribble(socket, Buffer.alloc(30, 0x20));
     }
-    await servedOn();
+    await witness.goesOn();
     const busy = await proxy.metric('understudy_connections', { shard: 'flooded', state: 'busy' });
     expect(busy).toBe(count);
     await untilSmall(startBytes);
