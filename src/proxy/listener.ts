@@ -1,5 +1,6 @@
 /** One shard's port: takes clients in, up to its limit, and knows their sessions. */
 import { createServer, type Server, type Socket } from 'node:net';
+import { Chain } from '../base/chain.ts';
 import { CLIENT_ERRORS, type ClientError, errorText, UsageError } from '../base/errors.ts';
 import { type IpNetwork, isWithin } from '../base/ip-network.ts';
 import type { ConnectionState } from '../observe/metrics.ts';
@@ -33,7 +34,7 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #room: ShardRoom;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new Chain<Session>();
   /** Connections of balancers that have not said yet whom they are for. */
   readonly #waiting = new Set<ProxyHeaderWait>();
   #whenEmpty: (() => void) | null = null;
@@ -79,7 +80,7 @@ export class Listener {
   }
 
   get size(): number {
-    return this.#sessions.size + this.#waiting.size;
+    return this.#sessions.length + this.#waiting.size;
   }
 
   /**
@@ -90,7 +91,7 @@ export class Listener {
     this.#server.close();
     for (const wait of this.#waiting) wait.terminate();
     for (const session of this.#sessions) session.drain();
-    if (this.#sessions.size === 0) return Promise.resolve();
+    if (this.#sessions.length === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#whenEmpty = resolve;
     });
@@ -144,8 +145,8 @@ export class Listener {
 
   #begin(open: (handler: StreamHandler) => ByteStream, origin: ClientOrigin): void {
     const session = new Session(open, origin, this.#options, (closed) => {
-      this.#sessions.delete(closed);
-      if (this.#sessions.size === 0) this.#whenEmpty?.();
+      this.#sessions.remove(closed);
+      if (this.#sessions.length === 0) this.#whenEmpty?.();
     });
     this.#sessions.add(session);
   }

@@ -4,7 +4,7 @@ import type { SessionTap } from '../mirror/tap.ts';
 import { type ClientData, CommandReader } from '../wire/command-reader.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { Agreement } from '../wire/login.ts';
-import { STATUS } from '../wire/protocol.ts';
+import { COM, STATUS } from '../wire/protocol.ts';
 import { replyKind } from '../wire/reply-kind.ts';
 import { ReplyReader } from '../wire/reply-reader.ts';
 
@@ -24,6 +24,7 @@ export class RelayPhase {
   readonly #now: () => number;
   #status: number;
   #streams = false;
+  #quit = false;
   /** The clock, read once a chunk. */
   #chunkAtMs = 0;
 
@@ -45,6 +46,11 @@ export class RelayPhase {
 
   get busy(): boolean {
     return this.#replies.pending > 0 || !this.#commands.atRest;
+  }
+
+  /** The client has taken its leave (COM_QUIT), and every command before it was answered. */
+  get over(): boolean {
+    return this.#quit && !this.busy;
   }
 
   get inTransaction(): boolean {
@@ -91,7 +97,8 @@ export class RelayPhase {
     exchange.sentAtMs = this.#chunkAtMs;
     this.#tap.command(exchange);
     this.#replies.expect(exchange);
-    if (replyKind(exchange.type) === 'stream') this.#streams = true;
+    if (exchange.type === COM.QUIT) this.#quit = true;
+    else if (replyKind(exchange.type) === 'stream') this.#streams = true;
   };
 
   #replied(exchange: Exchange<Statement>): void {

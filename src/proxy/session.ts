@@ -2,6 +2,7 @@
  * One client and its connection to the old server: `login → relay → closing`, or `→ blind` where the bytes
  * can't be followed. Bytes are passed on first and looked at afterwards.
  */
+import type { Chained } from '../base/chain.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { SessionTap, TapSource } from '../mirror/tap.ts';
@@ -56,7 +57,9 @@ export function isPlain({ tls }: Pick<SessionOptions, 'tls'>): boolean {
   return tls.acceptor === null && tls.old === null;
 }
 
-export class Session {
+export class Session implements Chained<Session> {
+  before: Session | null = null;
+  after: Session | null = null;
   readonly #options: SessionOptions;
   readonly #origin: ClientOrigin;
   readonly #onClosed: (session: Session) => void;
@@ -86,7 +89,7 @@ export class Session {
         this.#fromClient(chunk);
       },
       drained: () => this.#server.resume(),
-      ended: () => this.#server.end(),
+      ended: () => this.#clientEnded(),
       closed: (error) => this.#clientClosed(error),
     });
     this.#server = openStream(
@@ -344,7 +347,23 @@ export class Session {
     this.#client.endAndDestroy();
   }
 
+  #clientEnded(): void {
+    if (!this.#part()) this.#server.end();
+  }
+
+  /** After a COM_QUIT nothing is left to be said: whichever side closes first, both connections go at once. */
+  #part(): boolean {
+    const phase = this.#phase;
+    if (phase.at !== 'relay' || !phase.relay.over) return false;
+    this.#leaveRelay();
+    this.#client.endAndDestroy();
+    this.#server.endAndDestroy();
+    if (this.#client.unsentBytes > 0) this.#linger(Number.POSITIVE_INFINITY);
+    return true;
+  }
+
   #serverEnded(): void {
+    if (this.#part()) return;
     this.#leaveRelay();
     this.#client.end();
     this.#server.end();
