@@ -42,11 +42,17 @@ const arrivalViews: Buffer[] = [];
 let stageViews: Buffer[] = [];
 let spareRequest: WriteRequest | null = null;
 
+type EndListener = (count: number, arrayBuffer: ArrayBuffer | undefined) => void;
+
+/** A handle that knows who reads from it. */
+type OwnHandle = TcpHandle & { directIo?: DirectIo };
+
 export class DirectIo {
   readonly #owner: DirectOwner;
   readonly #handle: TcpHandle;
   readonly #binding: TcpBinding;
   readonly #handler: DirectHandler;
+  readonly #ended: EndListener;
   /** Writes that the kernel has not taken yet. */
   #waiting = 0;
   #reading = true;
@@ -66,24 +72,27 @@ export class DirectIo {
   /** The handle must be read from already, or be about to be; `ended` hears of the end and of errors (a negative errno). */
   constructor(
     binding: TcpBinding,
-    handle: TcpHandle,
+    handle: OwnHandle,
     owner: DirectOwner,
     handler: DirectHandler,
-    ended: (count: number, arrayBuffer: ArrayBuffer | undefined) => void,
+    ended: EndListener,
   ) {
     this.#owner = owner;
     this.#handle = handle;
     this.#binding = binding;
     this.#handler = handler;
-    const { streamBaseState: state, kReadBytesOrError: at } = binding;
+    this.#ended = ended;
     handle.useUserBuffer(arrivals);
-    handle.onread = (arrayBuffer) => {
-      const count = state[at]!;
-      if (count > 0) handler.data(view(arrivalViews, arrivals, 0, count));
-      else if (count < 0) ended(count, arrayBuffer);
-      // What is given back here would be taken for the next buffer.
-      return undefined;
-    };
+    handle.directIo = this;
+    handle.onread = onread;
+  }
+
+  /** The handle was read; called by itself alone. */
+  arrived(arrayBuffer: ArrayBuffer | undefined): void {
+    const { streamBaseState, kReadBytesOrError } = this.#binding;
+    const count = streamBaseState[kReadBytesOrError]!;
+    if (count > 0) this.#handler.data(view(arrivalViews, arrivals, 0, count));
+    else if (count < 0) this.#ended(count, arrayBuffer);
   }
 
   /** False: the bytes are taken, but no more should follow before `drained`. They may be reused at once. */
@@ -104,7 +113,7 @@ export class DirectIo {
     }
     if (bytes.buffer === stage.buffer) useStage(bytes.length);
     request.buffer = bytes;
-    request.oncomplete = this.#onWritten;
+    request.oncomplete = (written) => this.#onWritten(written);
     this.#waiting++;
     return false;
   }
@@ -126,12 +135,19 @@ export class DirectIo {
     return this.#owner.destroyed ? 0 : this.#handle.writeQueueSize;
   }
 
-  readonly #onWritten = (status: number): void => {
+  #onWritten(status: number): void {
     this.#waiting--;
     if (this.#owner.destroyed) return;
     if (status !== 0) this.#owner.destroy(systemError('write', status));
     else if (this.#waiting === 0) this.#handler.drained();
-  };
+  }
+}
+
+/** One function for all handles, which is called on the one that was read: a closure each costs more. */
+function onread(this: OwnHandle, arrayBuffer: ArrayBuffer | undefined): undefined {
+  this.directIo?.arrived(arrayBuffer);
+  // What is given back here would be taken for the next buffer.
+  return undefined;
 }
 
 /** A copy that stays as it is until the kernel has it; the stage's next bytes, used up only if it has to wait. */

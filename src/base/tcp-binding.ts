@@ -50,12 +50,28 @@ interface StreamBinding {
 }
 
 interface TcpConnectionBinding {
-  readonly TCP: new (type: number) => TcpHandle;
+  readonly TCP: { new (type: number): TcpHandle; readonly prototype: TcpHandle };
   readonly TCPConnectWrap: new () => Request;
   readonly constants: { readonly SOCKET: number };
 }
 
 export type TcpBinding = StreamBinding & TcpConnectionBinding;
+
+const HANDLE_CALLS = [
+  'useUserBuffer',
+  'readStart',
+  'readStop',
+  'writeBuffer',
+  'shutdown',
+  'connect',
+  'connect6',
+  'setNoDelay',
+  'setKeepAlive',
+  'getpeername',
+  'getsockname',
+  'close',
+  'reset',
+] as const;
 
 /** What a read answers at the end of the stream: libuv's UV_EOF. */
 export const END_OF_STREAM = -4095;
@@ -68,22 +84,9 @@ export function systemError(call: string, errno: number): NodeJS.ErrnoException 
   return Object.assign(new Error(`${call} ${code}`), { errno, code, syscall: call });
 }
 
-/** Does the object have all that is asked of a handle? */
+/** Of the class whose methods the binding was checked for. */
 export function isTcpHandle(handle: unknown): handle is TcpHandle {
-  const found = handle as Partial<TcpHandle> | null | undefined;
-  if (found?.constructor?.name !== 'TCP') return false;
-  const { onread, useUserBuffer, readStart, readStop, writeBuffer, shutdown, close, reset } = found;
-  const calls = [
-    onread ?? isTcpHandle,
-    useUserBuffer,
-    readStart,
-    readStop,
-    writeBuffer,
-    shutdown,
-    close,
-    reset,
-  ];
-  return calls.every((call) => typeof call === 'function');
+  return tcpBinding !== null && handle instanceof tcpBinding.TCP;
 }
 
 function findBinding(): TcpBinding | null {
@@ -97,6 +100,7 @@ function findBinding(): TcpBinding | null {
     const { TCP, TCPConnectWrap, constants } = find.call(process, 'tcp_wrap');
     const isWhole =
       [WriteWrap, ShutdownWrap, TCP, TCPConnectWrap].every((made) => typeof made === 'function') &&
+      HANDLE_CALLS.every((call) => typeof TCP?.prototype[call] === 'function') &&
       ArrayBuffer.isView(streamBaseState) &&
       [kReadBytesOrError, kLastWriteWasAsync, constants?.SOCKET].every((value) => typeof value === 'number');
     if (!isWhole) return null;

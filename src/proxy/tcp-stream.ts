@@ -4,6 +4,7 @@
  */
 import { lookup } from 'node:dns';
 import { getDefaultAutoSelectFamilyAttemptTimeout, isIP, type Server } from 'node:net';
+import { Chain, type Chained } from '../base/chain.ts';
 import { DirectIo, type DirectOwner } from '../base/direct-io.ts';
 import {
   END_OF_STREAM,
@@ -19,13 +20,15 @@ const KEEPALIVE_DELAY_SECONDS = 60;
 /** Keep-alive takes four system calls, which a session of a few statements never needs: it is turned on in rounds. */
 const KEEPALIVE_ROUND_MS = 15_000;
 
-/** Open, and not kept alive yet. */
-const young = new Set<TcpStream>();
+/** Not kept alive yet. */
+const young = new Chain<TcpStream>();
 const rounds: { timer: NodeJS.Timeout | null } = { timer: null };
 
 type Life = 'opening' | 'open' | 'closed';
 
-export class TcpStream implements ByteStream, DirectOwner {
+export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
+  before: TcpStream | null = null;
+  after: TcpStream | null = null;
   readonly inHandshake = false;
   readonly #binding: TcpBinding;
   readonly #handler: StreamHandler;
@@ -38,6 +41,8 @@ export class TcpStream implements ByteStream, DirectOwner {
   #timer: NodeJS.Timeout | null = null;
   /** Written before the connection was there. */
   #early: Buffer[] = [];
+  /** It is open, and not kept alive yet. */
+  #isYoung = false;
   #readEnded = false;
   #writeEnded = false;
   /** The end was sent. */
@@ -53,7 +58,7 @@ export class TcpStream implements ByteStream, DirectOwner {
   /** A connection that was accepted. */
   static accepted(binding: TcpBinding, handle: TcpHandle, handler: StreamHandler): TcpStream {
     const stream = new TcpStream(binding, handler);
-    stream.#begin(handle);
+    stream.#begin(handle, 'unread');
     return stream;
   }
 
@@ -154,9 +159,11 @@ export class TcpStream implements ByteStream, DirectOwner {
     else this.#handle.reset(this.#closed);
   }
 
-  /** The peer is asked now and then whether it is still there. */
+  /** From here on the peer is asked now and then whether it is still there. */
   keepAlive(): void {
-    if (this.#life === 'open') this.#handle?.setKeepAlive(true, KEEPALIVE_DELAY_SECONDS);
+    young.remove(this);
+    this.#isYoung = false;
+    this.#handle?.setKeepAlive(true, KEEPALIVE_DELAY_SECONDS);
   }
 
   shorten(): void {}
@@ -191,7 +198,7 @@ export class TcpStream implements ByteStream, DirectOwner {
       if (this.#life !== 'opening' || this.#handle !== handle) return;
       if (status === 0) {
         settle(null);
-        this.#begin(handle);
+        this.#begin(handle, 'reading');
       } else if (others.length > 0) giveUp();
       else {
         const error = systemError('connect', status);
@@ -204,17 +211,20 @@ export class TcpStream implements ByteStream, DirectOwner {
     const failed =
       isIP(address) === 6 ? handle.connect6(request, address, port) : handle.connect(request, address, port);
     if (failed !== 0) process.nextTick(done, failed);
+    // Asked for now, it costs one system call less than once the connection is there.
+    else handle.readStart();
   }
 
-  #begin(handle: TcpHandle): void {
+  #begin(handle: TcpHandle, is: 'reading' | 'unread'): void {
     this.#handle = handle;
     this.#life = 'open';
     this.#stopTimer();
     handle.setNoDelay(true);
     young.add(this);
+    this.#isYoung = true;
     rounds.timer ??= setInterval(keepYoungAlive, KEEPALIVE_ROUND_MS).unref();
     this.#io = new DirectIo(this.#binding, handle, this, this.#handler, (count) => this.#readNoMore(count));
-    const failed = handle.readStart();
+    const failed = is === 'unread' ? handle.readStart() : 0;
     if (failed !== 0) {
       this.destroy(systemError('read', failed));
       return;
@@ -233,7 +243,6 @@ export class TcpStream implements ByteStream, DirectOwner {
       return;
     }
     this.#readEnded = true;
-    this.#handle?.readStop();
     this.#handler.ended();
     if (this.#finished) this.destroy();
   }
@@ -251,7 +260,7 @@ export class TcpStream implements ByteStream, DirectOwner {
   #leave(): void {
     this.#life = 'closed';
     this.#stopTimer();
-    young.delete(this);
+    if (this.#isYoung) young.remove(this);
   }
 
   #stopTimer(): void {
@@ -266,7 +275,6 @@ export class TcpStream implements ByteStream, DirectOwner {
 
 function keepYoungAlive(): void {
   for (const stream of young) stream.keepAlive();
-  young.clear();
 }
 
 /**
