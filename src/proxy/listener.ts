@@ -11,7 +11,8 @@ import type { ByteStream, StreamHandler } from './byte-stream.ts';
 import { ClientOrigin, HandleEnds, peerName } from './client-origin.ts';
 import type { ClientRoom, ShardRoom } from './client-room.ts';
 import { ProxyHeaderWait } from './proxy-header-wait.ts';
-import { isPlain, Session, type SessionOptions } from './session.ts';
+import { Session } from './session.ts';
+import { isPlain, type SessionOptions } from './session-options.ts';
 import { SocketStream } from './socket-stream.ts';
 import { acceptHandles, TcpStream } from './tcp-stream.ts';
 

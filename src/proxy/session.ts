@@ -4,40 +4,21 @@
  */
 import type { Chained } from '../base/chain.ts';
 import { errorText } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import type { SessionTap, TapSource } from '../mirror/tap.ts';
-import type { ShardIncidents } from '../observe/incident.ts';
-import type { ConnectionState, ShardMetrics } from '../observe/metrics.ts';
+import type { SessionTap } from '../mirror/tap.ts';
+import type { ConnectionState } from '../observe/metrics.ts';
 import type { BlindReason } from '../observe/outcomes.ts';
 import type { Agreement } from '../wire/login.ts';
 import { commandPacket, errorPacket } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
-import { type ProxyProtocolVersion, writeProxyHeader } from '../wire/proxy-protocol.ts';
+import { writeProxyHeader } from '../wire/proxy-protocol.ts';
 import type { ByteStream, StreamHandler } from './byte-stream.ts';
 import { ChangeUserGate } from './change-user-gate.ts';
 import type { ClientOrigin } from './client-origin.ts';
 import { openStream } from './open-stream.ts';
 import { RelayPhase } from './relay-phase.ts';
 import { type LoginEvents, SessionLogin } from './session-login.ts';
-import { mixedError, mixedSubject, type SessionTls } from './session-tls.ts';
-
-export interface SessionOptions {
-  readonly shard: string;
-  readonly old: { readonly host: string; readonly port: number };
-  /** The header by which the old server is told whom each connection is for; left out: none. */
-  readonly oldProxyProtocol?: ProxyProtocolVersion | undefined;
-  readonly connectTimeoutMs: number;
-  readonly loginTimeoutMs: number;
-  readonly tls: SessionTls;
-  /** A longer command is looked at no further than its beginning. */
-  readonly keepBytes: number;
-  readonly taps: TapSource;
-  readonly metrics: ShardMetrics;
-  readonly incidents: ShardIncidents;
-  readonly log: Log;
-  /** Milliseconds, monotonic. */
-  readonly now: () => number;
-}
+import { isPlain, type SessionOptions } from './session-options.ts';
+import { mixedError, mixedSubject } from './session-tls.ts';
 
 /** How long a client may take to read what is left for it once the server has ended the connection. */
 const LINGER_MS = 10_000;
@@ -51,11 +32,6 @@ type Phase =
   | { readonly at: 'blind'; readonly gate: ChangeUserGate | null; readonly unseen: boolean }
   | { readonly at: 'closing' }
   | { readonly at: 'closed' };
-
-/** TLS will come to neither side: what it takes to hold bytes back for it is not needed. */
-export function isPlain({ tls }: Pick<SessionOptions, 'tls'>): boolean {
-  return tls.acceptor === null && tls.old === null;
-}
 
 export class Session implements Chained<Session> {
   before: Session | null = null;

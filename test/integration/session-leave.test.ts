@@ -85,7 +85,13 @@ async function establish(): Promise<{ client: NotingClient; far: Socket; seen: (
       tls: sessionTls(null, null),
       keepBytes: 1000,
       taps: {
-        tap: () => ({ command: () => {}, reply: () => {}, lostStep: () => {}, closed: () => {} }),
+        tap: () => ({
+          command: () => {},
+          ready: () => {},
+          reply: () => {},
+          lostStep: () => {},
+          closed: () => {},
+        }),
         unseen: () => {},
       },
       metrics: new Metrics({ service: 'test', version: '0', shards: ['s'] }).shard('s'),
