@@ -110,11 +110,19 @@ async function answered(client: Flooder, bytes: Buffer, expected: number): Promi
 }
 
 async function untilSmall(startBytes: number): Promise<void> {
-  await waitFor(() => residentBytes(proxy.pid) - startBytes < GROWTH_MAX_BYTES, {
+  const shrink = async (): Promise<true> => {
+    const grown = residentBytes(proxy.pid) - startBytes;
+    if (grown < GROWTH_MAX_BYTES) return true;
+    const heap = await proxy.metric('nodejs_heap_size_used_bytes');
+    throw new Error(`${mebibytes(grown)} more, ${mebibytes(heap)} of heap in use`);
+  };
+  await waitFor(shrink, {
     timeoutMs: 30_000,
-    what: `the proxy's memory to be less than ${GROWTH_MAX_BYTES} bytes above its start`,
+    what: `the proxy's memory to be less than ${mebibytes(GROWTH_MAX_BYTES)} above its start`,
   });
 }
+
+const mebibytes = (bytes: number): string => `${Math.round(bytes / MEBIBYTE)} MiB`;
 
 const OK_BYTES = 11;
 const PREPARE_OK_BYTES = 16;
