@@ -7,7 +7,7 @@ import { waitFor } from '../harness/wait.ts';
 
 /** A reply that does not come for so long is a fault; a machine that is flooded may take its time. */
 const ANSWER_TIMEOUT_MS = 60_000;
-/** Statements of one session; then it logs in anew, as what is under attack may be the login. */
+/** Statements of one session, unless it is to last; then it logs in anew. */
 const SESSION_STATEMENTS = 60;
 
 type Ask = (connection: RawConnection, number: number) => Promise<RawReply>;
@@ -17,12 +17,12 @@ const QUESTIONS: readonly Ask[] = [
   (connection, number) => connection.query(`SELECT ${number} AS number, REPEAT('w', ${number % 300})`),
   (connection, number) =>
     connection.query(
-      `SELECT seq, NULLIF(REPEAT('r', seq % 90), '') FROM seq_1_to_200 WHERE seq > ${number % 100}`,
+      `SELECT seq, NULLIF(REPEAT('r', seq % 90), '') FROM seq_1_to_150 WHERE seq > ${number % 100}`,
     ),
   (connection, number) => connection.query(`SELECT * FROM missing_${number % 5}`),
   (connection, number) => connection.query(`SET @number = ${number}`),
   (connection) => connection.query('SELECT @number'),
-  (connection, number) => connection.query(`SELECT REPEAT('l', ${100_000 + number})`),
+  (connection, number) => connection.query(`SELECT REPEAT('l', ${20_000 + (number % 500)})`),
 ];
 
 export class ByteWitness {
@@ -30,11 +30,17 @@ export class ByteWitness {
   sessions = 0;
   readonly #proxied: RawOptions;
   readonly #direct: RawOptions;
+  readonly #sessionStatements: number;
   readonly #ended: Promise<string | null>;
   #wanted: 'on' | 'over' = 'on';
 
-  /** Begins at once. */
-  constructor(options: { readonly proxied: RawOptions; readonly direct: RawOptions }) {
+  /** Begins at once. `lasting`: by one session, where logins are given less time than a busy machine may take. */
+  constructor(options: {
+    readonly proxied: RawOptions;
+    readonly direct: RawOptions;
+    readonly lasting?: true;
+  }) {
+    this.#sessionStatements = options.lasting === true ? Infinity : SESSION_STATEMENTS;
     this.#proxied = { ...options.proxied, timeoutMs: ANSWER_TIMEOUT_MS };
     this.#direct = { ...options.direct, timeoutMs: ANSWER_TIMEOUT_MS };
     this.#ended = this.#run();
@@ -70,7 +76,7 @@ export class ByteWitness {
 
   async #session(): Promise<void> {
     const [proxied, direct] = [await connectRaw(this.#proxied), await connectRaw(this.#direct)];
-    for (let left = SESSION_STATEMENTS; left > 0 && this.#wanted === 'on'; left -= 1) {
+    for (let left = this.#sessionStatements; left > 0 && this.#wanted === 'on'; left -= 1) {
       const number = this.statements;
       const ask = QUESTIONS[number % QUESTIONS.length]!;
       const [seen, expected] = await Promise.all([ask(proxied, number), ask(direct, number)]);

@@ -24,7 +24,7 @@ const sized = (aMinute: number, least: number): number =>
 const MEBIBYTE = 1024 * 1024;
 const GROWTH_MAX_BYTES = 192 * MEBIBYTE;
 const PLANS = 500;
-const LOGIN_TIMEOUT_MS = run.full ? 10_000 : 2500;
+const LOGIN_TIMEOUT_MS = run.full ? 10_000 : 1500;
 /** Files that the starved proxy may still open beyond those it has. */
 const FILES_LEFT = 24;
 
@@ -71,7 +71,8 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  witness = new ByteWitness({ proxied: wellBehaved(), direct: { ...wellBehaved(), port: old.port } });
+  const direct = { ...wellBehaved(), port: old.port };
+  witness = new ByteWitness({ proxied: wellBehaved(), direct, lasting: true });
 });
 
 afterEach(async () => {

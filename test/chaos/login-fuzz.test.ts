@@ -28,7 +28,7 @@ const LOGINS_LEAST = run.full ? 5000 : 100;
 const FAULTS_MAX = 5;
 const MEBIBYTE = 1024 * 1024;
 const GROWTH_MAX_BYTES = 128 * MEBIBYTE;
-const LOGIN_TIMEOUT_MS = 2500;
+const LOGIN_TIMEOUT_MS = 1500;
 /** A client that is neither let in nor told anything within this time, beyond that of a login, leaves. */
 const PATIENCE_MS = 1000;
 const CLOSE_TIMEOUT_MS = 20_000;
@@ -154,6 +154,7 @@ describe(`fuzzed logins (${run.title})`, () => {
           new ByteWitness({
             proxied: { ...account, port: proxy.port(shard) },
             direct: { ...account, port: mariadb.port },
+            lasting: true,
           }),
       );
       await Promise.all(witnesses.map((witness) => witness.goesOn()));
