@@ -158,6 +158,11 @@ export class SessionState {
     return this.#temporary !== null && this.#temporary.size > 0;
   }
 
+  /** False: there are more temporary tables than can be told apart. */
+  get temporaryTold(): boolean {
+    return this.#temporary === null || this.#temporary.size < TEMPORARY_TABLES_MAX;
+  }
+
   /** More temporary tables than can be told apart count as every table. */
   isTemporary(table: string): boolean {
     const known = this.#temporary;

@@ -16,6 +16,7 @@ import { DEFAULT_SQL_MODE } from '../sql/sql-mode.ts';
 import type { Agreement } from '../wire/login.ts';
 import { ByteRoom } from './byte-room.ts';
 import { ShardCatalog } from './catalog.ts';
+import { ddlSubjects } from './ddl-subjects.ts';
 import { GuardedTap } from './guarded-tap.ts';
 import { LaneSet } from './lane-set.ts';
 import { Sampler } from './sampler.ts';
@@ -227,29 +228,41 @@ export class ShardMirror implements TapSource {
   }
 
   #schemaChanged(plan: Plan, database: string | null): void {
+    const subjects = ddlSubjects(plan);
     this.#doubtTables(plan, database);
-    for (const { database: named, name } of plan.tables) {
-      const moved = this.#catalog.table(named ?? database, name);
-      if (moved === null) continue;
+    for (const table of this.#redefined(plan, database)) {
       this.#options.incidents.report({
         reason: 'ddl',
         digest: { id: plan.id, text: plan.digest },
-        table: moved.name,
+        table,
         message: 'run on the old cluster alone: run it on the new one too',
       });
     }
+    if (subjects.unsettled.length > 0) this.#catalog.unsettle(subjects.unsettled);
     if (namesWhatItChanges(plan)) this.#catalog.forget(plan.tables.map(({ name }) => name));
     else this.#catalog.forgetAll();
     void this.#schema.refresh();
   }
 
   #doubtTables(plan: Plan, database: string | null): void {
-    for (const { database: named, name } of plan.tables) {
-      const moved = this.#catalog.table(named ?? database, name);
-      if (moved === null) continue;
-      this.#options.journal.written(moved.name, null);
-      this.#note(moved.name, null, 'table');
+    for (const table of this.#redefined(plan, database)) {
+      this.#options.journal.written(table, null);
+      this.#note(table, null, 'table');
     }
+  }
+
+  /** The moved tables whose definition it changes. */
+  #redefined(plan: Plan, database: string | null): ReadonlySet<string> {
+    const subjects = ddlSubjects(plan);
+    const redefined = new Set<string>();
+    if (subjects.isView) return redefined;
+    const named = plan.tables.map((table) => ({ ...table, database: table.database ?? database }));
+    const changed = subjects.changed.map((name) => ({ database, name }));
+    for (const { database: at, name } of [...named, ...changed]) {
+      if (this.#catalog.table(at, name) !== null && this.#catalog.view(at, name) === null)
+        redefined.add(name);
+    }
+    return redefined;
   }
 
   #schemaSource(): SchemaSource {

@@ -107,10 +107,13 @@ export class StatementReader {
     complete: boolean,
   ): Statement {
     const prepared = execution?.statement ?? null;
-    if (plan.kind === 'other' || touchesTemporary(plan, session)) {
+    if (plan.kind === 'other')
       return new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared);
-    }
     const bound = this.#binder.bind(plan, session.database);
+    if (touchesTemporary(plan, session)) {
+      const lasting = writtenBeside(bound, session);
+      return new Statement(plan.kind, plan, lasting, false, NOT_MIRRORED, effects, prepared);
+    }
     const { scope } = bound.binding;
     if (scope === 'none' || scope === 'unmoved') {
       // What it reaches of the tables that move is a doubt, although it is nothing to be mirrored.
@@ -133,6 +136,14 @@ export class StatementReader {
 
 function reachesMoved({ keyless, binding }: BoundPlan): boolean {
   return binding.plan.kind !== 'read' && (keyless.tables.length > 0 || keyless.reached.length > 0);
+}
+
+/** What a write changes of the moved tables where it names temporary ones too; null: nothing. */
+function writtenBeside({ keyless, binding }: BoundPlan, session: SessionState): Target | null {
+  const tables = session.temporaryTold
+    ? keyless.tables.filter((name) => !session.isTemporary(name))
+    : keyless.tables;
+  return binding.plan.kind === 'read' || tables.length === 0 ? null : { ...keyless, tables };
 }
 
 function touchesTemporary(plan: Plan, session: SessionState): boolean {

@@ -228,6 +228,9 @@ export class TransactionRecorder {
     for (const entry of recorded) {
       const { statement } = entry;
       const { selection, target } = statement;
+      // By a trigger or a foreign key, which the shadow may not have: whatever becomes of the statement itself.
+      if (target !== null && target.reached.length > 0)
+        this.#options.doubt(target.reached, NO_KEYS, false, 'hazard');
       if (selection.at === 'selected' && target !== null) {
         if (selection.leftOut.length > 0)
           this.#options.doubt(target.tables, selection.leftOut, true, 'not_sampled');
@@ -247,8 +250,6 @@ export class TransactionRecorder {
         // Of tables that stay, whose triggers or foreign keys reach tables that move.
         this.#doubt(statement, 'hazard');
       }
-      if (target !== null && target.reached.length > 0)
-        this.#options.doubt(target.reached, NO_KEYS, false, 'hazard');
       this.#over(statement);
     }
     if (replays.length > 0) this.#options.offer(makeUnit(replays, answeredAtMs));

@@ -1,0 +1,200 @@
+/** What the old schema does behind a statement: views, triggers, foreign keys, defaults, temporary tables. */
+import type { Connection, RowDataPacket } from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startMariadb } from '../harness/mariadb.ts';
+import { startMysql } from '../harness/mysql.ts';
+import { freePorts } from '../harness/ports.ts';
+import type { Proxy as RunningProxy } from '../harness/proxy.ts';
+import type { SqlServer } from '../harness/sql-server.ts';
+import { waitFor } from '../harness/wait.ts';
+import { mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy, untilMirrorIsIdle } from './stage.ts';
+
+const KEY = { key: 'folderid' };
+const TABLES = { messages: KEY, notes: KEY, marks: KEY, parents: KEY, children: KEY, toys: KEY, named: KEY };
+const ROW =
+  '(folderid BIGINT NOT NULL, itemid BIGINT NOT NULL, title VARCHAR(60), PRIMARY KEY (folderid, itemid))';
+const MOVED = `CREATE TABLE messages ${ROW}; CREATE TABLE notes ${ROW}; CREATE TABLE marks ${ROW};
+  CREATE TABLE parents (folderid BIGINT PRIMARY KEY);
+  CREATE TABLE children (folderid BIGINT PRIMARY KEY, parent BIGINT,
+    FOREIGN KEY (parent) REFERENCES parents (folderid) ON DELETE CASCADE);
+  CREATE TABLE toys (folderid BIGINT PRIMARY KEY, child BIGINT,
+    FOREIGN KEY (child) REFERENCES children (folderid) ON DELETE SET NULL);
+  CREATE TABLE named (folderid BIGINT PRIMARY KEY, name VARCHAR(40) DEFAULT (UUID()));
+  CREATE VIEW recent AS SELECT * FROM messages;
+  CREATE VIEW newest AS SELECT folderid, itemid, title FROM recent WHERE itemid > 0`;
+const STAYING = `CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(60));
+  CREATE TABLE jobs (id BIGINT PRIMARY KEY);
+  CREATE VIEW owned AS SELECT m.folderid, m.title, u.name FROM messages m JOIN users u ON u.id = m.folderid;
+  CREATE VIEW people AS SELECT * FROM users;
+  CREATE TRIGGER noted AFTER INSERT ON marks FOR EACH ROW INSERT INTO notes VALUES (NEW.folderid, NEW.itemid, 'noted');
+  CREATE TRIGGER greeted AFTER INSERT ON users FOR EACH ROW BEGIN
+    IF NEW.id > 0 THEN INSERT INTO newest VALUES (NEW.id, 1, 'welcome'); END IF;
+  END`;
+
+let fresh: SqlServer;
+beforeAll(async () => {
+  fresh = await startMariadb({ name: 'new' });
+});
+afterAll(() => fresh?.destroy());
+
+describe.each([
+  ['MariaDB', startMariadb],
+  ['MySQL 9', startMysql],
+] as const)('on %s', (_kind, startOld) => {
+  let old: SqlServer;
+  let proxy: RunningProxy;
+  /** One for each test: a journal of its own, and the same databases. */
+  const shards = Array.from({ length: 10 }, (_, index) => `s${index}`);
+  let shard: string;
+
+  beforeAll(async () => {
+    old = await startOld({ name: 'old' });
+    await old.query(`CREATE DATABASE ${OLD_DATABASE}; USE ${OLD_DATABASE}; ${MOVED}; ${STAYING}`);
+    await fresh.query(
+      `DROP DATABASE IF EXISTS ${NEW_DATABASE}; CREATE DATABASE ${NEW_DATABASE}; USE ${NEW_DATABASE}; ${MOVED}`,
+    );
+    await old.query(
+      `CREATE USER reader@'%' IDENTIFIED BY 'x'; GRANT SELECT ON ${OLD_DATABASE}.* TO reader@'%'`,
+    );
+    const ports = await freePorts(shards.length);
+    proxy = await startStageProxy(
+      { old, fresh },
+      {
+        tables: TABLES,
+        lanes: { perShard: 1 },
+        shards: shards.map((name, index) => ({
+          name,
+          port: ports[index],
+          old: { host: old.host, port: old.port, database: OLD_DATABASE },
+          new: { host: fresh.host, port: fresh.port, database: NEW_DATABASE },
+        })),
+      },
+    );
+  });
+  beforeEach(async () => {
+    for (const table of [...Object.keys(TABLES).reverse(), 'users', 'jobs'])
+      await old.query(`DELETE FROM ${OLD_DATABASE}.${table}`);
+    for (const table of Object.keys(TABLES).reverse())
+      await fresh.query(`DELETE FROM ${NEW_DATABASE}.${table}`);
+    shard = shards.shift() ?? '';
+  });
+  afterAll(async () => {
+    await proxy?.kill9();
+    await old?.destroy();
+  });
+
+  async function through(work: (client: Connection) => Promise<unknown>): Promise<void> {
+    const client = await old.connect({ port: proxy.port(shard), database: OLD_DATABASE });
+    await work(client);
+    await client.end();
+    await untilMirrorIsIdle(proxy);
+  }
+  const run = (...statements: readonly string[]): Promise<void> =>
+    through(async (client) => {
+      for (const sql of statements) await client.query(sql);
+    });
+  const doubts = (table: string, reason = 'hazard'): Promise<number> =>
+    proxy.metric('understudy_journal_keys', { shard, table, reason });
+  const rows = (server: SqlServer, database: string, table: string): Promise<RowDataPacket[]> =>
+    server.query(`SELECT * FROM ${database}.${table} ORDER BY folderid`);
+
+  it('a write through a view is not replayed, and leaves a doubt on the tables below', async () => {
+    await run(
+      "INSERT INTO newest VALUES (1, 1, 'through two views')",
+      "UPDATE recent SET title = 'changed' WHERE folderid = 1",
+      'DELETE FROM recent WHERE folderid = 1',
+    );
+    expect(await mirrored(proxy, { shard, outcome: 'skipped_unsupported' })).toBe(3);
+    expect(await doubts('messages')).toBe(1);
+    expect(await rows(fresh, NEW_DATABASE, 'messages')).toEqual([]);
+  });
+
+  it('a write through a view of tables that move and tables that stay straddles', async () => {
+    await run(
+      'INSERT INTO jobs VALUES (1)',
+      "INSERT INTO messages VALUES (1, 2, 'a')",
+      "INSERT INTO users VALUES (1, 'b')",
+      "UPDATE owned SET title = 'c' WHERE folderid = 1",
+      'SELECT * FROM owned',
+    );
+    expect(await mirrored(proxy, { shard, outcome: 'skipped_straddle' })).toBe(2);
+    expect(await doubts('messages')).toBe(1);
+  });
+
+  it('a read through a view is replayed where all below it moves', async () => {
+    await run("INSERT INTO messages VALUES (1, 1, 'a')", 'SELECT * FROM newest', 'SELECT * FROM people');
+    expect(await mirrored(proxy, { shard, kind: 'read', outcome: 'mirrored' })).toBe(1);
+    expect(await mirrored(proxy, { shard, kind: 'read' })).toBe(1);
+    expect(await proxy.metric('understudy_mirror_mismatch_total', { shard })).toBe(0);
+  });
+
+  it('a view that was made just now may stand on any table', async () => {
+    await run(
+      'CREATE VIEW fresh_view AS SELECT * FROM messages',
+      "INSERT INTO fresh_view VALUES (1, 1, 'a')",
+    );
+    const seen = (await doubts('*')) + (await doubts('messages'));
+    expect(seen).toBeGreaterThan(0);
+    expect(await doubts('messages', 'table')).toBe(0);
+  });
+
+  it('a trigger: its statement is replayed and a doubt, and so is each table that it names', async () => {
+    await run("INSERT INTO marks VALUES (1, 1, 'a')", 'DELETE FROM marks WHERE folderid = 2');
+    expect(await mirrored(proxy, { shard, outcome: 'mirrored' })).toBe(2);
+    expect(await doubts('marks')).toBe(1);
+    expect(await doubts('notes')).toBe(1);
+    expect(await doubts('messages')).toBe(0);
+    expect(await rows(old, OLD_DATABASE, 'notes')).toHaveLength(1);
+    expect(await rows(fresh, NEW_DATABASE, 'notes')).toEqual([]);
+  });
+
+  it('a trigger of a table that stays: what it changes of those that move is a doubt', async () => {
+    await run("INSERT INTO users VALUES (0, 'a')");
+    expect(await doubts('messages')).toBe(1);
+    expect(await doubts('notes')).toBe(0);
+    expect(await mirrored(proxy, { shard })).toBe(0);
+  });
+
+  it('foreign keys: what a delete takes along, at any remove, is a doubt', async () => {
+    // One by one, as the new server holds each against the one before.
+    await run('INSERT INTO parents VALUES (1), (2)');
+    await run('INSERT INTO children VALUES (11, 1), (12, 2)');
+    await run('INSERT INTO toys VALUES (21, 11)');
+    expect([await doubts('children'), await doubts('toys')]).toEqual([0, 0]);
+    await run('DELETE FROM parents WHERE folderid = 1');
+    expect([await doubts('parents'), await doubts('children'), await doubts('toys')]).toEqual([0, 1, 1]);
+    expect(await rows(old, OLD_DATABASE, 'toys')).toEqual(await rows(fresh, NEW_DATABASE, 'toys'));
+    expect(await rows(old, OLD_DATABASE, 'toys')).toEqual([{ folderid: 21, child: null }]);
+  });
+
+  it('a default that each server makes for itself is a doubt', async () => {
+    await run('INSERT INTO named (folderid) VALUES (1)', "UPDATE named SET name = 'a' WHERE folderid = 5");
+    expect(await mirrored(proxy, { shard, outcome: 'mirrored' })).toBe(2);
+    expect(await doubts('named')).toBe(1);
+  });
+
+  it('what is written of a temporary table is a doubt', async () => {
+    await run(
+      `CREATE TEMPORARY TABLE passing ${ROW}`,
+      "INSERT INTO passing VALUES (1, 1, 'a')",
+      'INSERT INTO messages SELECT * FROM passing',
+      'SELECT * FROM messages JOIN passing USING (folderid)',
+    );
+    expect(await doubts('messages')).toBe(1);
+    expect(await mirrored(proxy, { shard })).toBe(0);
+  });
+
+  it('what oldUser may not see may do anything, and the log says which right it lacks', async () => {
+    await proxy.kill9();
+    shard = SHARD;
+    proxy = await startStageProxy(
+      { old, fresh },
+      { tables: TABLES, oldUser: { user: 'reader', password: 'x' } },
+    );
+    await waitFor(() => proxy.logs().includes('oldUser lacks rights'), { what: 'the warning' });
+    expect(proxy.logs()).toContain('"rights":"TRIGGER, SHOW VIEW"');
+    await run("INSERT INTO messages VALUES (1, 1, 'a')");
+    expect(await mirrored(proxy, { shard, outcome: 'mirrored' })).toBe(1);
+    expect([await doubts('messages'), await doubts('*')]).toEqual([1, 1]);
+  });
+});
