@@ -227,6 +227,15 @@ describe('queries', () => {
     expect(rig.doubts).toEqual(['hazard 5 messages', 'hazard 6 messages']);
   });
 
+  it('take their place among the writes of their keys where they are compared, and only there', () => {
+    const claimed = (compare: number): readonly string[] | undefined => {
+      const rig = new Rig({ compare });
+      rig.query('SELECT * FROM messages WHERE folderid = 7');
+      return rig.units[0]?.writes.keys;
+    };
+    expect([claimed(100), claimed(0)]).toEqual([['messages/7'], []]);
+  });
+
   it('have their rows seen where they are compared', () => {
     const sinkOf = (rig: Rig, text: string) => rig.command(query(text)).rowSink;
     const read = 'SELECT * FROM messages WHERE folderid = 1';
