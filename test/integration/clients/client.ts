@@ -54,8 +54,8 @@ export interface Runner {
 /** Steps of its own, beyond those that all clients do. */
 export interface Sample extends Runner {
   readonly features: readonly string[];
-  /** Table and folder of writes that are relayed and not replayed. */
-  readonly unmirrored: readonly string[];
+  /** By table and folder: writes that are relayed and not replayed, and the doubt that is owed for them. */
+  readonly unmirrored: Readonly<Record<string, OwedDoubt>>;
 }
 
 export interface Client extends Runner {
@@ -63,6 +63,15 @@ export interface Client extends Runner {
   readonly lacks: StepNotes;
   /** Steps of whose writes some are relayed and not replayed, and why: a doubt is owed for those. */
   readonly unmirrored: StepNotes;
+}
+
+/** What the journal must hold of a write that was not replayed. */
+export interface OwedDoubt {
+  /** `*`: whatever the session may have written. */
+  readonly table: string;
+  /** Null: every row of the table. */
+  readonly key: string | null;
+  readonly reason: 'hazard' | 'opaque';
 }
 
 export type StepNotes = Partial<Readonly<Record<Step, string>>>;
@@ -73,6 +82,13 @@ export const stepsOf = (client: Client): readonly Step[] =>
 /** The step that writes a folder of a table: each has its own, whoever the client is. */
 export function writerOf(table: string, folder: string): Step | undefined {
   return table === 'loaded' ? 'local infile' : WRITERS[folder];
+}
+
+/** What is owed for a folder that such a step of a client wrote. */
+export function doubtOwed(step: Step, table: string, folder: string): OwedDoubt {
+  if (step === 'compression') return { table: '*', key: null, reason: 'opaque' };
+  const isWhole = step === 'local infile' || step === 'bulk';
+  return { table, key: isWhole ? null : folder, reason: 'hazard' };
 }
 
 const WRITERS: Readonly<Record<string, Step>> = {
