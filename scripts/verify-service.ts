@@ -71,7 +71,7 @@ async function prepareServer(server: SqlServer): Promise<void> {
     CREATE DATABASE app; CREATE DATABASE shadow;
     CREATE TABLE app.t (id INT PRIMARY KEY) ENGINE=InnoDB; CREATE TABLE shadow.t LIKE app.t;
     CREATE USER understudy@'%' IDENTIFIED BY '${PASSWORD}';
-    GRANT SELECT ON app.* TO understudy@'%';
+    GRANT SELECT, SHOW VIEW, TRIGGER ON app.* TO understudy@'%';
     GRANT SELECT, INSERT, UPDATE, DELETE ON shadow.* TO understudy@'%'`);
 }
 

@@ -108,6 +108,7 @@ describe('the accounts', () => {
     }
     expect(await proxy.metric('understudy_mirror_statements_total', { outcome: 'failed' })).toBe(0);
     expect(proxy.logs()).not.toContain('schema could not be read');
+    expect(proxy.logs()).not.toContain('oldUser lacks rights');
   });
 
   it('have no right beyond what they need', async () => {

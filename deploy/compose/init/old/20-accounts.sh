@@ -8,6 +8,6 @@ GRANT ALL ON \`mc\_00\`.* TO 'app'@'%';
 GRANT ALL ON \`mc\_01\`.* TO 'app'@'%';
 -- That of the proxy, by which it reads the schema: the least that docs/operations.md names.
 CREATE USER 'understudy'@'%' IDENTIFIED BY '$(escaped old-user-password)';
-GRANT SELECT ON \`mc\_00\`.* TO 'understudy'@'%';
-GRANT SELECT ON \`mc\_01\`.* TO 'understudy'@'%';
+GRANT SELECT, SHOW VIEW, TRIGGER ON \`mc\_00\`.* TO 'understudy'@'%';
+GRANT SELECT, SHOW VIEW, TRIGGER ON \`mc\_01\`.* TO 'understudy'@'%';
 SQL
