@@ -24,7 +24,8 @@ export interface DirectHandler {
 export interface DirectOwner {
   readonly destroyed: boolean;
   readonly writableEnded: boolean;
-  destroy(error: Error): unknown;
+  /** A write came to nothing, and so will all that follow; what had arrived before can still be read. Called once. */
+  writeFailed(error: Error): void;
 }
 
 /** What one read can bring: as much as Node's own reads. */
@@ -56,15 +57,20 @@ export class DirectIo {
   /** Writes that the kernel has not taken yet. */
   #waiting = 0;
   #reading = true;
+  #writing: 'possible' | 'failed' = 'possible';
 
   /** Null: the socket has something in its buffers, is no plain TCP connection, or this Node does not allow it. */
-  static takeOver(socket: Socket, handler: DirectHandler): DirectIo | null {
+  static takeOver(
+    socket: Socket,
+    handler: DirectHandler,
+    owner: DirectOwner = new SocketOwner(socket),
+  ): DirectIo | null {
     const { _handle: handle } = socket as unknown as { readonly _handle?: unknown };
     if (tcpBinding === null || !isTcpHandle(handle)) return null;
     if (socket.destroyed || socket.readableLength > 0 || socket.writableLength > 0) return null;
     if (socket.readableEnded || socket.writableEnded || socket.isPaused()) return null;
     const ofTheSocket = handle.onread;
-    return new DirectIo(tcpBinding, handle, socket, handler, (_count, arrayBuffer) => {
+    return new DirectIo(tcpBinding, handle, owner, handler, (_count, arrayBuffer) => {
       ofTheSocket.call(handle, arrayBuffer);
     });
   }
@@ -99,12 +105,13 @@ export class DirectIo {
   write(chunk: Buffer): boolean {
     const owner = this.#owner;
     if (owner.destroyed || owner.writableEnded || chunk.length === 0) return true;
+    if (this.#writing === 'failed') return true;
     const bytes = staged(chunk);
     const request = spareRequest ?? new this.#binding.WriteWrap();
     spareRequest = null;
     const failed = this.#handle.writeBuffer(request, bytes);
     if (failed !== 0) {
-      owner.destroy(systemError('write', failed));
+      this.#fail(failed);
       return true;
     }
     if (this.#binding.streamBaseState[this.#binding.kLastWriteWasAsync] === 0) {
@@ -132,14 +139,20 @@ export class DirectIo {
 
   /** Bytes written that the kernel has not taken yet. */
   get unsentBytes(): number {
-    return this.#owner.destroyed ? 0 : this.#handle.writeQueueSize;
+    return this.#owner.destroyed || this.#writing === 'failed' ? 0 : this.#handle.writeQueueSize;
   }
 
   #onWritten(status: number): void {
     this.#waiting--;
     if (this.#owner.destroyed) return;
-    if (status !== 0) this.#owner.destroy(systemError('write', status));
+    if (status !== 0) this.#fail(status);
     else if (this.#waiting === 0) this.#handler.drained();
+  }
+
+  #fail(status: number): void {
+    if (this.#writing === 'failed') return;
+    this.#writing = 'failed';
+    this.#owner.writeFailed(systemError('write', status));
   }
 }
 
@@ -148,6 +161,27 @@ function onread(this: OwnHandle, arrayBuffer: ArrayBuffer | undefined): undefine
   this.directIo?.arrived(arrayBuffer);
   // What is given back here would be taken for the next buffer.
   return undefined;
+}
+
+/** A socket that ends with the first write that fails, as Node's sockets do. */
+class SocketOwner implements DirectOwner {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get destroyed(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  get writableEnded(): boolean {
+    return this.#socket.writableEnded;
+  }
+
+  writeFailed(error: Error): void {
+    this.#socket.destroy(error);
+  }
 }
 
 /** A copy that stays as it is until the kernel has it; the stage's next bytes, used up only if it has to wait. */

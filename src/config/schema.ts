@@ -279,6 +279,9 @@ export const configSchema = z
     loginTimeoutMs: milliseconds(10, 600_000)
       .default(10_000)
       .describe('From the accept to the end of the login'),
+    lingerTimeoutMs: milliseconds(100, 600_000)
+      .default(10_000)
+      .describe('How long either side may leave unread what is left for it once the other is gone'),
     drainTimeoutMs: milliseconds(0, 3_600_000)
       .default(30_000)
       .describe('After SIGTERM, for sessions in a transaction'),

@@ -22,6 +22,8 @@ export interface ByteStream {
   readonly inHandshake: boolean;
   /** Bytes written that the kernel has not taken yet. */
   readonly unsentBytes: number;
+  /** The other side has reset the connection, or died: what a stream that is not read would not tell. */
+  isDropped(): boolean;
   /** TLS begins no more: plain bytes may go the short way from here to the end, and encrypted ones go on as they went. */
   shorten(): void;
   /** False: the bytes are taken, but no more should follow before `drained`. They may be reused at once. */

@@ -10,6 +10,7 @@ import type { ProxyHeader } from '../wire/proxy-protocol.ts';
 import type { ByteStream, StreamHandler } from './byte-stream.ts';
 import { ClientOrigin, HandleEnds, peerName } from './client-origin.ts';
 import type { ClientRoom, ShardRoom } from './client-room.ts';
+import { DesertedSessions } from './deserted-sessions.ts';
 import { ProxyHeaderWait } from './proxy-header-wait.ts';
 import { Session } from './session.ts';
 import { isPlain, type SessionOptions } from './session-options.ts';
@@ -64,6 +65,7 @@ export class Listener {
           this.#options.log.error({ err: error }, 'accepting a client failed'),
         );
         this.#shortenAccepts();
+        this.#beginRounds();
         resolve();
       });
     });
@@ -116,6 +118,14 @@ export class Listener {
       this.#options.log.warn(
         'connections go by Node’s streams, at a higher cost: UNDERSTUDY_SOCKETS asks for it, or this version of Node has nothing else',
       );
+  }
+
+  #beginRounds(): void {
+    const deserted = new DesertedSessions<Session>();
+    const timer = setInterval(() => {
+      for (const session of deserted.round(this.#sessions)) session.abandon();
+    }, this.#options.lingerTimeoutMs).unref();
+    this.#server.once('close', () => clearInterval(timer));
   }
 
   /** What there is not enough of for one more client; null: nothing. */

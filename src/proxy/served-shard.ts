@@ -64,6 +64,7 @@ export class ServedShard {
       room: options.room,
       connectTimeoutMs: config.connectTimeoutMs,
       loginTimeoutMs: config.loginTimeoutMs,
+      lingerTimeoutMs: config.lingerTimeoutMs,
       tls: options.tls.sessions,
       keepBytes: config.queue.statementBytes + 1,
       taps: this.#mirror,

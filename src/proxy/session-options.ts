@@ -13,6 +13,8 @@ export interface SessionOptions {
   readonly oldProxyProtocol?: ProxyProtocolVersion | undefined;
   readonly connectTimeoutMs: number;
   readonly loginTimeoutMs: number;
+  /** How long either side may leave unread what is left for it once the other has ended the session. */
+  readonly lingerTimeoutMs: number;
   readonly tls: SessionTls;
   /** A longer command is looked at no further than its beginning. */
   readonly keepBytes: number;

@@ -14,14 +14,13 @@ import { writeProxyHeader } from '../wire/proxy-protocol.ts';
 import type { ByteStream, StreamHandler } from './byte-stream.ts';
 import { ChangeUserGate } from './change-user-gate.ts';
 import type { ClientOrigin } from './client-origin.ts';
+import type { Ends } from './deserted-sessions.ts';
+import { Linger } from './linger.ts';
 import { openStream } from './open-stream.ts';
 import { RelayPhase } from './relay-phase.ts';
 import { type LoginEvents, SessionLogin } from './session-login.ts';
 import { isPlain, type SessionOptions } from './session-options.ts';
 import { mixedError, mixedSubject } from './session-tls.ts';
-
-/** How long a client may take to read what is left for it once the server has ended the connection. */
-const LINGER_MS = 10_000;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -44,7 +43,8 @@ export class Session implements Chained<Session> {
   #phase: Phase;
   #tap: SessionTap | null = null;
   #draining = false;
-  #lingerTimer: NodeJS.Timeout | null = null;
+  #clientLinger: Linger | null = null;
+  #serverLinger: Linger | null = null;
   #serverReached = false;
   /** Why nothing is read from the client just now. */
   #clientHeld: 'pipeline' | 'server_busy' | null = null;
@@ -78,7 +78,10 @@ export class Session implements Chained<Session> {
         },
         drained: () => this.#releaseClient(),
         ended: () => this.#serverEnded(),
-        closed: (error) => this.#serverClosed(error),
+        closed: (error) => {
+          this.#serverLinger?.end();
+          this.#serverClosed(error);
+        },
       },
       () => {
         this.#serverReached = true;
@@ -97,6 +100,15 @@ export class Session implements Chained<Session> {
     if (phase.at !== 'relay') return phase.at;
     if (phase.relay.busy) return 'busy';
     return phase.relay.inTransaction ? 'transaction' : 'idle';
+  }
+
+  get ends(): Ends {
+    return { client: this.#client, server: this.#server, clientHeld: this.#clientHeld !== null };
+  }
+
+  /** One of its sides is gone and the other takes nothing: nobody is left to wait for. */
+  abandon(): void {
+    this.#client.destroy();
   }
 
   /** Ends the session as soon as it is outside of a transaction and nothing is under way. */
@@ -334,7 +346,7 @@ export class Session implements Chained<Session> {
     this.#leaveRelay();
     this.#client.endAndDestroy();
     this.#server.endAndDestroy();
-    if (this.#client.unsentBytes > 0) this.#linger(Number.POSITIVE_INFINITY);
+    if (this.#client.unsentBytes > 0) this.#lingerForClient();
     return true;
   }
 
@@ -343,36 +355,34 @@ export class Session implements Chained<Session> {
     this.#leaveRelay();
     this.#client.end();
     this.#server.end();
-    this.#linger(Number.POSITIVE_INFINITY);
+    this.#lingerForClient();
   }
 
-  /** Drops a client that neither leaves nor reads what is left for it. */
-  #linger(unsentBefore: number): void {
+  #lingerForClient(): void {
     if (this.#phase.at === 'closed') return;
-    if (this.#lingerTimer !== null) clearTimeout(this.#lingerTimer);
-    this.#lingerTimer = setTimeout(() => {
-      const unsent = this.#client.unsentBytes;
-      if (unsent > 0 && unsent < unsentBefore) this.#linger(unsent);
-      else this.#client.destroy();
-    }, LINGER_MS);
+    this.#clientLinger ??= new Linger(this.#client, this.#options.lingerTimeoutMs);
   }
 
   #serverClosed(error: Error | null): void {
     const phase = this.#phase;
     if (phase.at === 'login' && phase.login.serverClosed(error, this.#serverReached)) return;
     this.#leaveRelay();
-    if (error !== null) this.#client.reset();
+    // A reset would take with it what the client has not read yet: the server's last words, perhaps.
+    if (error !== null && this.#client.unsentBytes === 0) this.#client.reset();
     else this.#client.endAndDestroy();
     // Either of them may wait until the client has read what was written.
-    this.#linger(Number.POSITIVE_INFINITY);
+    this.#lingerForClient();
   }
 
   #clientClosed(error: Error | null): void {
     if (this.#phase.at === 'login') this.#phase.login.clientClosed(error);
-    if (this.#lingerTimer !== null) clearTimeout(this.#lingerTimer);
+    this.#clientLinger?.end();
     this.#leaveRelay();
     this.#phase = { at: 'closed' };
     this.#server.endAndDestroy();
+    // A server that has taken everything needs no waiting for.
+    if (this.#server.unsentBytes > 0)
+      this.#serverLinger = new Linger(this.#server, this.#options.lingerTimeoutMs);
     this.#onClosed(this);
   }
 

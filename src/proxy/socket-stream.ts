@@ -2,13 +2,15 @@
 import { connect, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ClusterTls } from '../base/cluster-tls.ts';
-import { DirectIo } from '../base/direct-io.ts';
+import { DirectIo, type DirectOwner } from '../base/direct-io.ts';
+import type { TcpHandle } from '../base/tcp-binding.ts';
 import type { ByteStream, StreamHandler } from './byte-stream.ts';
+import { LastWords } from './last-words.ts';
 import type { TlsAcceptor } from './tls-acceptor.ts';
 
 const KEEPALIVE_DELAY_MS = 60_000;
 
-export class SocketStream implements ByteStream {
+export class SocketStream implements ByteStream, DirectOwner {
   readonly #handler: StreamHandler;
   readonly #tcp: Socket;
   /** What is written to and read from: the TCP socket, or TLS on it. */
@@ -17,6 +19,8 @@ export class SocketStream implements ByteStream {
   /** The short way, once it is taken. */
   #direct: DirectIo | null = null;
   #error: Error | null = null;
+  /** Writes come to nothing, and what had arrived before is being read. */
+  #lastWords: LastWords | null = null;
 
   /** The socket must have been made with `allowHalfOpen`. */
   constructor(socket: Socket, handler: StreamHandler) {
@@ -32,14 +36,21 @@ export class SocketStream implements ByteStream {
     return this.#inHandshake;
   }
 
+  isDropped(): boolean {
+    if (this.#tcp.destroyed) return true;
+    // The socket keeps the name that it asked for once; the handle asks the kernel, which has none any more.
+    const { _handle: handle } = this.#tcp as unknown as { readonly _handle?: Partial<TcpHandle> | null };
+    return !this.#tcp.connecting && (handle?.getpeername?.({}) ?? 0) !== 0;
+  }
+
   shorten(): void {
     if (this.#socket !== this.#tcp) return;
-    this.#direct ??= DirectIo.takeOver(this.#socket, this.#handler);
+    this.#direct ??= DirectIo.takeOver(this.#socket, this.#handler, this);
   }
 
   write(chunk: Buffer): boolean {
     if (this.#direct !== null) return this.#direct.write(chunk);
-    if (this.#socket.writableEnded || this.#socket.destroyed) return true;
+    if (this.#lastWords !== null || this.#socket.writableEnded || this.#socket.destroyed) return true;
     // A socket holds on to what has to wait, and the chunk may be in memory that the other side reads into again.
     return this.#socket.write(Buffer.from(chunk));
   }
@@ -56,11 +67,11 @@ export class SocketStream implements ByteStream {
 
   end(): void {
     if (this.#inHandshake) this.destroy();
-    else if (!this.#socket.writableEnded) this.#socket.end();
+    else if (this.#lastWords === null && !this.#socket.writableEnded) this.#socket.end();
   }
 
   endAndDestroy(): void {
-    if (this.#inHandshake) this.destroy();
+    if (this.#inHandshake || this.#lastWords !== null) this.destroy();
     else if (!this.#socket.destroyed) this.#socket.destroySoon();
   }
 
@@ -72,7 +83,16 @@ export class SocketStream implements ByteStream {
     if (!this.#tcp.destroyed) this.#tcp.resetAndDestroy();
   }
 
+  get destroyed(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  get writableEnded(): boolean {
+    return this.#socket.writableEnded;
+  }
+
   get unsentBytes(): number {
+    if (this.#lastWords !== null) return 0;
     return this.#socket.writableLength + (this.#direct?.unsentBytes ?? 0);
   }
 
@@ -109,6 +129,13 @@ export class SocketStream implements ByteStream {
     });
   }
 
+  /** The other side has dropped the connection; what it had sent before goes on first. */
+  writeFailed(error: Error): void {
+    if (this.#socket.destroyed || this.#lastWords !== null) return;
+    if (this.#socket.readableEnded) this.#socket.destroy(error);
+    else this.#lastWords = new LastWords(error, (failure) => this.#socket.destroy(failure));
+  }
+
   #beginHandshake(): void {
     this.#inHandshake = true;
     this.#tcp.off('data', this.#onData);
@@ -131,15 +158,39 @@ export class SocketStream implements ByteStream {
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
+    outliveWrites(socket, (error) => this.writeFailed(error));
   }
 
   readonly #onData = (chunk: Buffer): void => this.#handler.data(chunk);
   readonly #onDrain = (): void => this.#handler.drained();
-  readonly #onEnd = (): void => this.#handler.ended();
-  readonly #onClose = (): void => this.#handler.closed(this.#error);
+  readonly #onEnd = (): void => {
+    const lastWords = this.#lastWords;
+    if (lastWords?.isReset !== true) this.#handler.ended();
+    if (lastWords !== null) this.#socket.destroy(lastWords.isReset ? lastWords.error : undefined);
+  };
+  readonly #onClose = (): void => {
+    this.#lastWords?.end();
+    this.#handler.closed(this.#error);
+  };
   readonly #onError = (error: Error): void => {
     this.#error = error;
   };
+}
+
+/**
+ * A socket of Node's ends with the first write that fails, and what it has not read is lost. Here such a write
+ * counts as done, and `failed` hears of it: the socket is read to its end, which comes by itself.
+ */
+function outliveWrites(socket: Socket, failed: (error: Error) => void): void {
+  const { _write: write, _writev: writev } = socket;
+  const settled =
+    (done: (error?: Error | null) => void) =>
+    (error?: Error | null): void => {
+      if (error !== undefined && error !== null) failed(error);
+      done();
+    };
+  socket._write = (chunk, encoding, done) => write.call(socket, chunk, encoding, settled(done));
+  if (writev !== undefined) socket._writev = (chunks, done) => writev.call(socket, chunks, settled(done));
 }
 
 /** Opens a connection: see `openStream`. */

@@ -15,6 +15,7 @@ import {
   tcpBinding,
 } from '../base/tcp-binding.ts';
 import type { ByteStream, StreamHandler } from './byte-stream.ts';
+import { LastWords } from './last-words.ts';
 
 const KEEPALIVE_DELAY_SECONDS = 60;
 /** Keep-alive takes four system calls, which a session of a few statements never needs: it is turned on in rounds. */
@@ -49,6 +50,8 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
   #finished = false;
   /** Whatever the other side still has to say is not waited for. */
   #closesWhenFinished = false;
+  /** Writes come to nothing, and what had arrived before is being read. */
+  #lastWords: LastWords | null = null;
 
   constructor(binding: TcpBinding, handler: StreamHandler) {
     this.#binding = binding;
@@ -107,6 +110,10 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
     return this.#io?.unsentBytes ?? 0;
   }
 
+  isDropped(): boolean {
+    return this.#life === 'closed' || (this.#life === 'open' && this.#handle?.getpeername({}) !== 0);
+  }
+
   write(chunk: Buffer): boolean {
     if (this.#io !== null) return this.#io.write(chunk);
     if (this.#life === 'opening' && !this.#writeEnded) this.#early.push(Buffer.from(chunk));
@@ -124,14 +131,14 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
   end(): void {
     if (this.#writeEnded) return;
     this.#writeEnded = true;
-    if (this.#life !== 'open') return;
+    if (this.#life !== 'open' || this.#lastWords !== null) return;
     // Where nothing is left to come or to go, closing says the same in one step.
     if ((this.#readEnded || this.#closesWhenFinished) && this.unsentBytes === 0) this.destroy();
     else this.#shutdown();
   }
 
   endAndDestroy(): void {
-    if (this.#life === 'opening' || this.#finished) {
+    if (this.#life === 'opening' || this.#finished || this.#lastWords !== null) {
       this.destroy();
       return;
     }
@@ -157,6 +164,12 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
     // With an end under way libuv refuses a reset, and Node takes the handle for closed all the same.
     if (this.#writeEnded && !this.#finished) this.#handle.close(this.#closed);
     else this.#handle.reset(this.#closed);
+  }
+
+  /** The other side has dropped the connection; what it had sent before goes on first. */
+  writeFailed(error: Error): void {
+    if (this.#readEnded) this.destroy(error);
+    else this.#lastWords = new LastWords(error, (failure) => this.destroy(failure));
   }
 
   /** From here on the peer is asked now and then whether it is still there. */
@@ -243,8 +256,12 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
       return;
     }
     this.#readEnded = true;
+    if (this.#lastWords?.isReset === true) {
+      this.destroy(this.#lastWords.error);
+      return;
+    }
     this.#handler.ended();
-    if (this.#finished) this.destroy();
+    if (this.#finished || this.#lastWords !== null) this.destroy();
   }
 
   #shutdown(): void {
@@ -260,6 +277,7 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
   #leave(): void {
     this.#life = 'closed';
     this.#stopTimer();
+    this.#lastWords?.end();
     if (this.#isYoung) young.remove(this);
   }
 

@@ -53,6 +53,12 @@ export class ReceivedBytes {
     return this.ended !== undefined;
   }
 
+  /** How the connection ended: the error's code, or `closed` in good order; null while it stands. */
+  get ending(): string | null {
+    if (this.ended === undefined) return null;
+    return (this.ended as NodeJS.ErrnoException).code ?? 'closed';
+  }
+
   /** Reads one packet; throws where none comes in time or the connection ends first. */
   async packet(): Promise<RawPacket> {
     await this.until(() => this.end - this.cursor >= HEADER_BYTES);

@@ -79,22 +79,27 @@ export interface RawConnection {
   /** Every byte received so far. */
   received(): Buffer;
   isClosed(): boolean;
+  /** See `ReceivedBytes.ending`. */
+  ending(): string | null;
   /** Stops and starts the reading of what the server sends, to fill the buffers on the way. */
   pauseReading(): void;
   resumeReading(): void;
   /** Half-closes: no more will be sent. */
   end(): void;
   close(): void;
+  /** Closes so that the other side sees a reset. */
+  reset(): void;
 }
 
 /** Connects and logs in by mysql_native_password. Throws with the server's error where it is refused. */
 export async function connectRaw(options: RawOptions): Promise<RawConnection> {
-  let socket: Socket = connect({
+  const tcp = connect({
     host: options.host,
     port: options.port,
     noDelay: true,
     allowHalfOpen: true,
   });
+  let socket: Socket = tcp;
   const bytes = new ReceivedBytes(socket, options.timeoutMs ?? READ_TIMEOUT_MS);
   socket.on('end', () => socket.end());
   try {
@@ -109,7 +114,8 @@ export async function connectRaw(options: RawOptions): Promise<RawConnection> {
     await finishLogin(socket, bytes, options.password ?? '');
     const authReply = bytes.slice(start, bytes.cursor);
     const { connectionId, scramble } = hello;
-    return converse(socket, bytes, { greeting, connectionId, capabilities, authReply }, scramble);
+    const login = { greeting, connectionId, capabilities, authReply };
+    return { ...converse(socket, bytes, login, scramble), reset: () => void tcp.resetAndDestroy() };
   } catch (error) {
     socket.destroy();
     throw error;
@@ -118,7 +124,12 @@ export async function connectRaw(options: RawOptions): Promise<RawConnection> {
 
 type LoggedIn = Pick<RawConnection, 'greeting' | 'connectionId' | 'capabilities' | 'authReply'>;
 
-function converse(socket: Socket, bytes: ReceivedBytes, login: LoggedIn, scramble: Buffer): RawConnection {
+function converse(
+  socket: Socket,
+  bytes: ReceivedBytes,
+  login: LoggedIn,
+  scramble: Buffer,
+): Omit<RawConnection, 'reset'> {
   const { capabilities } = login;
   const send = (payload: Buffer, sequence = 0): void => sendPacket(socket, payload, sequence);
   const reply = async (kind: ReplyKind, files: Readonly<Record<string, Buffer>> = {}): Promise<RawReply> => {
@@ -170,6 +181,7 @@ function converse(socket: Socket, bytes: ReceivedBytes, login: LoggedIn, scrambl
     },
     received: () => bytes.slice(),
     isClosed: () => bytes.closed,
+    ending: () => bytes.ending,
     pauseReading: () => void socket.pause(),
     resumeReading: () => void socket.resume(),
     end: () => void socket.end(),
