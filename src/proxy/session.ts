@@ -43,8 +43,8 @@ export class Session implements Chained<Session> {
   #phase: Phase;
   #tap: SessionTap | null = null;
   #draining = false;
-  #clientLinger: Linger | null = null;
-  #serverLinger: Linger | null = null;
+  /** For whichever side is left. */
+  #linger: Linger | null = null;
   #serverReached = false;
   /** Why nothing is read from the client just now. */
   #clientHeld: 'pipeline' | 'server_busy' | null = null;
@@ -78,10 +78,7 @@ export class Session implements Chained<Session> {
         },
         drained: () => this.#releaseClient(),
         ended: () => this.#serverEnded(),
-        closed: (error) => {
-          this.#serverLinger?.end();
-          this.#serverClosed(error);
-        },
+        closed: (error) => this.#serverClosed(error),
       },
       () => {
         this.#serverReached = true;
@@ -106,7 +103,7 @@ export class Session implements Chained<Session> {
     return { client: this.#client, server: this.#server, clientHeld: this.#clientHeld !== null };
   }
 
-  /** One of its sides is gone and the other takes nothing: nobody is left to wait for. */
+  /** Nobody is left to wait for. */
   abandon(): void {
     this.#client.destroy();
   }
@@ -360,11 +357,12 @@ export class Session implements Chained<Session> {
 
   #lingerForClient(): void {
     if (this.#phase.at === 'closed') return;
-    this.#clientLinger ??= new Linger(this.#client, this.#options.lingerTimeoutMs);
+    this.#linger ??= new Linger(this.#client, this.#options.lingerTimeoutMs);
   }
 
   #serverClosed(error: Error | null): void {
     const phase = this.#phase;
+    if (phase.at === 'closed') this.#linger?.end();
     if (phase.at === 'login' && phase.login.serverClosed(error, this.#serverReached)) return;
     this.#leaveRelay();
     // A reset would take with it what the client has not read yet: the server's last words, perhaps.
@@ -376,13 +374,12 @@ export class Session implements Chained<Session> {
 
   #clientClosed(error: Error | null): void {
     if (this.#phase.at === 'login') this.#phase.login.clientClosed(error);
-    this.#clientLinger?.end();
+    this.#linger?.end();
     this.#leaveRelay();
     this.#phase = { at: 'closed' };
     this.#server.endAndDestroy();
     // A server that has taken everything needs no waiting for.
-    if (this.#server.unsentBytes > 0)
-      this.#serverLinger = new Linger(this.#server, this.#options.lingerTimeoutMs);
+    if (this.#server.unsentBytes > 0) this.#linger = new Linger(this.#server, this.#options.lingerTimeoutMs);
     this.#onClosed(this);
   }
 
