@@ -43,6 +43,10 @@ class NotingClient implements ByteStream {
     return true;
   }
 
+  isDropped(): boolean {
+    return false;
+  }
+
   end(): void {
     this.calls.push('end');
   }
@@ -82,6 +86,7 @@ async function establish(): Promise<{ client: NotingClient; far: Socket; seen: (
       old: { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
       connectTimeoutMs: 60_000,
       loginTimeoutMs: 60_000,
+      lingerTimeoutMs: 10_000,
       tls: sessionTls(null, null),
       keepBytes: 1000,
       taps: {
