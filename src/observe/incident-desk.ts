@@ -2,7 +2,7 @@
 import { ALL_SHARDS, INCIDENT_REASON_NAMES, type IncidentReason } from '../base/incident-reasons.ts';
 import type { Log } from '../base/log.ts';
 import type { IncidentSettings } from '../config/incidents-schema.ts';
-import type { IncidentEntry, IncidentReport, Incidents } from './incident.ts';
+import type { IncidentEntry, IncidentReport, Incidents, ShardIncident } from './incident.ts';
 import { IncidentGatherer } from './incident-gatherer.ts';
 import { IncidentLog } from './incident-log.ts';
 import type { IncidentFigure, IncidentMetrics } from './incident-metrics.ts';
@@ -71,6 +71,10 @@ export class IncidentDesk implements Incidents {
 
   report(report: IncidentReport): void {
     this.#gatherer.report(report);
+  }
+
+  reportOf(shard: string, report: ShardIncident): void {
+    this.#gatherer.reportOf(shard, report);
   }
 
   /** Entries of another process. */

@@ -3,8 +3,14 @@
  * the last time goes on as one entry, to the store of this process or of the supervisor. A shadow that refuses
  * thousands of statements a second costs a look-up and an addition for each.
  */
-import type { IncidentEntry, IncidentPayload, IncidentReport, Incidents } from './incident.ts';
-import { PAYLOADS_MAX } from './incident.ts';
+import {
+  type IncidentEntry,
+  type IncidentPayload,
+  type IncidentReport,
+  type Incidents,
+  PAYLOADS_MAX,
+  type ShardIncident,
+} from './incident.ts';
 
 export interface GathererOptions {
   /** Milliseconds since 1970. */
@@ -45,8 +51,12 @@ export class IncidentGatherer implements Incidents {
   }
 
   report(report: IncidentReport): void {
+    this.reportOf(report.shard, report);
+  }
+
+  reportOf(shard: string, report: ShardIncident): void {
     const nowMs = this.#options.clock();
-    const group = this.#group(report, nowMs);
+    const group = this.#group(shard, report, nowMs);
     group.count += report.times ?? 1;
     group.lastMs = nowMs;
     if (group.payloads.length >= PAYLOADS_MAX || this.#payloads >= GATHERED_PAYLOADS_MAX) return;
@@ -65,30 +75,30 @@ export class IncidentGatherer implements Incidents {
     return taken;
   }
 
-  #group(report: IncidentReport, nowMs: number): Gathered {
+  #group(shard: string, report: ShardIncident, nowMs: number): Gathered {
     const digestId = report.digest?.id ?? NO_DIGEST;
     const row = this.#groups.get(digestId);
     if (row !== undefined) {
-      for (const group of row) if (belongs(report, group)) return group;
+      for (const group of row) if (belongs(shard, report, group)) return group;
     }
-    if (this.#size >= GATHERED_GROUPS_MAX) return this.#otherGroup(report, nowMs);
+    if (this.#size >= GATHERED_GROUPS_MAX) return this.#otherGroup(shard, report, nowMs);
     this.#size++;
-    const group = gathered(report, false, nowMs);
+    const group = gathered(shard, report, false, nowMs);
     if (row === undefined) this.#groups.set(digestId, [group]);
     else row.push(group);
     return group;
   }
 
-  #otherGroup(report: IncidentReport, nowMs: number): Gathered {
-    const name = `${report.reason} ${report.shard}`;
+  #otherGroup(shard: string, report: ShardIncident, nowMs: number): Gathered {
+    const name = `${report.reason} ${shard}`;
     const known = this.#others.get(name);
     if (known !== undefined) return known;
-    const group = gathered(report, true, nowMs);
+    const group = gathered(shard, report, true, nowMs);
     this.#others.set(name, group);
     return group;
   }
 
-  #payload({ message, sql, table, key }: IncidentReport, atMs: number): IncidentPayload {
+  #payload({ message, sql, table, key }: ShardIncident, atMs: number): IncidentPayload {
     return {
       atMs,
       table: table === undefined ? null : cut(table, NAME_CHARACTERS_MAX),
@@ -99,13 +109,16 @@ export class IncidentGatherer implements Incidents {
   }
 }
 
-function belongs(report: IncidentReport, group: Gathered): boolean {
-  return (
-    group.reason === report.reason && group.shard === report.shard && group.code === (report.code ?? null)
-  );
+function belongs(shard: string, { reason, code }: ShardIncident, group: Gathered): boolean {
+  return group.reason === reason && group.shard === shard && group.code === (code ?? null);
 }
 
-function gathered({ reason, shard, digest, code }: IncidentReport, others: boolean, nowMs: number): Gathered {
+function gathered(
+  shard: string,
+  { reason, digest, code }: ShardIncident,
+  others: boolean,
+  nowMs: number,
+): Gathered {
   const named = others || digest === undefined ? null : digest;
   return {
     reason,
