@@ -5,7 +5,7 @@ import type { UnitResult } from '../../src/mirror/lane.ts';
 import { LaneSet, type LaneSettings } from '../../src/mirror/lane-set.ts';
 import { Scheduler } from '../../src/mirror/scheduler.ts';
 import type { Replay, Unit } from '../../src/mirror/unit.ts';
-import { NO_INCIDENTS } from '../../src/observe/incident.ts';
+import { KeptIncidents } from './kept-incidents.ts';
 import { unitOf } from './mirror-kit.ts';
 import { waitFor } from './wait.ts';
 
@@ -21,6 +21,7 @@ export interface LaneRigOptions {
 
 export class LaneRig {
   readonly scheduler = new Scheduler({ statements: 10_000, bytes: 1 << 28 });
+  readonly incidents = new KeptIncidents();
   readonly lanes: LaneSet;
   /** Each end of each unit: more than one is a fault. */
   readonly endings = new Map<Unit, Ending[]>();
@@ -39,7 +40,7 @@ export class LaneRig {
       lanes: { perShard: 1, pipeline: 8, timeoutMs: 20_000, preparedStatements: 100, ...options.lanes },
       breaker: { failures: 3, backoffMinMs: 50, backoffMaxMs: 200, rampMs: 0, ...options.breaker },
       scheduler: this.scheduler,
-      incidents: NO_INCIDENTS,
+      incidents: this.incidents,
       log: silentLog(),
       now: () => performance.now(),
       random: () => Math.random(),

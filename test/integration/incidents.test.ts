@@ -172,6 +172,15 @@ describe('a proxy of two workers', () => {
     expect(called).toHaveLength(1);
   });
 
+  it('has an incident of a definition that changed', async () => {
+    const client = await connectTo(mariadb, proxy, 's03');
+    await client.query('ALTER TABLE messages ADD COLUMN extra INT');
+    await client.end();
+    await untilIncidents('the change of the table', (all) => all.some(({ reason }) => reason === 'ddl'));
+    const { incidents } = await ask('?shard=s03');
+    expect(incidents).toMatchObject([{ reason: 'ddl', total: 1, latest: [{ table: 'messages' }] }]);
+  });
+
   it('is unreachable to the command once it is gone, which is no zero', async () => {
     await proxy.stop();
     expect(await command()).toMatchObject({ code: 1, stderr: expect.stringMatching(/is unreachable/) });

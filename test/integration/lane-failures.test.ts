@@ -128,6 +128,7 @@ describe('the breaker', () => {
     // The second lane is one connection too many for the account.
     const more = rig.offer(ONE, 'b');
     await waitFor(() => rig.lanes.status.state === 'down', { what: 'the breaker to open' });
+    expect(rig.incidents.counts()).toEqual({ lane_failed: 1, breaker_open: 1 });
     expect(rig.lanes.status.lastError).toMatch(/max_user_connections/);
     keeper.destroy();
     await rig.ending(held);
