@@ -204,6 +204,7 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
       handle.close(() => {});
       this.#connect(others, port, settle);
     };
+    let isRead = false;
     const patience =
       others.length === 0 ? undefined : setTimeout(giveUp, getDefaultAutoSelectFamilyAttemptTimeout());
     const done = (status: number): void => {
@@ -211,7 +212,7 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
       if (this.#life !== 'opening' || this.#handle !== handle) return;
       if (status === 0) {
         settle(null);
-        this.#begin(handle, 'reading');
+        this.#begin(handle, isRead ? 'reading' : 'unread');
       } else if (others.length > 0) giveUp();
       else {
         const error = systemError('connect', status);
@@ -224,8 +225,8 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
     const failed =
       isIP(address) === 6 ? handle.connect6(request, address, port) : handle.connect(request, address, port);
     if (failed !== 0) process.nextTick(done, failed);
-    // Asked for now, it costs one system call less than once the connection is there.
-    else handle.readStart();
+    // Asked for now, where the system allows it, it costs one call less than once the connection is there.
+    else isRead = handle.readStart() === 0;
   }
 
   #begin(handle: TcpHandle, is: 'reading' | 'unread'): void {
