@@ -17,6 +17,7 @@ import { startChild } from '../harness/process.ts';
 import { startPrometheus } from '../harness/prometheus.ts';
 import { makeCertificates } from '../harness/tls.ts';
 import { waitFor } from '../harness/wait.ts';
+import { expectRowsKept } from './server-restarts.ts';
 
 describe('a MariaDB server', () => {
   let server: Mariadb;
@@ -25,18 +26,7 @@ describe('a MariaDB server', () => {
   });
   afterAll(() => server.destroy());
 
-  it('keeps its data over a restart and over kill -9', async () => {
-    await server.query('CREATE DATABASE kept; CREATE TABLE kept.rows_ (id INT PRIMARY KEY) ENGINE=InnoDB');
-    await server.query('INSERT INTO kept.rows_ VALUES (1)');
-    const before = server.pid;
-    await server.restart();
-    expect(server.pid).not.toBe(before);
-    await server.query('INSERT INTO kept.rows_ VALUES (2)');
-    await server.kill9();
-    await expect(server.query('SELECT 1')).rejects.toThrow('ECONNREFUSED');
-    await server.restart();
-    expect(await server.query('SELECT id FROM kept.rows_')).toEqual([{ id: 1 }, { id: 2 }]);
-  });
+  it('keeps its data over a restart and over kill -9', () => expectRowsKept(server));
 
   it('answers nothing while it is paused, and goes on afterwards', async () => {
     server.pause();

@@ -7,6 +7,7 @@ import { startMysql } from '../harness/mysql.ts';
 import { runMysqlClient } from '../harness/mysql-root.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { makeCertificates, readPem } from '../harness/tls.ts';
+import { expectRowsKept } from './server-restarts.ts';
 
 const ACCOUNT = { user: 'app', password: 'a secret' };
 
@@ -22,18 +23,7 @@ describe('a MySQL 9 server', () => {
     expect(row).toEqual({ version: expect.stringMatching(/^9\./), user: 'root@127.0.0.1' });
   });
 
-  it('keeps its data over a restart and over kill -9', async () => {
-    await server.query('CREATE DATABASE kept; CREATE TABLE kept.rows_ (id INT PRIMARY KEY)');
-    await server.query('INSERT INTO kept.rows_ VALUES (1)');
-    const before = server.pid;
-    await server.restart();
-    expect(server.pid).not.toBe(before);
-    await server.query('INSERT INTO kept.rows_ VALUES (2)');
-    await server.kill9();
-    await expect(server.query('SELECT 1')).rejects.toThrow('ECONNREFUSED');
-    await server.restart();
-    expect(await server.query('SELECT id FROM kept.rows_')).toEqual([{ id: 1 }, { id: 2 }]);
-  });
+  it('keeps its data over a restart and over kill -9', () => expectRowsKept(server));
 
   it('answers nothing while it is paused, and goes on afterwards', async () => {
     server.pause();
