@@ -3,6 +3,7 @@ import { type Binding, bind } from '../sql/keys.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { planChanges } from './plan-changes.ts';
+import { type ReplayNeeds, replayNeeds } from './replay-needs.ts';
 import { type NamedView, type Replayability, replayability } from './replayability.ts';
 import { ANY_TABLE } from './schema-relations.ts';
 import type { CatalogTable } from './table-facts.ts';
@@ -15,6 +16,7 @@ export interface BoundPlan {
   /** The facts of those tables; of a view, of the tables that it stands on. */
   readonly tables: readonly CatalogTable[];
   readonly replayability: Replayability;
+  readonly needs: ReplayNeeds;
 }
 
 interface Kept {
@@ -58,12 +60,14 @@ export class PlanBinder {
       keyless: {
         tables: [...touched.keys()],
         reached: reached.filter((name) => !touched.has(name)),
+        barriers: barriersOf(tables, reached),
         keys: [],
         keysComplete: false,
         transactional: touched.has(ANY_TABLE) ? 'unknown' : transactional(all),
       },
       tables,
       replayability: replayability(plan, { views, tables }),
+      needs: replayNeeds(plan, tables),
     };
   }
 
@@ -112,4 +116,13 @@ function transactional(tables: readonly (CatalogTable | null)[]): Target['transa
   if (tables.length > 0 && tables.every((table) => table?.transactional === true)) return 'yes';
   if (tables.length > 0 && tables.every((table) => table?.transactional === false)) return 'no';
   return 'unknown';
+}
+
+function barriersOf(tables: readonly CatalogTable[], reached: readonly string[]): readonly string[] {
+  const barriers = new Set(reached);
+  for (const { name, serial, family } of tables) {
+    if (serial) barriers.add(name);
+    if (family !== null) barriers.add(`family of ${family}`);
+  }
+  return [...barriers];
 }

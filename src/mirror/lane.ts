@@ -7,6 +7,7 @@ import type { Exchange } from '../wire/exchange.ts';
 import { commandPayload } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
 import type { LaneLink, ReplyCallback } from './lane-link.ts';
+import { LaneMoment } from './lane-moment.ts';
 import { PreparedOnLane } from './prepared-on-lane.ts';
 import { contextStatements, EMPTY_CONTEXT, type ReplayContext } from './replay-context.ts';
 import { RowHash } from './row-hash.ts';
@@ -53,6 +54,7 @@ export class Lane {
   readonly #prepared: PreparedOnLane;
   readonly #onUnit: UnitCallback;
   readonly #shadow: ServerKind;
+  readonly #moment = new LaneMoment();
   #context: ReplayContext = EMPTY_CONTEXT;
   /** The same in the shadow's words. */
   #entered: ReplayContext = EMPTY_CONTEXT;
@@ -204,6 +206,7 @@ export class Lane {
     await this.#command(RESET);
     this.#autocommit();
     this.#prepared.forget();
+    this.#moment.forget();
     this.#context = EMPTY_CONTEXT;
     this.#entered = EMPTY_CONTEXT;
     this.#unfaithful = false;
@@ -217,7 +220,13 @@ export class Lane {
 
   #send(replay: Replay, done: (result: ReplayResult) => void): void {
     const rowHash = replay.primary.rowHash === null ? null : new RowHash();
-    const unfaithful = this.#unfaithful;
+    let unfaithful = this.#unfaithful;
+    const moment = this.#moment.commandFor(replay.moment);
+    if (moment !== null) {
+      this.link.send(moment, (answer) => {
+        if (answer?.ok !== true) unfaithful = true;
+      });
+    }
     const callback: ReplyCallback = (answer) => done({ answer, rowHash, unfaithful });
     if (replay.prepared === null) {
       this.link.query(replay.sql, callback, rowHash);

@@ -20,9 +20,11 @@ function writeSetOf(replays: readonly Replay[]): WriteSet {
   const claiming = replays.filter(claims);
   const only = claiming[0];
   if (only === undefined) return NOTHING_CLAIMED;
-  if (claiming.length === 1 && only.keysComplete && only.keys.length === 1) return single(only);
+  if (claiming.length === 1 && only.keysComplete && only.keys.length === 1 && only.barriers.length === 0)
+    return single(only);
   const barriers = new Set<string>();
-  for (const { keysComplete, keys, tables } of claiming) {
+  for (const { keysComplete, keys, tables, barriers: others } of claiming) {
+    for (const table of others) barriers.add(table);
     if (keysComplete && keys.length > 0) continue;
     for (const table of tables) barriers.add(table);
   }

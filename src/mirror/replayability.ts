@@ -20,9 +20,8 @@ const NEVER_REPLAYED: readonly Hazard[] = [
 /** These read the state of the client's own session, which a lane does not have. */
 const SESSION_BOUND: readonly Hazard[] = ['session_function', 'last_insert_id', 'user_variable'];
 
-/** A write with these is replayed, and may even so leave other rows than on the primary. */
+/** A write with these is replayed, and may even so leave other rows than on the primary; of the clock, see `replay-needs.ts`. */
 const DOUBTFUL: readonly Hazard[] = [
-  'clock',
   'random',
   'system_variable',
   'limit_without_order',
@@ -58,7 +57,8 @@ export function replayability(plan: Plan, around: Surroundings = NOTHING_AROUND)
   if (around.views.some(({ written, bases }) => written || !bases.known)) return 'never';
   const sessionBound = has(plan, SESSION_BOUND);
   // A read changes nothing: that its result may differ only keeps it from being compared.
-  if (plan.kind === 'read') return sessionBound || has(plan, DOUBTFUL) ? 'doubtful' : 'faithful';
+  if (plan.kind === 'read')
+    return sessionBound || plan.hazards.has('clock') || has(plan, DOUBTFUL) ? 'doubtful' : 'faithful';
   if (sessionBound) return 'never';
   return has(plan, DOUBTFUL) || schemaIsDoubtful(plan, around) ? 'doubtful' : 'faithful';
 }

@@ -178,6 +178,7 @@ export class Selector {
       sql,
       prepared,
       context: session.context,
+      needs: bound.needs,
       keys,
       rowHash: compared ? new RowHash() : null,
       // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.

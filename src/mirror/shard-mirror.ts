@@ -19,6 +19,7 @@ import { ShardCatalog } from './catalog.ts';
 import { ddlSubjects } from './ddl-subjects.ts';
 import { GuardedTap } from './guarded-tap.ts';
 import { LaneSet } from './lane-set.ts';
+import { Outlet } from './outlet.ts';
 import { Sampler } from './sampler.ts';
 import { Scheduler } from './scheduler.ts';
 import { SchemaReader, type SchemaSource } from './schema-reader.ts';
@@ -172,14 +173,16 @@ export class ShardMirror implements TapSource {
 
   #recorderOptions(): RecorderOptions {
     const { config, metrics, incidents } = this.#options;
-    return {
-      writes: this.#writes,
-      unitBytes: config.queue.unitBytes,
+    const writes = this.#writes;
+    const outlet = new Outlet({
       metrics,
       incidents,
+      writes,
+      secondOf: () => null,
       offer: (unit) => this.#offer(unit),
       doubt: (tables, keys, complete, reason) => this.#doubt(tables, keys, complete, reason),
-    };
+    });
+    return { writes, unitBytes: config.queue.unitBytes, metrics, outlet };
   }
 
   #tapOptions(reader: StatementReader): SessionTapOptions {

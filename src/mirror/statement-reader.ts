@@ -152,9 +152,9 @@ function touchesTemporary(plan: Plan, session: SessionState): boolean {
 
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
 function targetOf({ binding, keyless }: BoundPlan, found: KeysFound, complete: boolean): Target {
-  const { tables, reached, transactional } = keyless;
+  const { tables, reached, barriers, transactional } = keyless;
   const keys = found.keys.map((key, index) => tableKey(binding.tables[found.tables[index]!]!.name, key));
-  return { tables, reached, keys, keysComplete: found.complete && complete, transactional };
+  return { tables, reached, barriers, keys, keysComplete: found.complete && complete, transactional };
 }
 
 function parameters(execution: Execution | null): ParamReader | undefined {

@@ -3,6 +3,7 @@ import type { MirrorOutcome, StatementKind } from '../observe/metrics.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import type { ReplayContext } from './replay-context.ts';
+import type { ReplayNeeds } from './replay-needs.ts';
 import type { RowHash } from './row-hash.ts';
 import type { SessionEffect } from './session-effect.ts';
 import type { TableKey } from './table-key.ts';
@@ -15,6 +16,7 @@ export interface ReplayDraft {
   readonly sql: Buffer;
   readonly prepared: PreparedReplay | null;
   readonly context: ReplayContext;
+  readonly needs: ReplayNeeds;
   /** The keys that are replayed: of a narrowed statement, only the sampled ones. */
   readonly keys: readonly TableKey[];
   readonly rowHash: RowHash | null;

@@ -6,6 +6,8 @@ export interface Target {
   readonly tables: readonly string[];
   /** Moved tables that may change besides, by triggers and foreign keys, whichever rows; `*`: any. Of a read: none. */
   readonly reached: readonly string[];
+  /** Tables, and families of tables, on which statements keep one order, whatever their keys. */
+  readonly barriers: readonly string[];
   readonly keys: readonly TableKey[];
   /** `keys` are all that it can touch. */
   readonly keysComplete: boolean;

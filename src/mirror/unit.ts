@@ -2,6 +2,7 @@
 import type { StatementKind } from '../observe/metrics.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
+import type { Moment } from './lane-moment.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { RowHash } from './row-hash.ts';
 import type { TableKey } from './table-key.ts';
@@ -36,10 +37,13 @@ export interface Replay {
   /** Null: `sql` is sent as text. */
   readonly prepared: PreparedReplay | null;
   readonly context: ReplayContext;
+  readonly moment: Moment;
   /** Moved tables it writes; each a doubt where keys are not known. */
   readonly tables: readonly string[];
   readonly keys: readonly TableKey[];
   readonly keysComplete: boolean;
+  /** Tables that it may change besides, or whose units keep one order, whatever its keys. */
+  readonly barriers: readonly string[];
   readonly primary: PrimaryAnswer;
   /** Of a write or delete: settled when it is known what became of the replay. */
   readonly span: WriteSpan | null;

@@ -1,10 +1,13 @@
 /** Statements, replays and units made by hand, for tests of the mirror's parts. */
 import type { MovedTables } from '../../src/mirror/catalog.ts';
+import { ANY_MOMENT } from '../../src/mirror/lane-moment.ts';
 import { makeUnit } from '../../src/mirror/make-unit.ts';
+import { Outlet, type OutletOptions } from '../../src/mirror/outlet.ts';
 import { makeContext, type ReplayContext } from '../../src/mirror/replay-context.ts';
 import type { ReplayDraft, Statement } from '../../src/mirror/statement.ts';
 import { type TableKey, tableKey } from '../../src/mirror/table-key.ts';
 import type { Target } from '../../src/mirror/target.ts';
+import type { RecorderOptions } from '../../src/mirror/transaction-recorder.ts';
 import type { PreparedReplay, Replay, Unit } from '../../src/mirror/unit.ts';
 import { Metrics, type ShardMetrics } from '../../src/observe/metrics.ts';
 import type { Plan } from '../../src/sql/plan.ts';
@@ -60,6 +63,7 @@ export function selectedStatement(text: string, shape: StatementShape = {}): Sta
     sql: Buffer.from(text),
     prepared: null,
     context: CONTEXT,
+    needs: { clock: 'none', numbers: 'none' },
     keys: keysOf(table, keys),
     rowHash: null,
     compareAffected: false,
@@ -104,6 +108,7 @@ export function plainOf(text: string, shape: StatementShape = {}): Statement {
 function targetOf({ table = 'messages', keys = [1], leftOut = [], ...shape }: StatementShape): Target {
   return {
     reached: [],
+    barriers: [],
     tables: [table],
     keys: keysOf(table, [...keys, ...leftOut]),
     keysComplete: shape.keysComplete ?? true,
@@ -152,6 +157,8 @@ export function replayOf(text: string, shape: ReplayShape = {}): Replay {
     keys: keysOf(table, keys),
     keysComplete: shape.keysComplete ?? true,
     span: null,
+    moment: ANY_MOMENT,
+    barriers: [],
     primary: {
       seconds: 0.001,
       rows: 0,
@@ -204,4 +211,14 @@ export function executePayload(id: number, values: readonly (string | null)[], b
   );
   const bitmap = Buffer.alloc((values.length + 7) >> 3);
   return Buffer.concat([head, bitmap, Buffer.of(bound ? 1 : 0), types, ...texts]);
+}
+
+/** What a recorder needs; the primary's clock is not known. */
+export function recording({
+  unitBytes,
+  ...rest
+}: Omit<OutletOptions, 'secondOf'> &
+  Partial<OutletOptions> & { readonly unitBytes: number }): RecorderOptions {
+  const outlet = new Outlet({ secondOf: () => null, ...rest });
+  return { unitBytes, writes: rest.writes, metrics: rest.metrics, outlet };
 }

@@ -8,7 +8,14 @@ import { NO_INCIDENTS } from '../../src/observe/incident.ts';
 import type { ResultSummary } from '../../src/wire/exchange.ts';
 import { FakeJournal } from '../harness/fake-journal.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
-import { errorResult, okResult, plainOf, selectedStatement, shardMetrics } from '../harness/mirror-kit.ts';
+import {
+  errorResult,
+  okResult,
+  plainOf,
+  recording,
+  selectedStatement,
+  shardMetrics,
+} from '../harness/mirror-kit.ts';
 import { connectRaw, type RawConnection, type RawReply } from '../harness/recorder.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -348,7 +355,7 @@ class Witness {
   readonly #seen: Statement[] = [];
   readonly #metrics = shardMetrics();
   readonly #recorder = new TransactionRecorder(
-    {
+    recording({
       writes: new WritesUnderWay(new FakeJournal()),
       unitBytes: 1_000_000,
       metrics: this.#metrics,
@@ -360,7 +367,7 @@ class Witness {
         const list = reason === 'uncertain' ? this.#uncertain : this.#failed;
         list.push(...keys.map(({ key }) => Number(key)));
       },
-    },
+    }),
     2,
   );
 

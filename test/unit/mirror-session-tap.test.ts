@@ -8,7 +8,7 @@ import { PLAIN_BEGINNING } from '../../src/mirror/session-beginning.ts';
 import { MirrorTap } from '../../src/mirror/session-tap.ts';
 import type { Statement } from '../../src/mirror/statement.ts';
 import { StatementReader } from '../../src/mirror/statement-reader.ts';
-import { type RecorderOptions, TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
+import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
 import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
 import { NO_INCIDENTS } from '../../src/observe/incident.ts';
@@ -21,6 +21,7 @@ import {
   executePayload,
   okResult,
   outcomesOf,
+  recording,
   STATUS_AUTOCOMMIT,
   STATUS_OPEN,
   shardMetrics,
@@ -77,7 +78,7 @@ class Rig {
       databases: { from: 'old', to: 'new' },
       statementBytes,
     });
-    const recording: RecorderOptions = {
+    const recorded = recording({
       writes: this.writes,
       unitBytes: 1_000_000,
       metrics: this.metrics,
@@ -87,8 +88,8 @@ class Rig {
         this.doubts.push(
           `${reason} ${keys.map(({ key }) => key).join(',')}${complete ? '' : ` ${tables.join(',')}`}`,
         ),
-    };
-    const recorder = new TransactionRecorder(recording, STATUS_AUTOCOMMIT);
+    });
+    const recorder = new TransactionRecorder(recorded, STATUS_AUTOCOMMIT);
     const agreement = {
       greeting: { isMariadb: options.isMariadb ?? true } as never,
       mixed: null,

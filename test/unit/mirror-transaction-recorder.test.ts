@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Statement } from '../../src/mirror/statement.ts';
-import { type RecorderOptions, TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
+import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
 import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
 import type { ShardMetrics } from '../../src/observe/metrics.ts';
@@ -14,6 +14,7 @@ import {
   okResult,
   outcomesOf,
   plainOf,
+  recording,
   STATUS_OPEN,
   type StatementShape,
   selectedStatement,
@@ -39,7 +40,7 @@ class Rig {
   readonly writes = new WritesUnderWay(this.journal);
 
   constructor(options: { unitBytes?: number; initialStatus?: number } = {}) {
-    const recording: RecorderOptions = {
+    const recorded = recording({
       writes: this.writes,
       unitBytes: options.unitBytes ?? 1_000_000,
       metrics: this.metrics,
@@ -51,8 +52,8 @@ class Rig {
           `${reason} ${touched.join(',') || tables.join(',')}${complete ? '' : ' incomplete'}`,
         );
       },
-    };
-    this.recorder = new TransactionRecorder(recording, options.initialStatus ?? 2);
+    });
+    this.recorder = new TransactionRecorder(recorded, options.initialStatus ?? 2);
   }
 
   say(text: string, result: ResultSummary): void {

@@ -9,6 +9,7 @@ import { FakeJournal } from '../harness/fake-journal.ts';
 const target = (keys: readonly number[], keysComplete = true) => ({
   tables: ['messages'],
   reached: [],
+  barriers: [],
   keys: keys.map((key) => tableKey('messages', String(key))),
   keysComplete,
   transactional: 'yes' as const,

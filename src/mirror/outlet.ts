@@ -1,0 +1,196 @@
+/**
+ * Where a session's statements leave for the mirror, once it is known what the primary made of them: replays go to
+ * the scheduler, doubts to the journal, and each is counted once. One for all sessions of a shard.
+ */
+import type { DoubtReason } from '../journal/journal.ts';
+import type { ShardIncidents } from '../observe/incident.ts';
+import type { MirrorOutcome, ShardMetrics } from '../observe/metrics.ts';
+import type { ResultSummary } from '../wire/exchange.ts';
+import { ANY_MOMENT, type Moment } from './lane-moment.ts';
+import { makeUnit } from './make-unit.ts';
+import type { ReplayDraft, Statement } from './statement.ts';
+import type { TableKey } from './table-key.ts';
+import type { Replay, Unit } from './unit.ts';
+import type { WritesUnderWay } from './writes-under-way.ts';
+
+export interface OutletOptions {
+  readonly metrics: ShardMetrics;
+  readonly incidents: ShardIncidents;
+  readonly writes: WritesUnderWay;
+  /**
+   * The second, since 1970, that the primary's clock showed between two moments of ours, in milliseconds of the
+   * proxy's monotonic clock; null: it changed meanwhile, or that clock is not known.
+   */
+  readonly secondOf: (fromMs: number, toMs: number) => number | null;
+  /** Takes a unit for the mirror. */
+  readonly offer: (unit: Unit) => void;
+  readonly doubt: (
+    tables: readonly string[],
+    keys: readonly TableKey[],
+    complete: boolean,
+    reason: DoubtReason,
+  ) => void;
+}
+
+/** A statement that the primary has carried out. */
+export interface Recorded {
+  readonly statement: Statement;
+  readonly result: ResultSummary;
+  readonly seconds: number;
+  /** Of the command that held it; milliseconds of the proxy's monotonic clock. */
+  readonly sentAtMs: number;
+  readonly answeredAtMs: number;
+  readonly bytes: number;
+}
+
+const NO_KEYS: readonly TableKey[] = [];
+
+export class Outlet {
+  readonly #options: OutletOptions;
+
+  constructor(options: OutletOptions) {
+    this.#options = options;
+  }
+
+  /** Committed: what was selected goes to the mirror, what was left out is in doubt. */
+  committed(recorded: readonly Recorded[], answeredAtMs: number): void {
+    const replays: Replay[] = [];
+    for (const entry of recorded) {
+      const { statement } = entry;
+      const { selection } = statement;
+      if (selection.at === 'selected') {
+        replays.push(this.#replay(entry, selection.draft, selection.leftOut));
+      } else {
+        this.#leftOut(statement);
+        this.over(statement);
+      }
+    }
+    if (replays.length > 0) this.#options.offer(makeUnit(replays, answeredAtMs));
+  }
+
+  /** Rolled back: nothing is left of it, unless a table among its tables keeps what was done. */
+  undone(statement: Statement): void {
+    this.#count(statement, 'skipped_rolled_back');
+    if (statement.target?.transactional === 'unknown') this.#doubt(statement, 'uncertain');
+    this.over(statement);
+  }
+
+  /** Whether the primary kept it is not known. */
+  uncertain(statement: Statement): void {
+    this.#count(statement, 'skipped_uncertain');
+    this.#doubt(statement, 'uncertain');
+    this.over(statement);
+  }
+
+  failed(statement: Statement): void {
+    this.#count(statement, 'skipped_failed');
+    if (statement.target?.transactional !== 'yes') this.#doubt(statement, 'partial');
+    this.over(statement);
+  }
+
+  /** Of a transaction that is too large to be held. */
+  tooLarge(statement: Statement): void {
+    this.#count(statement, 'dropped_too_large');
+    this.#doubt(statement, 'dropped');
+    this.over(statement);
+  }
+
+  /** What became of it is known, and noted where it is a doubt. */
+  over({ span }: Statement): void {
+    if (span !== null) this.#options.writes.settled(span);
+  }
+
+  #replay(entry: Recorded, draft: ReplayDraft, leftOut: readonly TableKey[]): Replay {
+    const { statement, result } = entry;
+    const target = statement.target!;
+    const { doubt } = this.#options;
+    const moment = this.#moment(entry, draft);
+    if (leftOut.length > 0) doubt(target.tables, leftOut, true, 'not_sampled');
+    if (target.reached.length > 0) doubt(target.reached, NO_KEYS, false, 'hazard');
+    if (draft.doubtful || !isExact(moment, draft)) this.#doubt(statement, 'hazard');
+    this.#noteOverlap(statement);
+    return {
+      kind: statement.kind,
+      plan: statement.plan!,
+      sql: draft.sql,
+      prepared: draft.prepared,
+      context: draft.context,
+      moment,
+      tables: target.tables,
+      keys: draft.keys,
+      keysComplete: target.keysComplete,
+      barriers: target.barriers,
+      span: statement.span,
+      primary: {
+        seconds: entry.seconds,
+        rows: result.rows,
+        affectedRows: result.affectedRows,
+        compareAffected: draft.compareAffected,
+        rowHash: draft.rowHash,
+      },
+      bytes: entry.bytes,
+    };
+  }
+
+  #moment({ statement, result, sentAtMs, answeredAtMs }: Recorded, { needs }: ReplayDraft): Moment {
+    if (statement.kind === 'read') return ANY_MOMENT;
+    if (needs.clock === 'none' && result.insertId === 0) return ANY_MOMENT;
+    const second = needs.clock === 'none' ? null : this.#options.secondOf(sentAtMs, answeredAtMs);
+    return {
+      timestamp: needs.clock === 'none' ? null : (second ?? 'own'),
+      insertId: result.insertId,
+    };
+  }
+
+  /** Where the primary may have taken another session's write of the same rows before or after this one. */
+  #noteOverlap({ span }: Statement): void {
+    if (span === null) return;
+    const { writes, doubt } = this.#options;
+    writes.answered(span);
+    const keys = writes.unordered(span);
+    if (keys.length > 0) doubt(span.target.tables, keys, true, 'overlap');
+    if (span.overlappedTables.length > 0) doubt(span.overlappedTables, NO_KEYS, false, 'overlap');
+  }
+
+  #leftOut(statement: Statement): void {
+    const { selection, kind } = statement;
+    if (selection.at === 'skipped') {
+      this.#count(statement, selection.outcome);
+      this.#doubt(statement, selection.outcome === 'dropped_too_large' ? 'dropped' : 'hazard');
+    } else if (selection.at === 'not_sampled') {
+      this.#options.metrics.notSampled(kind);
+      this.#doubt(statement, 'not_sampled');
+    } else {
+      // Of tables that stay, whose triggers or foreign keys reach tables that move.
+      this.#doubt(statement, 'hazard');
+    }
+  }
+
+  /** Only what was picked by the ratio is counted, each under one outcome. */
+  #count(statement: Statement, outcome: MirrorOutcome): void {
+    const { metrics, incidents } = this.#options;
+    if (outcome === 'dropped_too_large') {
+      const digest = (): string => statement.plan?.digest ?? '';
+      incidents.report({
+        reason: 'too_large',
+        table: statement.target?.tables[0],
+        message: () => `above queue.statementBytes, or its transaction above queue.unitBytes: ${digest()}`,
+      });
+    }
+    if (statement.selection.at === 'selected' || statement.selection.at === 'skipped')
+      metrics.mirror(statement.kind, outcome);
+    else if (statement.selection.at === 'not_sampled') metrics.notSampled(statement.kind);
+  }
+
+  #doubt({ kind, target }: Statement, reason: DoubtReason): void {
+    if (kind === 'read' || target === null) return;
+    this.#options.doubt(target.tables, target.keys, target.keysComplete, reason);
+    if (target.reached.length > 0) this.#options.doubt(target.reached, NO_KEYS, false, reason);
+  }
+}
+
+/** With its moment set, the replay gives what the primary has. */
+function isExact({ timestamp, insertId }: Moment, { needs }: ReplayDraft): boolean {
+  if (needs.clock === 'unsure' || timestamp === 'own') return false;
+  return insertId === 0 || needs.numbers === 'same';
+}
