@@ -132,14 +132,11 @@ export class Outlet {
     };
   }
 
-  #moment({ statement, result, sentAtMs, answeredAtMs }: Recorded, { needs }: ReplayDraft): Moment {
-    if (statement.kind === 'read') return ANY_MOMENT;
-    if (needs.clock === 'none' && result.insertId === 0) return ANY_MOMENT;
-    const second = needs.clock === 'none' ? null : this.#options.secondOf(sentAtMs, answeredAtMs);
-    return {
-      timestamp: needs.clock === 'none' ? null : (second ?? 'own'),
-      insertId: result.insertId,
-    };
+  #moment({ statement, result, sentAtMs, answeredAtMs }: Recorded, { clock }: ReplayDraft): Moment {
+    const { insertId } = result;
+    if (statement.kind === 'read' || (clock === 'none' && insertId === 0)) return ANY_MOMENT;
+    if (clock === 'none') return { timestamp: null, insertId };
+    return { timestamp: this.#options.secondOf(sentAtMs, answeredAtMs) ?? 'own', insertId };
   }
 
   /** Where the primary may have taken another session's write of the same rows before or after this one. */
@@ -190,7 +187,7 @@ export class Outlet {
 }
 
 /** With its moment set, the replay gives what the primary has. */
-function isExact({ timestamp, insertId }: Moment, { needs }: ReplayDraft): boolean {
-  if (needs.clock === 'unsure' || timestamp === 'own') return false;
-  return insertId === 0 || needs.numbers === 'same';
+function isExact({ timestamp, insertId }: Moment, { clock, sameNumbers }: ReplayDraft): boolean {
+  if (clock === 'unsure' || timestamp === 'own') return false;
+  return insertId === 0 || sameNumbers;
 }

@@ -56,3 +56,14 @@ export class PrimaryClock {
     };
   }
 }
+
+/**
+ * The second since 1970 that the primary's clock showed all the while between two moments of our monotonic clock;
+ * null: it may have changed meanwhile, or the clock is not known.
+ */
+export function secondOf(reading: ClockReading | null, fromMs: number, toMs: number): number | null {
+  if (reading === null) return null;
+  const { offsetMs, errorMs } = reading;
+  const second = Math.floor((fromMs + offsetMs - errorMs) / 1000);
+  return Math.floor((toMs + offsetMs + errorMs) / 1000) === second ? second : null;
+}

@@ -9,8 +9,8 @@ export interface ReplayNeeds {
    * or a table that may have such defaults.
    */
   readonly clock: 'none' | 'second' | 'unsure';
-  /** Numbers that AUTO_INCREMENT gives its rows: the same with INSERT_ID set, or not for certain. */
-  readonly numbers: 'none' | 'same' | 'unsure';
+  /** Numbers that AUTO_INCREMENT gives its rows: with INSERT_ID set the same, or only a single row's, or not for certain. */
+  readonly numbers: 'none' | 'same' | 'single' | 'unsure';
 }
 
 const NOTHING_NEEDED: ReplayNeeds = { clock: 'none', numbers: 'none' };
@@ -48,9 +48,8 @@ function numbersNeed(
   const numbered = tables.filter((table) => table.autoIncrement !== null);
   if (numbered.length === 0) return 'none';
   if (rows === null || hazards.has('delayed')) return 'unsure';
-  const single = !digest.includes('...');
-  if (single && !/\bDUPLICATE KEY\b/i.test(digest)) return 'same';
-  // Rows that are passed over or updated use up numbers in ways of their own; MyISAM may number by a prefix of a key.
-  if (/\bDUPLICATE KEY\b|^INSERT (?:LOW_PRIORITY |HIGH_PRIORITY )?IGNORE\b/i.test(digest)) return 'unsure';
-  return numbered.every((table) => table.transactional === true) ? 'same' : 'unsure';
+  if (/\bDUPLICATE KEY\b/i.test(digest)) return 'unsure';
+  // Rows that are passed over use up numbers all the same; MyISAM may number by a prefix of a key.
+  if (/^INSERT (?:LOW_PRIORITY |HIGH_PRIORITY )?IGNORE\b/i.test(digest)) return 'single';
+  return numbered.every((table) => table.transactional === true) ? 'same' : 'single';
 }

@@ -20,6 +20,7 @@ import { ddlSubjects } from './ddl-subjects.ts';
 import { GuardedTap } from './guarded-tap.ts';
 import { LaneSet } from './lane-set.ts';
 import { Outlet } from './outlet.ts';
+import { secondOf } from './primary-clock.ts';
 import { Sampler } from './sampler.ts';
 import { Scheduler } from './scheduler.ts';
 import { SchemaReader, type SchemaSource } from './schema-reader.ts';
@@ -178,7 +179,7 @@ export class ShardMirror implements TapSource {
       metrics,
       incidents,
       writes,
-      secondOf: () => null,
+      secondOf: (fromMs, toMs) => secondOf(this.#schema.clock(), fromMs, toMs),
       offer: (unit) => this.#offer(unit),
       doubt: (tables, keys, complete, reason) => this.#doubt(tables, keys, complete, reason),
     });

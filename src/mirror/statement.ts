@@ -16,7 +16,9 @@ export interface ReplayDraft {
   readonly sql: Buffer;
   readonly prepared: PreparedReplay | null;
   readonly context: ReplayContext;
-  readonly needs: ReplayNeeds;
+  readonly clock: ReplayNeeds['clock'];
+  /** Numbers of AUTO_INCREMENT come out the same once the first of them is set. */
+  readonly sameNumbers: boolean;
   /** The keys that are replayed: of a narrowed statement, only the sampled ones. */
   readonly keys: readonly TableKey[];
   readonly rowHash: RowHash | null;

@@ -237,7 +237,7 @@ describe('replayability', () => {
     ['faithful', 'INSERT INTO messages (folderid) VALUES (1)'],
     ['faithful', 'SELECT * FROM messages WHERE folderid = 1'],
     ['faithful', 'DELETE FROM messages WHERE folderid = 1'],
-    ['doubtful', 'INSERT INTO messages (folderid, ts) VALUES (1, NOW())'],
+    ['faithful', 'INSERT INTO messages (folderid, ts) VALUES (1, NOW())'],
     ['doubtful', 'INSERT INTO messages (folderid, ts) VALUES (1, UUID())'],
     ['doubtful', 'DELETE FROM messages WHERE folderid = 1 LIMIT 5'],
     ['doubtful', 'INSERT INTO messages SELECT * FROM notes'],
