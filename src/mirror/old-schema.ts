@@ -11,7 +11,7 @@ export interface TableColumn {
   /** information_schema's DATA_TYPE, such as `bigint`. */
   readonly type: string;
   /** Left out: the column has none. */
-  readonly collation?: string | null;
+  readonly collation?: string;
   /** What an INSERT fills in; left out: `fixed`. */
   readonly onInsert?: Filling;
   /** What an UPDATE of another column fills in; left out: nothing. */

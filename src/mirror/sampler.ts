@@ -5,7 +5,7 @@
 import type { Ratios } from '../config/ratios.ts';
 import type { StatementKind } from '../observe/metrics.ts';
 import { hashKey } from '../sql/key-text.ts';
-import type { TableKey } from './table-key.ts';
+import { foldedKey, type TableKey } from './table-key.ts';
 
 /** `hashKey` spreads keys over so many buckets: a hundredth of a percent each. */
 const BUCKETS_PER_PERCENT = 100;
@@ -49,8 +49,8 @@ export class Sampler {
   }
 
   /** Is the key among the sampled ones? */
-  hasKey({ table, key }: TableKey, percent: number): boolean {
-    return hashKey(table, key) < percent * BUCKETS_PER_PERCENT;
+  hasKey(key: TableKey, percent: number): boolean {
+    return hashKey(key.table, foldedKey(key)) < percent * BUCKETS_PER_PERCENT;
   }
 
   /** `dice` is drawn anew for a statement, or once for a transaction; 0 <= dice < 1. */

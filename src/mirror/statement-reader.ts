@@ -153,7 +153,10 @@ function touchesTemporary(plan: Plan, session: SessionState): boolean {
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
 function targetOf({ binding, keyless }: BoundPlan, found: KeysFound, complete: boolean): Target {
   const { tables, reached, barriers, transactional } = keyless;
-  const keys = found.keys.map((key, index) => tableKey(binding.tables[found.tables[index]!]!.name, key));
+  const keys = found.keys.map((key, index) => {
+    const { name, fold } = binding.tables[found.tables[index]!]!;
+    return tableKey(name, key, fold?.(key) ?? key);
+  });
   return { tables, reached, barriers, keys, keysComplete: found.complete && complete, transactional };
 }
 

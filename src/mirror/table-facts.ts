@@ -1,6 +1,7 @@
 /** What replays depend on of one table of the old database: its key, engine, defaults, indexes and ties. */
 import type { KeyType } from '../sql/key-text.ts';
 import type { MovedTable } from '../sql/keys.ts';
+import { keyFold } from './key-folding.ts';
 import type { TableColumn, TableSchema, WriteEvent } from './old-schema.ts';
 import { EVENTS, type SchemaRelations, type TriggersSeen } from './schema-relations.ts';
 
@@ -82,12 +83,14 @@ export function describeTable(
   const folded = key?.toLowerCase();
   const keyColumn = columns.find((column) => column.name.toLowerCase() === folded);
   const keyType = keyColumn === undefined ? undefined : keyTypeOf(keyColumn.type.toLowerCase());
+  const fold = keyColumn === undefined ? null : keyFold(keyColumn.type.toLowerCase(), keyColumn.collation);
   const changes = EVENTS.map((event) => ({ event, columns: null }));
   return {
     name,
     key,
     columns: columns.map((column) => column.name),
     ...(keyType === undefined ? {} : { keyType }),
+    ...(fold === null ? {} : { fold }),
     known: true,
     transactional: TRANSACTIONAL_ENGINES.has((schema.engine ?? '').toLowerCase()),
     autoIncrement: columns.find((column) => column.autoIncrement === true)?.name ?? null,

@@ -6,6 +6,12 @@ export interface TableKey {
   readonly tag: string;
 }
 
-export function tableKey(table: string, key: string): TableKey {
-  return { table, key, tag: `${table}/${key}` };
+/** `folded`: the text that stands for all spellings of the key. */
+export function tableKey(table: string, key: string, folded = key): TableKey {
+  return { table, key, tag: `${table}/${folded}` };
+}
+
+/** What its tag says of the key. */
+export function foldedKey({ table, tag }: TableKey): string {
+  return tag.slice(table.length + 1);
 }

@@ -12,6 +12,8 @@ export interface MovedTable {
   readonly columns: readonly string[] | null;
   /** The key column's type; left out: not known, then keys that look like numbers are read as numbers. */
   readonly keyType?: KeyType;
+  /** Gives the text that stands for all spellings of a key, null where it can't be told; left out: each key has one. */
+  readonly fold?: (key: string) => string | null;
 }
 
 /** What is known of one shard's tables. A new version means that bindings made before don't hold. */
@@ -176,6 +178,17 @@ export function readKeys(binding: Binding, sql: Buffer, lexed: Lexed, params?: P
 }
 
 function readKey(
+  sql: Buffer,
+  lexed: Lexed,
+  index: number,
+  table: MovedTable,
+  params: ParamReader | undefined,
+): string | null {
+  const key = writtenKey(sql, lexed, index, table, params);
+  return key === null || table.fold === undefined || table.fold(key) !== null ? key : null;
+}
+
+function writtenKey(
   sql: Buffer,
   lexed: Lexed,
   index: number,

@@ -1,0 +1,190 @@
+/** What is made of a reading of the old schema: defaults, order, ties, views, triggers and keys. */
+import { describe, expect, it } from 'vitest';
+import { ShardCatalog } from '../../src/mirror/catalog.ts';
+import { ddlSubjects } from '../../src/mirror/ddl-subjects.ts';
+import { insertFilling, updateFilling } from '../../src/mirror/default-filling.ts';
+import { keyFold } from '../../src/mirror/key-folding.ts';
+import { type OldSchema, schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts';
+import { planOf } from '../harness/mirror-kit.ts';
+
+const table = (name: string, more: Partial<TableSchema> = {}): TableSchema => ({
+  name,
+  engine: 'InnoDB',
+  columns: [
+    { name: 'folderid', type: 'bigint' },
+    { name: 'itemid', type: 'bigint' },
+  ],
+  primaryKey: ['folderid', 'itemid'],
+  ...more,
+});
+const MOVED = { messages: { key: 'folderid' }, notes: { key: 'folderid' } };
+
+function catalogOf(tables: readonly TableSchema[], rest: Partial<OldSchema> = {}): ShardCatalog {
+  const catalog = new ShardCatalog(MOVED, 'app');
+  catalog.learn(schemaOfTables(tables, rest));
+  return catalog;
+}
+const messagesOf = (more: Partial<TableSchema>) =>
+  catalogOf([table('messages', more)]).table('app', 'messages');
+const DELETED = [{ event: 'delete', columns: null }] as const;
+const updated = (...columns: string[]) => [{ event: 'update', columns: new Set(columns) }] as const;
+const trigger = (on: string, text: string) => ({ table: on, event: 'delete', text, sqlMode: '' }) as const;
+
+describe('a table', () => {
+  it.each([
+    ['its key stands in every unique index', { uniques: [['itemid', 'folderid']] }, false],
+    ['a unique index lacks the key', { uniques: [['itemid']] }, true],
+    ['the primary key lacks the key', { primaryKey: ['itemid'] }, true],
+    [
+      'but for the number that the server gives',
+      {
+        primaryKey: ['id'],
+        columns: [
+          { name: 'id', type: 'int', autoIncrement: true },
+          { name: 'folderid', type: 'int' },
+        ],
+      },
+      false,
+    ],
+  ])('keeps one order for all of it, or not: %s', (_name, more, expected) => {
+    expect(messagesOf(more)?.serial).toBe(expected);
+  });
+
+  it('is taken for the worst while the schema does not tell of it', () => {
+    expect(catalogOf([]).table('app', 'messages')).toMatchObject({
+      ...{ known: false, serial: true, expressionDefaults: true, transactional: null },
+      triggers: { insert: 'unknown', update: 'unknown', delete: 'unknown' },
+    });
+  });
+});
+
+describe('what fills a column', () => {
+  const mysql = { isMariadb: false, explicitTimestamps: true };
+  const mariadb = { isMariadb: true, explicitTimestamps: true };
+  it.each([
+    [mysql, 'varchar', 'uuid()', 'DEFAULT_GENERATED', 'any'],
+    [mysql, 'varchar', 'uuid()', '', 'fixed'],
+    [mariadb, 'varchar', 'uuid()', '', 'any'],
+    [mariadb, 'varchar', "'uuid()'", '', 'fixed'],
+    [mariadb, 'varchar', 'NULL', '', 'fixed'],
+    [mariadb, 'datetime', 'current_timestamp(3)', '', 3],
+    [mysql, 'timestamp', 'CURRENT_TIMESTAMP', 'DEFAULT_GENERATED', 0],
+    [mysql, 'varchar', 'CURRENT_TIMESTAMP', '', 'fixed'],
+    [mariadb, 'int', 'unix_timestamp(current_timestamp(6))', '', 6],
+    [mariadb, 'datetime', 'sysdate(6)', '', 'any'],
+    [mariadb, 'int', '1 + 2', '', 'fixed'],
+    [mariadb, 'int', 'app.next()', '', 'any'],
+    [mysql, 'varchar', "concat(_utf8mb4\\'a\\',rand())", 'DEFAULT_GENERATED', 'any'],
+    [mysql, 'int', null, '', 'fixed'],
+  ])('%j %s DEFAULT %s %s', (server, type, text, extra, expected) => {
+    const column = { type, default: text, extra, nullable: true };
+    expect(insertFilling(column, server, planOf)).toBe(expected);
+  });
+
+  it('NULL for a TIMESTAMP that takes none is the clock, where the server is told so', () => {
+    const column = { type: 'timestamp', default: null, extra: '', nullable: false };
+    expect(insertFilling(column, { ...mysql, explicitTimestamps: false }, planOf)).toBe(0);
+    expect(insertFilling(column, mysql, planOf)).toBe('fixed');
+  });
+
+  it('ON UPDATE', () => {
+    const extra = 'DEFAULT_GENERATED on update CURRENT_TIMESTAMP(3)';
+    expect(updateFilling({ type: 'timestamp', default: null, extra, nullable: true })).toBe(3);
+    expect(updateFilling({ type: 'int', default: null, extra: '', nullable: true })).toBeUndefined();
+  });
+});
+
+describe('what a write reaches', () => {
+  const tables = [table('messages'), table('notes'), table('users')];
+  const key = (child: string, parent: string) =>
+    ({ child, parent, columns: ['id'], onDelete: true, onUpdate: true }) as const;
+
+  it('by foreign keys, through tables that stay, and only where their columns change', () => {
+    const catalog = catalogOf(tables, { foreignKeys: [key('users', 'messages'), key('notes', 'users')] });
+    expect(catalog.reached('app', 'messages', DELETED)).toEqual(['notes']);
+    expect(catalog.reached('app', 'messages', updated('title'))).toEqual([]);
+    expect(catalog.reached('app', 'messages', updated('id'))).toEqual(['notes']);
+    expect(catalog.reached('elsewhere', 'messages', DELETED)).toEqual([]);
+  });
+
+  it('ties moved tables by foreign keys into one order', () => {
+    const catalog = catalogOf(tables, { foreignKeys: [key('notes', 'messages'), key('users', 'notes')] });
+    expect(catalog.table('app', 'notes')?.family).toBe('messages');
+    expect(catalog.table('app', 'messages')?.family).toBe('messages');
+    expect(catalogOf(tables).table('app', 'messages')?.family).toBeNull();
+  });
+
+  it.each([
+    ['INSERT INTO notes VALUES (OLD.folderid, 1)', ['notes']],
+    ['BEGIN IF OLD.folderid > 0 THEN INSERT notes (folderid) VALUES (1); END IF; END', ['notes']],
+    ['BEGIN DECLARE n INT; SET @x = NOW(); END', []],
+    ['INSERT INTO users VALUES (1)', []],
+    ['BEGIN CALL anything(); END', ['*']],
+    ['INSERT INTO users VALUES (secret(1))', ['*']],
+    ['UPDATE seen SET itemid = 1', ['messages']],
+    ['UPDATE hidden SET itemid = 1', ['*']],
+  ])('by a trigger: %s', (text, expected) => {
+    const catalog = catalogOf(tables, {
+      triggers: [trigger('users', text)],
+      views: [
+        { name: 'seen', definition: 'select `app`.`messages`.`itemid` AS `itemid` from `app`.`messages`' },
+        { name: 'hidden', definition: null },
+      ],
+    });
+    expect(catalog.reached('app', 'users', DELETED)).toEqual(expected);
+    expect(catalog.reached('app', 'users', updated('id'))).toEqual([]);
+  });
+
+  it('anything, where triggers may not be seen, or something new of the name is not read yet', () => {
+    expect(
+      catalogOf(tables, { triggersSeen: new Set(['notes']) }).reached('app', 'messages', DELETED),
+    ).toEqual(['*']);
+    const catalog = catalogOf(tables);
+    catalog.beginReading();
+    catalog.unsettle(['users']);
+    expect(catalog.reached('app', 'users', DELETED)).toEqual(['*']);
+    catalog.learn(schemaOfTables(tables));
+    expect(catalog.reached('app', 'users', DELETED)).toEqual(['*']);
+    catalog.beginReading();
+    catalog.learn(schemaOfTables(tables));
+    expect(catalog.reached('app', 'users', DELETED)).toEqual([]);
+  });
+});
+
+describe('a definition', () => {
+  it.each([
+    ['CREATE OR REPLACE VIEW v AS SELECT * FROM messages', true, [], ['v']],
+    ['DROP VIEW IF EXISTS app.`v`', true, [], ['v']],
+    ['CREATE TRIGGER t AFTER INSERT ON `users` FOR EACH ROW SET @view = 1', false, [], ['users']],
+    ['CREATE UNIQUE INDEX i ON app.messages (itemid)', false, ['messages'], []],
+    ['ALTER TABLE notes ADD FOREIGN KEY (id) REFERENCES messages (id)', false, [], ['messages']],
+    ['RENAME TABLE messages TO old_ones', false, [], ['messages', 'old_ones']],
+    ['ALTER TABLE messages ADD COLUMN view INT', false, [], []],
+  ])('%s', (sql, isView, changed, unsettled) => {
+    expect(ddlSubjects(planOf(sql))).toEqual({ isView, changed, unsettled });
+  });
+});
+
+describe('a string key', () => {
+  it.each([
+    ['utf8mb4_general_ci', 'Straße ', 'STRASSE'],
+    ['utf8mb4_0900_ai_ci', 'É', 'e'],
+    ['latin1_swedish_ci', 'Müller', 'myller'],
+    ['utf8mb4_bin', 'a  ', 'a'],
+  ])('in %s: two spellings of one', (collation, one, other) => {
+    expect(keyFold('varchar', collation)?.(one)).toBe(keyFold('varchar', collation)?.(other));
+  });
+
+  it('is kept apart where the collation does', () => {
+    expect(keyFold('varchar', 'utf8mb4_bin')?.('A')).toBe('A');
+    expect(keyFold('varchar', 'utf8mb4_general_ci')?.('ab')).not.toBe(
+      keyFold('varchar', 'utf8mb4_general_ci')?.('ac'),
+    );
+    expect(keyFold('varbinary', undefined)).toBeNull();
+  });
+
+  it('is unknown where its spellings can’t be told', () => {
+    expect(keyFold('varchar', 'utf8mb4_general_ci')?.('Ａ')).toBeNull();
+    expect(keyFold('enum', 'utf8mb4_general_ci')?.('a')).toBeNull();
+  });
+});
