@@ -29,6 +29,10 @@ export interface MergedShard {
   /** Each proxy has a journal of its own; a key in two of them counts twice. */
   readonly journalKeys: number;
   readonly journalReset: boolean;
+  /** On disk, of all proxies. */
+  readonly journalBytes: number;
+  /** Why one of them can't be written just now; null where all can. */
+  readonly journalFailing: string | null;
   readonly doubts: Readonly<Record<string, number>>;
   /** The latest that a proxy had, also where the shadow is up again. */
   readonly shadowError: ShadowError | undefined;
@@ -71,6 +75,8 @@ function mergeShard(name: string, shards: readonly ShardStatus[]): MergedShard {
     queue: { statements: sum((shard) => shard.queue.statements), bytes: sum((shard) => shard.queue.bytes) },
     journalKeys: sum((shard) => shard.journal.keys),
     journalReset: shards.some((shard) => shard.journal.reset),
+    journalBytes: sum((shard) => shard.journal.bytes),
+    journalFailing: shards.find((shard) => shard.journal.failing !== null)?.journal.failing ?? null,
     doubts: sumCounts(shards.map((shard) => shard.journal.byReason)),
     shadowError: latestError(shards),
     outcomes: sumCounts(shards.map((shard) => shard.outcomes)),

@@ -59,13 +59,22 @@ function shardLines(shards: readonly MergedShard[]): string[] {
     shard.shadow,
     `${shard.lagSeconds.toFixed(1)} s`,
     `${shard.queue.statements} (${formatBytes(shard.queue.bytes)})`,
-    `${shard.journalKeys}${shard.journalReset ? ' (full pass owed)' : ''}`,
+    journalCell(shard),
     `${shard.connections}`,
   ]);
   return formatTable(
     ['SHARD', 'READS', 'WRITES', 'DELETES', 'SHADOW', 'LAG', 'QUEUE', 'JOURNAL', 'CONNECTIONS'],
     rows,
   );
+}
+
+function journalCell({ journalKeys, journalBytes, journalReset, journalFailing }: MergedShard): string {
+  const notes = [
+    ...(journalReset ? ['full pass owed'] : []),
+    ...(journalFailing === null ? [] : ['failing']),
+    formatBytes(journalBytes),
+  ];
+  return `${journalKeys} (${notes.join(', ')})`;
 }
 
 /** Proxies that differ show as `25/50`. */
@@ -85,6 +94,8 @@ function detailLines(shard: MergedShard, width: number): string[] {
     lines.push(`  ${sample.at} ${sample.kind} ${sample.reason}: ${sample.detail} [${digest}]`);
   }
   if (doubts !== '') lines.push(`${shard.name} doubts: ${doubts}`);
+  if (shard.journalFailing !== null)
+    lines.push(`${shard.name} the journal can't be written: ${shard.journalFailing}`);
   lines.push(...straddleLines(shard, width));
   if (shard.shadowError !== undefined) {
     const { reason, at } = shard.shadowError;

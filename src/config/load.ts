@@ -174,7 +174,7 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
     listen: { ...parsed.listen, tls: parsed.listen.tls && listenTlsSettings(parsed.listen.tls, base) },
     oldTls: parsed.oldTls && clusterTlsSettings('oldTls', parsed.oldTls, base),
     newTls: parsed.newTls && clusterTlsSettings('newTls', parsed.newTls, base),
-    journal: { directory: resolve(base, parsed.journal.directory) },
+    journal: { ...parsed.journal, directory: resolve(base, parsed.journal.directory) },
     newUser: account('newUser'),
     oldUser: account('oldUser'),
     incidents: {

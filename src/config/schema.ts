@@ -209,6 +209,30 @@ const breakerSchema = z.strictObject({
     .describe('How long the share of units let in grows from 5 % to all after an outage'),
 });
 
+const journalSchema = z.strictObject({
+  directory: z
+    .string()
+    .min(1)
+    .default('./var/journal')
+    .describe('On local disk, one folder a shard in it; each proxy needs its own'),
+  maxBytes: z
+    .number()
+    .int()
+    .min(4 * 1024 * 1024)
+    .max(64 * 1024 ** 3)
+    .default(64 * 1024 * 1024)
+    .describe(
+      'On disk and, for the doubts, again in memory, a shard; beyond it the oldest goes and a full pass is owed',
+    ),
+  writtenRetentionMs: milliseconds(1000, 3_600_000)
+    .default(60_000)
+    .describe('How long a written key stays on record after its write was settled'),
+  sync: z
+    .enum(['second', 'never'])
+    .default('second')
+    .describe('When the disk is told to keep what was appended; a client never waits for it'),
+});
+
 export const configSchema = z
   .strictObject({
     $schema: z.string().optional(),
@@ -259,15 +283,7 @@ export const configSchema = z
       .describe('How the share of reads is picked'),
     compare: percentSchema.default(0).describe('Share of mirrored reads whose rows are compared, in percent'),
     etcd: etcdSchema.optional().describe('Left out: the ratios come, live, from this file'),
-    journal: z
-      .strictObject({
-        directory: z
-          .string()
-          .min(1)
-          .default('./var/journal')
-          .describe('For the journal. This version keeps doubts in memory and writes nothing there'),
-      })
-      .prefault({}),
+    journal: journalSchema.prefault({}),
     maxConnections: z
       .number()
       .int()

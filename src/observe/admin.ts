@@ -1,10 +1,11 @@
-/** The admin listener: metrics, health and the JSON API. Read only, and bounded against its own clients. */
+/** The admin listener: metrics, health and the JSON API, bounded against its own clients. */
 import { hostname } from 'node:os';
 import { type FastifyInstance, fastify } from 'fastify';
 import { messageOf, UsageError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { guardRoutes } from './admin-guard.ts';
 import type { IncidentsAnswer } from './incident-report.ts';
+import { type AskJournal, addJournalRoutes } from './journal-routes.ts';
 import type { StatusReport } from './status.ts';
 
 /** Scrapers and people, not application servers: what a few of them need, and no more. */
@@ -39,6 +40,7 @@ export interface AdminOptions {
   status(): StatusReport | Promise<StatusReport>;
   /** `query` is the request's; throws RequestFault. */
   incidents(query: unknown): IncidentsAnswer;
+  readonly journal: AskJournal;
   readonly log: Log;
 }
 
@@ -64,6 +66,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const { token, log, unauthorized = () => {} } = options;
   if (token !== undefined) guardRoutes(server, { token, log, unauthorized, now: () => performance.now() });
   addRoutes(server, options);
+  addJournalRoutes(server, options.journal);
   addErrors(server, options.log);
   const { host, port } = options;
   try {

@@ -85,10 +85,36 @@ const MIRROR: readonly ShardFamily[] = [
   figure('understudy_shadow_lanes', 'Connections to the shadow that are logged in.', (gauges) =>
     gauges.lanes(),
   ),
-  gauge('understudy_journal_keys', 'Unsettled keys in the journal.', 'sum', journalKeys),
 ];
 
-export const SHARD_FAMILIES: readonly ShardFamily[] = [...RELAY, ...MIRROR];
+const JOURNAL: readonly ShardFamily[] = [
+  gauge('understudy_journal_keys', 'Unsettled keys in the journal.', 'sum', journalKeys),
+  figure('understudy_journal_reset', 'Whether entries were lost, so that a full pass is owed.', (gauges) =>
+    gauges.journal().reset ? 1 : 0,
+  ),
+  figure('understudy_journal_failing', 'Whether the journal can’t be written just now.', (gauges) =>
+    gauges.journal().failing === null ? 0 : 1,
+  ),
+  figure('understudy_journal_bytes', 'Bytes of the journal on disk.', (gauges) => gauges.journal().bytes),
+  figure('understudy_journal_segments', 'Files of written keys.', (gauges) => gauges.journal().segments),
+  figure(
+    'understudy_journal_pending_writes',
+    'Writes whose end is not known yet.',
+    (gauges) => gauges.journal().pending,
+  ),
+  counter('understudy_journal_written_keys_total', 'Keys put on record before their writes.', (shard) => [
+    { labels: { shard: shard.name }, value: shard.gauges?.journal().writtenKeys ?? 0 },
+  ]),
+  {
+    name: 'understudy_journal_append_seconds',
+    help: 'Seconds of an append to the journal.',
+    type: 'histogram',
+    aggregator: 'sum',
+    samples: (shard) => shard.journalAppends.samples('understudy_journal_append_seconds'),
+  },
+];
+
+export const SHARD_FAMILIES: readonly ShardFamily[] = [...RELAY, ...MIRROR, ...JOURNAL];
 
 function connections(shard: ShardMetrics): Sample[] {
   const states = shard.gauges?.connections();

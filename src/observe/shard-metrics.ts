@@ -2,6 +2,7 @@
 import type { Ratios } from '../config/ratios.ts';
 import { CounterGrid, CounterSet } from './counters.ts';
 import type { Durations } from './durations.ts';
+import { DurationHistogram } from './histogram.ts';
 import {
   BLIND_REASONS,
   type BlindReason,
@@ -37,6 +38,20 @@ export interface ShardGauges {
   /** Connections to the shadow that are logged in. */
   lanes(): number;
   journalKeys(): Iterable<JournalKeys>;
+  journal(): JournalGauges;
+}
+
+export interface JournalGauges {
+  /** On disk. */
+  readonly bytes: number;
+  readonly segments: number;
+  /** Writes whose keys stand in it until it is known what became of them. */
+  readonly pending: number;
+  /** Keys put on record before their writes, since the start. */
+  readonly writtenKeys: number;
+  readonly reset: boolean;
+  /** Why it can't be written; null where it can. */
+  readonly failing: string | null;
 }
 
 export interface JournalKeys {
@@ -59,6 +74,7 @@ export class ShardMetrics {
   readonly doubts: CounterSet;
   readonly blinded: CounterSet<BlindReason>;
   readonly refusals: CounterSet;
+  readonly journalAppends: DurationHistogram;
   relayedToOld = 0;
   relayedToClient = 0;
 
@@ -78,6 +94,7 @@ export class ShardMetrics {
     this.doubts = new CounterSet(labels, 'reason', [], REASONS_MAX);
     this.blinded = new CounterSet(labels, 'reason', BLIND_REASONS);
     this.refusals = new CounterSet(labels, 'reason', REFUSAL_REASONS, REASONS_MAX);
+    this.journalAppends = new DurationHistogram(labels);
     this.#all = all;
     this.#sideBySide = sideBySide;
   }

@@ -20,7 +20,17 @@ export const shardStatusSchema: z.ZodType<ShardStatus> = z.object({
   }),
   queue: z.object({ statements: z.number(), bytes: z.number() }),
   lagSeconds: z.number(),
-  journal: z.object({ keys: z.number(), reset: z.boolean(), byReason: counts }),
+  journal: z.object({
+    keys: z.number(),
+    reset: z.boolean(),
+    byReason: counts,
+    // A proxy of an earlier version tells none of these.
+    bytes: z.number().default(0),
+    pending: z.number().default(0),
+    resetReason: z.string().nullable().default(null),
+    epoch: z.number().default(0),
+    failing: z.string().nullable().default(null),
+  }),
   outcomes: counts,
   mismatches: counts,
   latestMismatches: z.array(

@@ -63,9 +63,18 @@ export interface ShardStatus {
   readonly lagSeconds: number;
   readonly journal: {
     readonly keys: number;
-    /** The record overflowed: a full pass is owed. */
+    /** Entries were lost: a full pass is owed. */
     readonly reset: boolean;
     readonly byReason: Readonly<Record<string, number>>;
+    /** On disk. */
+    readonly bytes: number;
+    /** Writes whose end is not known yet. */
+    readonly pending: number;
+    readonly resetReason: string | null;
+    /** Counts the losses; `POST /api/journal/full-pass` is told which one it makes good. */
+    readonly epoch: number;
+    /** Why it can't be written just now; null where it can. */
+    readonly failing: string | null;
   };
   /** Selected statements by outcome since the start. */
   readonly outcomes: Readonly<Record<string, number>>;

@@ -1,5 +1,6 @@
 /** All shards in the proxy's own process. */
 import type { ControlSnapshot } from '../config/ratios.ts';
+import type { JournalAnswer, JournalRequest } from '../observe/journal-routes.ts';
 import type { MetricDocument } from '../observe/metric-documents.ts';
 import type { WorkerFigures } from '../observe/worker-metrics.ts';
 import type { HostReport, ShardHost } from './shard-host.ts';
@@ -64,6 +65,10 @@ export class OneProcess implements ShardHost {
     return { workers: [worker], shards: this.#server.status() };
   }
 
+  journal(shard: string, request: JournalRequest): Promise<JournalAnswer | null> {
+    return this.#server.journal(shard, request);
+  }
+
   unready(): readonly string[] {
     return [];
   }
@@ -81,7 +86,7 @@ export class OneProcess implements ShardHost {
   }
 
   async release(): Promise<void> {
-    this.#server.release();
+    await this.#server.release();
   }
 
   #enter(phase: Phase): void {

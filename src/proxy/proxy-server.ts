@@ -150,7 +150,6 @@ export class ProxyServer {
       metrics: this.#metrics,
       incidents: this.#incidents,
       log,
-      memory: 'fresh',
     });
     return new OneProcess({ server, shards, applied: (applied) => this.#applied(applied) });
   }
@@ -192,6 +191,7 @@ export class ProxyServer {
       ready: () => this.#readiness(),
       status: () => this.status(),
       incidents: (query) => this.#incidents.answer(query, this.#host.silentShards()),
+      journal: (shard, request) => this.#host.journal(shard, request),
       log,
     });
   }

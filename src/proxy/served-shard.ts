@@ -1,10 +1,12 @@
 /** One shard as the proxy serves it: its listener in front, its mirror aside, and what both report. */
+import { join } from 'node:path';
 import { type IpNetwork, parseNetwork } from '../base/ip-network.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import type { Ratios } from '../config/ratios.ts';
 import type { ShardConfig } from '../config/schema.ts';
-import { MemoryJournal } from '../journal/memory-journal.ts';
+import { realDisk } from '../journal/disk.ts';
+import { DiskJournal } from '../journal/disk-journal.ts';
 import { ShardMirror } from '../mirror/shard-mirror.ts';
 import { type Incidents, incidentsOf } from '../observe/incident.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
@@ -24,19 +26,13 @@ export interface ServedShardOptions {
   readonly metrics: ShardMetrics;
   readonly incidents: Incidents;
   readonly log: Log;
-  /** `lost`: a process before this one served the shard, and ended with what only its memory held. */
-  readonly memory: 'fresh' | 'lost';
 }
-
-/** Entries of a shard's record of doubts, and the tables and reasons they spread over. */
-const JOURNAL_ENTRIES_MAX = 50_000;
-const JOURNAL_GROUPS_MAX = 400;
 
 const now = (): number => performance.now();
 
 export class ServedShard {
   readonly #options: ServedShardOptions;
-  readonly #journal = new MemoryJournal({ entriesMax: JOURNAL_ENTRIES_MAX, groupsMax: JOURNAL_GROUPS_MAX });
+  readonly #journal: DiskJournal;
   readonly #mirror: ShardMirror;
   readonly #listener: Listener;
 
@@ -44,6 +40,19 @@ export class ServedShard {
     const { shard, config, metrics, log } = options;
     const incidents = incidentsOf(options.incidents, shard.name);
     this.#options = options;
+    const { directory, ...bounds } = config.journal;
+    this.#journal = new DiskJournal({
+      ...bounds,
+      directory: join(directory, shard.name),
+      shard: shard.name,
+      disk: realDisk,
+      log,
+      now,
+      wallClock: Date.now,
+      took: (seconds) => metrics.journalAppends.observe(seconds),
+      failed: (reason) => incidents.report({ reason: 'journal_failed', message: reason }),
+      lost: (reason) => incidents.report({ reason: 'journal_reset', message: reason }),
+    });
     this.#mirror = new ShardMirror({
       ...options,
       incidents,
@@ -74,11 +83,14 @@ export class ServedShard {
       now,
     });
     this.#report();
-    if (options.memory === 'lost') this.#forget();
   }
 
-  /** Reads the schema, then listens. Rejects with UsageError when the port can't be had. */
+  /**
+   * Opens the journal, reads the schema, then listens. Rejects with UsageError when the journal is another
+   * process's, or the port can't be had.
+   */
   async start(): Promise<void> {
+    await this.#journal.open();
     await this.#mirror.start();
     await this.#listener.listen();
   }
@@ -107,9 +119,18 @@ export class ServedShard {
     this.#listener.terminate();
   }
 
-  /** Ends the mirror; what it still holds is dropped and counted. */
-  stop(): void {
+  /** Ends the mirror; what it still holds is dropped, counted and noted before the journal is closed. */
+  async stop(): Promise<void> {
     this.#mirror.stop();
+    await this.#journal.close();
+  }
+
+  get journal(): DiskJournal {
+    return this.#journal;
+  }
+
+  get name(): string {
+    return this.#options.shard.name;
   }
 
   status(): ShardStatus {
@@ -130,7 +151,7 @@ export class ServedShard {
       },
       queue: this.#mirror.queue,
       lagSeconds: this.#mirror.lagSeconds,
-      journal: { keys: this.#journal.size, reset: this.#journal.reset, byReason: this.#doubtsByReason() },
+      journal: this.#journalStatus(),
       outcomes: metrics.outcomes(),
       mismatches: metrics.mismatches(),
       latestMismatches: this.#mirror.mismatches.latest(),
@@ -138,10 +159,18 @@ export class ServedShard {
     };
   }
 
-  /** What was in the record, and what was on its way to the shadow, went with the process before this one. */
-  #forget(): void {
-    this.#journal.forget();
-    this.#mirror.unseen();
+  #journalStatus(): ShardStatus['journal'] {
+    const { bytes, pending, reset, resetReason, epoch, failing } = this.#journal.figures();
+    return {
+      keys: this.#journal.size,
+      reset,
+      byReason: this.#doubtsByReason(),
+      bytes,
+      pending,
+      resetReason,
+      epoch,
+      failing,
+    };
   }
 
   #doubtsByReason(): Record<string, number> {
@@ -161,6 +190,7 @@ export class ServedShard {
       shadowUp: () => (this.#mirror.shadow.state === 'down' ? 0 : 1),
       lanes: () => this.#mirror.shadow.lanes,
       journalKeys: () => this.#journal.counts(),
+      journal: () => this.#journal.figures(),
     };
   }
 }

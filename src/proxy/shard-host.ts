@@ -1,5 +1,6 @@
 /** Who serves the shards: the proxy's own process (`OneProcess`) or several workers of it (`WorkerPool`). */
 import type { ControlSnapshot } from '../config/ratios.ts';
+import type { JournalAnswer, JournalRequest } from '../observe/journal-routes.ts';
 import type { MetricDocument } from '../observe/metric-documents.ts';
 import type { ShardStatus, WorkerStatus } from '../observe/status.ts';
 import type { WorkerFigures } from '../observe/worker-metrics.ts';
@@ -25,6 +26,8 @@ export interface ShardHost {
   faulted(error: unknown): void;
   /** Never rejects, and takes a bounded time. */
   report(): Promise<HostReport>;
+  /** Asks a shard's journal; null: no shard has this name. Never rejects, and takes a bounded time. */
+  journal(shard: string, request: JournalRequest): Promise<JournalAnswer | null>;
   /** Why not every shard is served just now, one phrase a reason. */
   unready(): readonly string[];
   /** Shards whose process does not answer: what is known of them may be old. */

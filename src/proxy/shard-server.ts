@@ -6,16 +6,15 @@ import { openFilesMax } from '../base/open-files.ts';
 import type { Config } from '../config/load.ts';
 import type { ControlSnapshot, Ratios } from '../config/ratios.ts';
 import type { Incidents } from '../observe/incident.ts';
+import type { JournalAnswer, JournalRequest } from '../observe/journal-routes.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ShardStatus } from '../observe/status.ts';
 import { loadParser } from '../sql/parse.ts';
 import { SqlReader } from '../sql/plan-cache.ts';
 import { ClientRoom } from './client-room.ts';
+import { answerForJournal, refusal } from './journal-answers.ts';
 import { ProcessTls } from './process-tls.ts';
 import { ServedShard } from './served-shard.ts';
-
-/** `lost`: a process before this one served the shards, and ended with what only its memory held. */
-export type Memory = 'fresh' | 'lost';
 
 export interface ShardServerOptions {
   readonly config: Config;
@@ -25,7 +24,6 @@ export interface ShardServerOptions {
   readonly metrics: Metrics;
   readonly incidents: Incidents;
   readonly log: Log;
-  readonly memory: Memory;
 }
 
 /** After the last session is over the mirror may still send what it holds, for so long. */
@@ -42,7 +40,7 @@ export class ShardServer {
   #ratios: ControlSnapshot['shards'];
 
   constructor(options: ShardServerOptions) {
-    const { config, metrics, incidents, log, memory } = options;
+    const { config, metrics, incidents, log } = options;
     this.#options = options;
     this.#ratios = options.snapshot.shards;
     const tls = new ProcessTls(config);
@@ -73,7 +71,6 @@ export class ShardServer {
             metrics: metrics.shard(shard.name),
             incidents,
             log: log.child({ shard: shard.name }),
-            memory,
           }),
       );
   }
@@ -134,10 +131,22 @@ export class ShardServer {
     return this.#shards.map((shard) => shard.status());
   }
 
+  /** Asks a shard's journal; null: none of the shards here has this name. */
+  async journal(name: string, request: JournalRequest): Promise<JournalAnswer | null> {
+    const shard = this.#shards.find((each) => each.name === name);
+    if (shard === undefined) return null;
+    try {
+      return await answerForJournal(shard.journal, request);
+    } catch (error) {
+      this.#options.log.error({ err: error, shard: name }, 'the journal could not be asked');
+      return refusal(500, 'internal', 'The journal could not be read; the log says why.');
+    }
+  }
+
   /** Ends everything now; what the mirror still holds is dropped and counted. */
-  release(): void {
+  async release(): Promise<void> {
     for (const shard of this.#shards) shard.terminate();
-    for (const shard of this.#shards) shard.stop();
+    await Promise.all(this.#shards.map((shard) => shard.stop()));
   }
 
   #sessions(): number {

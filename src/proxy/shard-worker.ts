@@ -6,6 +6,7 @@ import { messageOf, UsageError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { IncidentGatherer } from '../observe/incident-gatherer.ts';
 import { Metrics } from '../observe/metrics.ts';
+import { refusal } from './journal-answers.ts';
 import { ShardServer } from './shard-server.ts';
 import { type News, type Order, orderSchema, type Question, type StartOrder } from './worker-messages.ts';
 
@@ -24,6 +25,8 @@ export interface ShardWorkerOptions {
   readonly version: string;
   createLog(level: string): Log;
 }
+
+type JournalOrder = Extract<Order, { type: 'journal' }>;
 
 const BEAT_MS = 1000;
 
@@ -59,7 +62,7 @@ export class ShardWorker {
   async run(): Promise<number> {
     const code = await this.#over;
     if (this.#beats !== null) clearInterval(this.#beats);
-    this.#running?.server.release();
+    await this.#running?.server.release();
     return code;
   }
 
@@ -94,6 +97,9 @@ export class ShardWorker {
       case 'ask':
         void this.#answer(running, order.about);
         return;
+      case 'journal':
+        void this.#askJournal(running, order);
+        return;
       case 'drain':
         void this.#drain(running, 0);
         return;
@@ -107,7 +113,7 @@ export class ShardWorker {
   }
 
   #start(order: StartOrder): void {
-    const { worker, config, shards, snapshot, memory } = order;
+    const { worker, config, shards, snapshot } = order;
     const log = this.#options.createLog(config.logLevel).child({ worker });
     if (order.version !== this.#options.version) {
       const versions = { supervisor: order.version, worker: this.#options.version };
@@ -126,7 +132,7 @@ export class ShardWorker {
       void this.#sendIncidents(incidents);
     }, BEAT_MS);
     try {
-      const server = new ShardServer({ config, shards, snapshot, metrics, incidents, log, memory });
+      const server = new ShardServer({ config, shards, snapshot, metrics, incidents, log });
       this.#running = { log, metrics, incidents, server, started: this.#serve(server) };
     } catch (error) {
       void this.#fail(error);
@@ -181,6 +187,13 @@ export class ShardWorker {
     } catch (error) {
       this.#send({ type: 'unable', about, reason: messageOf(error) });
     }
+  }
+
+  async #askJournal({ server }: Running, { number, shard, request }: JournalOrder): Promise<void> {
+    const answer = await server.journal(shard, request);
+    const { code, body } =
+      answer ?? refusal(404, 'not_found', `shard: ${shard} is not served by this worker`);
+    await this.#send({ type: 'journal', number, code, body });
   }
 
   /** A supervisor that is paused finds one beat waiting, not thousands. */

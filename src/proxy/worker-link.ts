@@ -24,7 +24,7 @@ export class WorkerLink {
   }
 
   send(order: Order): void {
-    const kind = order.type === 'ask' ? `ask ${order.about}` : order.type;
+    const kind = kindOf(order);
     this.#waiting.set(kind, order);
     this.#sendNext();
   }
@@ -76,4 +76,10 @@ export class WorkerLink {
       this.#sendNext();
     });
   }
+}
+
+/** Of questions to journals, whose number is bounded elsewhere, none takes another's place. */
+function kindOf(order: Order): string {
+  if (order.type === 'ask') return `ask ${order.about}`;
+  return order.type === 'journal' ? `journal ${order.number}` : order.type;
 }

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { Config } from '../config/load.ts';
 import { incidentEntrySchema } from '../observe/incident-schema.ts';
+import { journalRequestSchema } from '../observe/journal-routes.ts';
 import { metricDocumentSchema } from '../observe/metric-documents.ts';
 import { shardStatusSchema } from '../observe/status-schema.ts';
 
@@ -34,11 +35,17 @@ export const orderSchema = z.discriminatedUnion('type', [
     config: configSchema,
     shards: z.array(z.string()),
     snapshot: snapshotSchema,
-    memory: z.enum(['fresh', 'lost']),
   }),
   /** `number` counts the changes; it comes back in `applied`. */
   z.object({ type: z.literal('ratios'), number: z.number(), snapshot: snapshotSchema }),
   z.object({ type: z.literal('ask'), about: questionSchema }),
+  /** For a shard's journal; `number` comes back in `journal`. */
+  z.object({
+    type: z.literal('journal'),
+    number: z.number(),
+    shard: z.string(),
+    request: journalRequestSchema,
+  }),
   z.object({ type: z.literal('drain') }),
   z.object({ type: z.literal('hurry') }),
   z.object({ type: z.literal('reload') }),
@@ -56,6 +63,7 @@ export const newsSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('applied'), number: z.number() }),
   z.object({ type: z.literal('figures'), document: metricDocumentSchema }),
   z.object({ type: z.literal('status'), shards: z.array(shardStatusSchema) }),
+  z.object({ type: z.literal('journal'), number: z.number(), code: z.number(), body: z.unknown() }),
   /** What went wrong since it last told. */
   z.object({ type: z.literal('incidents'), entries: z.array(incidentEntrySchema) }),
   /** A question that it can't answer just now. */

@@ -5,10 +5,11 @@ import type { Log } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import type { ControlSnapshot } from '../config/ratios.ts';
 import type { IncidentDesk } from '../observe/incident-desk.ts';
+import type { JournalAnswer, JournalRequest } from '../observe/journal-routes.ts';
 import type { MetricDocument } from '../observe/metric-documents.ts';
 import type { WorkerFigures } from '../observe/worker-metrics.ts';
 import type { HostReport, ShardHost } from './shard-host.ts';
-import { FLUSH_MS, type Memory } from './shard-server.ts';
+import { FLUSH_MS } from './shard-server.ts';
 import type { StartOrder } from './worker-messages.ts';
 import type { Launch } from './worker-process.ts';
 import { WorkerSlot } from './worker-slot.ts';
@@ -51,8 +52,8 @@ export class WorkerPool implements ShardHost {
           launch: options.launch,
           log: options.log,
           incidents: options.incidents,
-          firstOrder: (memory) => ({
-            order: this.#firstOrder(worker, shards, memory),
+          firstOrder: () => ({
+            order: this.#firstOrder(worker, shards),
             number: this.#wanted.number,
           }),
           applied: () => this.#checkApplied(),
@@ -112,6 +113,11 @@ export class WorkerPool implements ShardHost {
     };
   }
 
+  async journal(shard: string, request: JournalRequest): Promise<JournalAnswer | null> {
+    const slot = this.#slots.find((each) => each.serves(shard));
+    return slot === undefined ? null : slot.journal(shard, request);
+  }
+
   unready(): readonly string[] {
     return this.#slots
       .map((slot) => slot.status())
@@ -144,10 +150,10 @@ export class WorkerPool implements ShardHost {
     clearTimeout(timer);
   }
 
-  #firstOrder(worker: number, shards: readonly string[], memory: Memory): StartOrder {
+  #firstOrder(worker: number, shards: readonly string[]): StartOrder {
     const { config, version } = this.#options;
     const { snapshot } = this.#wanted;
-    return { type: 'start', worker, version, config, shards: [...shards], snapshot, memory };
+    return { type: 'start', worker, version, config, shards: [...shards], snapshot };
   }
 
   /** A worker that is silent keeps this from being told until it has caught up or its process has ended. */

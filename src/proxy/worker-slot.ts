@@ -6,11 +6,13 @@ import { UsageError } from '../base/errors.ts';
 import type { IncidentReason } from '../base/incident-reasons.ts';
 import type { Log } from '../base/log.ts';
 import type { IncidentDesk } from '../observe/incident-desk.ts';
+import type { JournalAnswer, JournalRequest } from '../observe/journal-routes.ts';
 import { LastingFigures, type MetricDocument } from '../observe/metric-documents.ts';
 import type { ShardStatus, WorkerState, WorkerStatus } from '../observe/status.ts';
 import type { WorkerFigures } from '../observe/worker-metrics.ts';
 import { Heartbeat } from './heartbeat.ts';
-import type { Memory } from './shard-server.ts';
+import { refusal } from './journal-answers.ts';
+import { WorkerCalls } from './worker-calls.ts';
 import { WorkerLink } from './worker-link.ts';
 import { type News, newsSchema, type Order, type StartOrder } from './worker-messages.ts';
 import type { Launch, WorkerEnd, WorkerProcess } from './worker-process.ts';
@@ -22,7 +24,7 @@ export interface WorkerSlotOptions {
   readonly launch: Launch;
   readonly log: Log;
   /** What a process is told first, with the ratios of now, and the number of their change. */
-  firstOrder(memory: Memory): { readonly order: StartOrder; readonly number: number };
+  firstOrder(): { readonly order: StartOrder; readonly number: number };
   /** Its process has put ratios in force, or there is none any more that should. */
   applied(): void;
   /** Takes what the worker tells of, and what becomes of the worker itself. */
@@ -54,6 +56,7 @@ export class WorkerSlot {
   readonly #options: WorkerSlotOptions;
   readonly #log: Log;
   readonly #figures = new LastingFigures();
+  readonly #calls = new WorkerCalls();
   #life: Life = { at: 'down', timer: null };
   #sinceMs = Date.now();
   #heartbeat = new Heartbeat();
@@ -81,7 +84,7 @@ export class WorkerSlot {
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#first = { resolve, reject };
-      this.#launch('fresh');
+      this.#launch();
     });
   }
 
@@ -156,6 +159,20 @@ export class WorkerSlot {
     return this.#shards;
   }
 
+  serves(shard: string): boolean {
+    return this.#options.shards.includes(shard);
+  }
+
+  /** Asks the journal of one of its shards. */
+  journal(shard: string, request: JournalRequest): Promise<JournalAnswer> {
+    const life = this.#life;
+    if (life.at !== 'serving' && life.at !== 'draining')
+      return Promise.resolve(
+        refusal(503, 'down', 'the worker of this shard does not serve: ask again later'),
+      );
+    return this.#calls.ask((number) => life.link.send({ type: 'journal', number, shard, request }));
+  }
+
   figures(): WorkerFigures {
     const { state } = this;
     return {
@@ -178,8 +195,8 @@ export class WorkerSlot {
     };
   }
 
-  #launch(memory: Memory): void {
-    const { order, number } = this.#options.firstOrder(memory);
+  #launch(): void {
+    const { order, number } = this.#options.firstOrder();
     const process = this.#options.launch({
       message: (value) => this.#hear(value),
       ended: (end) => this.#ended(end),
@@ -238,6 +255,9 @@ export class WorkerSlot {
       case 'incidents':
         this.#options.incidents.take(news.entries);
         return;
+      case 'journal':
+        this.#calls.answered(news.number, { code: news.code, body: news.body });
+        return;
       case 'unable':
         this.#log.error({ about: news.about, reason: news.reason }, 'a worker could not answer');
         link.answered(news.about);
@@ -258,6 +278,7 @@ export class WorkerSlot {
     const life = this.#life;
     if (life.at === 'down' || life.at === 'ended') return;
     life.link.gone();
+    this.#calls.gone();
     this.#figures.ended();
     if (this.#first !== null) {
       this.#enter({ at: 'ended' });
@@ -284,7 +305,7 @@ export class WorkerSlot {
     this.#failures += 1;
     const timer = setTimeout(() => {
       this.#restarts += 1;
-      this.#launch('lost');
+      this.#launch();
     }, delayMs);
     this.#enter({ at: 'down', timer });
   }

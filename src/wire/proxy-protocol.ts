@@ -2,8 +2,9 @@
  * The PROXY protocol, by which a balancer tells whose connection it passes on. Source: "The PROXY protocol,
  * Versions 1 & 2", HAProxy's doc/proxy-protocol.txt. Version 1 is a line of text, version 2 a binary block.
  */
+
+import { crc32c } from '../base/crc32c.ts';
 import { asIpv6, formatIp, parseIp } from '../base/ip-address.ts';
-import { crc32c } from './crc32c.ts';
 
 export type ProxyProtocolVersion = 'v1' | 'v2';
 

@@ -26,7 +26,6 @@ export function workerOrder(folder: string, options: { port: number; certificate
     version: '1.0.0',
     config: { ...config, listen: { ...config.listen, tls } },
     shards: ['s00'],
-    memory: 'fresh',
     snapshot: { source: 'file', connected: true, revision: 0, appliedAtMs: 0, shards: {} },
   };
 }

@@ -8,6 +8,7 @@ import { createRegistration } from '../../src/control/registration.ts';
 import type { StatusReport } from '../../src/observe/status.ts';
 import { type CliResult, runCli, runCommand } from '../harness/cli.ts';
 import { type Etcd, startEtcd } from '../harness/etcd.ts';
+import { journalStatus } from '../harness/journal-status.ts';
 import { freePort } from '../harness/ports.ts';
 import { MAIN } from '../harness/proxy.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -132,7 +133,7 @@ function report(id: string, changes: Partial<StatusReport> = {}): StatusReport {
         shadow: { state: 'up', since: new Date(0).toISOString(), lastError: null, lastErrorAt: null },
         queue: { statements: 0, bytes: 0 },
         lagSeconds: 0,
-        journal: { keys: 0, reset: false, byReason: {} },
+        journal: journalStatus(),
         outcomes: { mirrored: 12 },
         mismatches: {},
         latestMismatches: [],

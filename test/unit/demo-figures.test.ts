@@ -3,6 +3,7 @@ import { compareScrapes, DURATIONS, MIRRORED, STATEMENTS } from '../../scripts/d
 import { Scrape } from '../../scripts/demo/scrape.ts';
 import { clock, count, duration, sparkline, tally, wrap } from '../../scripts/demo/text.ts';
 import type { StatusReport } from '../../src/observe/status.ts';
+import { journalStatus } from '../harness/journal-status.ts';
 
 const STATUS: StatusReport = {
   id: 'one',
@@ -24,7 +25,7 @@ const STATUS: StatusReport = {
     shadow: { state: 'up' as const, since: '', lastError: null, lastErrorAt: null },
     queue: { statements: 2, bytes: 0 },
     lagSeconds: index,
-    journal: { keys: 0, reset: false, byReason: {} },
+    journal: journalStatus(),
     outcomes: {},
     mismatches: {},
     latestMismatches: [],

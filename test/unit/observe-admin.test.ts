@@ -36,6 +36,7 @@ async function start(more: Partial<AdminOptions> = {}): Promise<Admin> {
     ready: () => ({ ready: true, reasons: [] }),
     status: () => STATUS,
     incidents: () => ({ at: '', matching: 0, incidents: [], exceeded: [] }),
+    journal: async () => null,
     log: silentLog(),
     ...more,
   });

@@ -29,6 +29,14 @@ function gauges(more: Partial<ShardGauges> = {}): ShardGauges {
     shadowUp: () => 1,
     lanes: () => 4,
     journalKeys: () => [{ table: 'messages', reason: 'not_sampled', count: 9 }],
+    journal: () => ({
+      bytes: 5000,
+      segments: 2,
+      pending: 3,
+      writtenKeys: 70,
+      reset: true,
+      failing: 'ENOSPC',
+    }),
     ...more,
   };
 }
@@ -245,6 +253,12 @@ describe('gauges', () => {
       'understudy_shadow_up{shard="s00"}': 1,
       'understudy_shadow_lanes{shard="s00"}': 4,
       'understudy_journal_keys{reason="not_sampled",shard="s00",table="messages"}': 9,
+      'understudy_journal_reset{shard="s00"}': 1,
+      'understudy_journal_failing{shard="s00"}': 1,
+      'understudy_journal_bytes{shard="s00"}': 5000,
+      'understudy_journal_segments{shard="s00"}': 2,
+      'understudy_journal_pending_writes{shard="s00"}': 3,
+      'understudy_journal_written_keys_total{shard="s00"}': 70,
       'understudy_connections{shard="s00",state="login"}': 1,
       'understudy_connections{shard="s00",state="idle"}': 2,
       'understudy_connections{shard="s00",state="busy"}': 3,

@@ -3,6 +3,7 @@ import type { ProxyStatus } from '../../src/commands/status-fetch.ts';
 import { findFaults, mergeShards } from '../../src/commands/status-merge.ts';
 import { statusLines } from '../../src/commands/status-text.ts';
 import type { ShardStatus, StatusReport, WorkerState } from '../../src/observe/status.ts';
+import { journalStatus } from '../harness/journal-status.ts';
 
 function shard(changes: Partial<ShardStatus> = {}): ShardStatus {
   return {
@@ -15,7 +16,7 @@ function shard(changes: Partial<ShardStatus> = {}): ShardStatus {
     shadow: { state: 'up', since: '2026-01-01T00:00:00.000Z', lastError: null, lastErrorAt: null },
     queue: { statements: 2, bytes: 1536 },
     lagSeconds: 0.25,
-    journal: { keys: 7, reset: false, byReason: {} },
+    journal: journalStatus({ keys: 7, reset: false, byReason: {} }),
     outcomes: { mirrored: 10, failed: 0 },
     mismatches: {},
     latestMismatches: [],
@@ -64,7 +65,7 @@ test('sums, worst states and longest lags of the proxies of one shard', () => {
         },
         lagSeconds: 4,
         outcomes: { mirrored: 1, dropped_shadow_down: 5 },
-        journal: { keys: 1, reset: true, byReason: {} },
+        journal: journalStatus({ keys: 1, reset: true, byReason: {} }),
         latestMismatches: [sample('2026-01-01T00:00:02Z'), sample('2026-01-01T00:00:04Z')],
       }),
       shard({ name: 's01' }),
@@ -81,6 +82,8 @@ test('sums, worst states and longest lags of the proxies of one shard', () => {
     queue: { statements: 4, bytes: 3072 },
     journalKeys: 8,
     journalReset: true,
+    journalBytes: 0,
+    journalFailing: null,
     outcomes: { mirrored: 11, dropped_shadow_down: 5 },
   });
   expect(merged[0]?.outcomes).not.toHaveProperty('failed');
@@ -151,14 +154,14 @@ test('the text shows doubts by reason, straddling digests cut to the width, and 
   const proxies = [
     proxy('a', [
       shard({
-        journal: { keys: 3, reset: false, byReason: { not_sampled: 2, hazard: 1, failed: 0 } },
+        journal: journalStatus({ keys: 3, reset: false, byReason: { not_sampled: 2, hazard: 1, failed: 0 } }),
         shadow: shadow('older', '2026-01-01T00:00:01.000Z'),
         straddles: [{ digest: 'SELECT ?', count: 4 }],
       }),
     ]),
     proxy('b', [
       shard({
-        journal: { keys: 2, reset: false, byReason: { not_sampled: 2 } },
+        journal: journalStatus({ keys: 2, reset: false, byReason: { not_sampled: 2 } }),
         shadow: shadow('newer\u001b[31m', '2026-01-01T00:00:02.000Z'),
         straddles: [
           { digest: 'SELECT ?', count: 3 },

@@ -1,8 +1,8 @@
 /** Headers of the PROXY protocol: the specification's own, every cut of them, and bytes that are none. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { crc32c } from '../../src/base/crc32c.ts';
 import { plainIp } from '../../src/base/ip-address.ts';
-import { crc32c } from '../../src/wire/crc32c.ts';
 import {
   type Endpoint,
   PROXY_HEADER_BYTES_MAX,

@@ -125,7 +125,7 @@ describe('a start', () => {
     const { pool, at } = stage();
     const started = pool.start();
     expect(at(0).orders).toEqual([
-      expect.objectContaining({ type: 'start', worker: 0, shards: ['s00', 's02'], memory: 'fresh' }),
+      expect.objectContaining({ type: 'start', worker: 0, shards: ['s00', 's02'] }),
     ]);
     expect(at(1).orders).toEqual([expect.objectContaining({ type: 'start', worker: 1, shards: ['s01'] })]);
     at(0).say({ type: 'serving' });
@@ -194,7 +194,6 @@ describe('ratios', () => {
         worker: 1,
         shards: ['s01'],
         snapshot: snapshot(2),
-        memory: 'lost',
       }),
     ]);
   });
@@ -318,7 +317,7 @@ describe('a worker that does not answer', () => {
       at(1).say({ type: 'beat' });
     }
     expect(processes).toHaveLength(3);
-    expect(at(2).orders).toEqual([expect.objectContaining({ type: 'start', worker: 0, memory: 'lost' })]);
+    expect(at(2).orders).toEqual([expect.objectContaining({ type: 'start', worker: 0 })]);
     expect(incidents.reports.map(({ reason }) => reason)).toEqual([
       'worker_silent',
       'worker_silent',

@@ -1,0 +1,400 @@
+/**
+ * A shard's journal on local disk. Nothing that the disk does reaches a client, beyond the one append that a
+ * write waits for: where it can't be written the journal goes on in memory, says that a full pass is owed, and
+ * tries again.
+ */
+import { randomBytes } from 'node:crypto';
+import { messageOf, UsageError } from '../base/errors.ts';
+import { Appender } from './appender.ts';
+import { parseCursor } from './cursor.ts';
+import { DoubtIndex } from './doubt-index.ts';
+import { DoubtLog } from './doubt-log.ts';
+import { KEY_LENGTH_MAX, TABLE_LENGTH_MAX } from './frame-writer.ts';
+import type { Doubt, DoubtReason, Journal, JournalPage, Settled, WriteMark } from './journal.ts';
+import type { JournalFigures } from './journal-figures.ts';
+import { JournalFolder } from './journal-folder.ts';
+import {
+  BACKLOG_BYTES_MAX,
+  boundsOf,
+  type JournalOptions,
+  SEGMENT_MS,
+  SLOW_APPEND_MS,
+} from './journal-options.ts';
+import { JournalReader } from './journal-reader.ts';
+import { OneByOne } from './one-by-one.ts';
+import type { JournalState, Reset } from './state-file.ts';
+import { WrittenLog } from './written-log.ts';
+
+const TICK_MS = 1000;
+const RETRY_MIN_MS = 1000;
+const RETRY_MAX_MS = 60_000;
+const SLOW_TOLD_EVERY_MS = 60_000;
+/** A start waits no longer for a disk; the journal opens behind it. */
+const OPEN_TIMEOUT_MS = 5000;
+/** Numbers that a start leaves out: of notes that a machine without power lost after a reader had seen them. */
+const NUMBERS_SKIPPED = 2 ** 24;
+
+type Life =
+  | { readonly at: 'opening' | 'open' | 'closed' }
+  | { readonly at: 'failing'; readonly reason: string; readonly attempts: number };
+
+export class DiskJournal implements Journal {
+  readonly #options: JournalOptions;
+  readonly #index: DoubtIndex;
+  readonly #writtenAppender: Appender;
+  readonly #doubtAppender: Appender;
+  readonly #written: WrittenLog;
+  readonly #doubts: DoubtLog;
+  readonly #folder: JournalFolder;
+  readonly #reader: JournalReader;
+  readonly #turns = new OneByOne();
+  #life: Life = { at: 'opening' };
+  #incarnation = randomBytes(8).toString('hex');
+  #generation = 0;
+  #epoch = 0;
+  #reset: Reset | null = null;
+  #slow: string | null = null;
+  #slowToldAtMs = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | null = null;
+  #retryAtMs = 0;
+  /** Appends when the medium was last told to keep them. */
+  #synced = 0;
+  #ticking: 'idle' | 'busy' = 'idle';
+
+  constructor(options: JournalOptions) {
+    const { disk, directory, shard, maxBytes, now, writtenRetentionMs } = options;
+    const bounds = boundsOf(maxBytes);
+    const identity = () => ({ shard, incarnation: this.#incarnation, generation: this.#generation });
+    this.#options = options;
+    this.#index = new DoubtIndex(bounds.index);
+    this.#writtenAppender = this.#appender();
+    this.#doubtAppender = this.#appender();
+    this.#doubts = new DoubtLog({
+      disk,
+      directory,
+      index: this.#index,
+      appender: this.#doubtAppender,
+      identity,
+      bytesMax: bounds.doubts,
+    });
+    this.#written = new WrittenLog({
+      disk,
+      directory,
+      appender: this.#writtenAppender,
+      identity,
+      segmentBytes: bounds.segment,
+      segmentMs: SEGMENT_MS,
+      retentionMs: writtenRetentionMs,
+      bytesMax: bounds.written,
+      now,
+      wantsSegment: () => void this.#tick(),
+      stuck: () => this.#failed('the disk does not give a new file'),
+      lost: () => this.lost('the written log reached its bound with writes under way'),
+      notesKept: () => this.#keepNotes(),
+    });
+    this.#folder = new JournalFolder({ disk, directory, shard });
+    this.#reader = new JournalReader({
+      disk,
+      index: this.#index,
+      doubts: this.#doubts,
+      written: this.#written,
+      identity,
+      lostBefore: () => this.#reset?.number ?? null,
+    });
+  }
+
+  /**
+   * Opens the folder; resolves also where that failed or takes too long: then it is tried again. Rejects with
+   * UsageError where another process has the folder, or another version wrote it.
+   */
+  async open(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), OPEN_TIMEOUT_MS);
+    });
+    const opened = this.#turns.run(() => this.#openFolder());
+    try {
+      const how = await Promise.race([opened, late]);
+      if (how === 'late') this.#failed('the disk did not answer in time');
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      this.#failed(messageOf(error));
+    } finally {
+      clearTimeout(timer);
+    }
+    opened.catch((error: unknown) => this.#failed(messageOf(error)));
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS);
+    this.#timer.unref();
+  }
+
+  written(table: string, key: string | null): void {
+    this.#written.written(table, key);
+  }
+
+  mark(): WriteMark {
+    return this.#written.mark();
+  }
+
+  flush(): void {
+    this.#written.flush();
+  }
+
+  note(table: string, key: string | null, reason: DoubtReason, count = 1): void {
+    const named = table.length > TABLE_LENGTH_MAX ? '*' : table;
+    const kept = named === '*' || (key !== null && key.length > KEY_LENGTH_MAX) ? null : key;
+    this.#doubts.changed(this.#index.note(named, kept, reason, count));
+    if (this.#index.overfull) this.#loseOldest();
+    if (!this.#doubts.wantsSnapshot || this.#life.at !== 'open') return;
+    if (this.#doubts.overfull) this.#failed('more is noted than the disk has taken');
+    else void this.#tick();
+  }
+
+  get size(): number {
+    return this.#index.size;
+  }
+
+  get reset(): boolean {
+    return this.#reset !== null;
+  }
+
+  get pending(): number {
+    return this.#written.pending;
+  }
+
+  counts(): Iterable<{ table: string; reason: DoubtReason; count: number }> {
+    return this.#index.counts();
+  }
+
+  *entries(): Iterable<Doubt> {
+    for (const { group, key, count } of this.#index.entries())
+      yield { table: group.table, key, reason: group.reason, count };
+  }
+
+  figures(): JournalFigures {
+    return {
+      bytes: this.#written.bytes + this.#doubts.bytes,
+      segments: this.#written.files,
+      appends: this.#writtenAppender.appends + this.#doubtAppender.appends,
+      pending: this.#written.pending,
+      writtenKeys: this.#written.keys,
+      reset: this.#reset !== null,
+      epoch: this.#epoch,
+      resetReason: this.#reset?.reason ?? null,
+      failing: this.#life.at === 'failing' ? this.#life.reason : this.#slow,
+    };
+  }
+
+  /** Something was lost that this journal can't name: a full pass is owed from now on. */
+  lost(reason: string): void {
+    this.#epoch += 1;
+    const was = this.#reset;
+    this.#reset = { reason, atMs: this.#options.wallClock(), number: this.#index.next };
+    if (was === null) this.#options.lost(reason);
+    this.#saveState();
+  }
+
+  /**
+   * A full pass that began when `epoch` was in force has found or repaired everything: what was lost before it
+   * is made good. False where more was lost meanwhile, or the journal can't be written just now.
+   */
+  fullPassDone(epoch: number): boolean {
+    if (epoch !== this.#epoch || this.#life.at !== 'open') return false;
+    this.#reset = null;
+    this.#saveState();
+    return true;
+  }
+
+  read(cursor: string, limit: number): Promise<JournalPage> {
+    const from = parseCursor(cursor);
+    return this.#turns.run(() => this.#reader.read(from, limit));
+  }
+
+  settle(seen: readonly Doubt[], asOf: string): Promise<Settled> {
+    const cursor = parseCursor(asOf);
+    return this.#turns.run(() => this.#reader.settle(seen, cursor));
+  }
+
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#turns.run(async () => {
+      const { at } = this.#life;
+      this.#life = { at: 'closed' };
+      if (at === 'open') await this.#closeLogs().catch((error: unknown) => this.#tellOfClose(error));
+      this.#writtenAppender.close();
+      this.#doubtAppender.close();
+      await this.#folder.close().catch((error: unknown) => this.#tellOfClose(error));
+    });
+  }
+
+  #appender(): Appender {
+    const { disk, now, took } = this.#options;
+    return new Appender({
+      disk,
+      now,
+      slowMs: SLOW_APPEND_MS,
+      backlogBytesMax: BACKLOG_BYTES_MAX,
+      took,
+      slowed: (seconds) => this.#slowed(seconds),
+      // The first one says on disk that the journal is exposed.
+      probe: () => this.#folder.writeState(this.#state()),
+      caughtUp: () => this.#caughtUp(),
+      failed: (reason) => this.#failed(reason),
+    });
+  }
+
+  /** In the journal's turn. */
+  async #openFolder(): Promise<void> {
+    const found = await this.#folder.open(this.#index);
+    if (found !== null) this.#take(found);
+    await this.#doubts.snapshot();
+    await this.#written.start();
+    await this.#folder.removeRecovered();
+    this.#life = { at: 'open' };
+    this.#slow = null;
+    await this.#folder.writeState(this.#state());
+  }
+
+  /** What a first opening found. */
+  #take({
+    state,
+    generation,
+    nextId,
+    losses,
+  }: NonNullable<Awaited<ReturnType<JournalFolder['open']>>>): void {
+    const { wallClock, log } = this.#options;
+    this.#incarnation = state?.incarnation ?? this.#incarnation;
+    this.#generation = Math.max(generation, state?.generation ?? 0) + 1;
+    this.#index.skipTo(this.#index.next + NUMBERS_SKIPPED);
+    this.#doubts.begin(nextId);
+    this.#epoch += state?.epoch ?? 0;
+    const older = this.#reset ?? state?.reset ?? null;
+    if (older !== null) this.#reset = { ...older, number: this.#index.next };
+    if (state?.exposed === true) losses = [...losses, 'the process ended while its disk was slow'];
+    for (const loss of losses) log.warn({ reason: loss }, 'the journal is damaged');
+    const first = losses[0];
+    if (first === undefined) return;
+    this.#epoch += 1;
+    this.#reset ??= { reason: first, atMs: wallClock(), number: this.#index.next };
+    this.#options.lost(first);
+  }
+
+  #failed(reason: string): void {
+    if (this.#life.at === 'closed' || this.#life.at === 'failing') return;
+    this.#life = { at: 'failing', reason, attempts: 0 };
+    this.#retryAtMs = this.#options.now() + RETRY_MIN_MS;
+    this.#writtenAppender.close();
+    this.#doubtAppender.close();
+    this.#options.log.error(
+      { incident: 'journal_failed', reason },
+      'the journal can’t be written: clients are served on, and a full pass of the sync is owed',
+    );
+    this.lost(`the journal could not be written: ${reason}`);
+    this.#options.failed(reason);
+  }
+
+  /** One slow append may be the machine's; only a disk that stays so is told of. */
+  #slowed(seconds: number): void {
+    const { log, now } = this.#options;
+    this.#slow = `an append took ${Math.round(seconds * 1000)} ms`;
+    if (now() < this.#slowToldAtMs + SLOW_TOLD_EVERY_MS) return;
+    this.#slowToldAtMs = now();
+    log.warn(
+      { reason: this.#slow },
+      'the journal’s disk is slow: it is not waited for until it is quick again',
+    );
+  }
+
+  #caughtUp(): void {
+    if (this.#writtenAppender.state === 'slow' || this.#doubtAppender.state === 'slow') return;
+    this.#slow = null;
+    this.#saveState();
+  }
+
+  #loseOldest(): void {
+    this.#doubts.lost(this.#index.loseOldest());
+    this.lost('the journal reached its bound, journal.maxBytes');
+  }
+
+  #state(): Omit<JournalState, 'turn'> {
+    return {
+      incarnation: this.#incarnation,
+      generation: this.#generation,
+      epoch: this.#epoch,
+      reset: this.#reset,
+      exposed: this.#slow !== null,
+    };
+  }
+
+  /** At once, where the disk lets it; a disk that fails has its next chance when it is opened again. */
+  #saveState(): void {
+    if (this.#slow !== null || this.#life.at === 'opening') return;
+    try {
+      this.#folder.writeStateSync(this.#state());
+    } catch (error) {
+      this.#failed(messageOf(error));
+    }
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#ticking === 'busy') return;
+    this.#ticking = 'busy';
+    try {
+      await this.#turns.run(() => this.#work());
+    } catch (error) {
+      this.#failed(messageOf(error));
+    } finally {
+      this.#ticking = 'idle';
+    }
+  }
+
+  /** Once a second, in the journal's turn. Rejects with the disk's errors. */
+  async #work(): Promise<void> {
+    if (this.#life.at === 'failing') {
+      await this.#retry(this.#life.reason, this.#life.attempts);
+      return;
+    }
+    if (this.#life.at !== 'open') return;
+    await this.#folder.check([this.#written.currentPath, this.#doubts.currentPath]);
+    if (this.#slow !== null) return;
+    await this.#written.tick();
+    const { appends } = this.figures();
+    if (this.#options.sync === 'second' && appends !== this.#synced) await this.#sync();
+    this.#synced = appends;
+    if (this.#doubts.wantsSnapshot) await this.#doubts.snapshot();
+  }
+
+  async #retry(reason: string, attempts: number): Promise<void> {
+    if (this.#options.now() < this.#retryAtMs) return;
+    try {
+      await this.#written.abandonSpare();
+      await this.#openFolder();
+      this.#options.log.info('the journal is written again');
+    } catch (error) {
+      this.#life = { at: 'failing', reason: messageOf(error) || reason, attempts: attempts + 1 };
+      this.#retryAtMs = this.#options.now() + Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempts);
+    }
+  }
+
+  async #sync(): Promise<void> {
+    await this.#doubts.sync();
+    const { fd } = this.#written;
+    if (fd !== null) await this.#options.disk.sync(fd);
+  }
+
+  /** Before written keys go: what was noted of them is on disk. */
+  async #keepNotes(): Promise<void> {
+    if (this.#options.sync === 'second') await this.#doubts.sync();
+    else this.#doubts.flush();
+  }
+
+  async #closeLogs(): Promise<void> {
+    this.#doubts.flush();
+    await this.#written.close();
+    await this.#doubts.close();
+    await this.#folder.writeState(this.#state());
+  }
+
+  #tellOfClose(error: unknown): void {
+    this.#options.log.error({ reason: messageOf(error) }, 'the journal could not be closed in order');
+  }
+}
