@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { messageOf, UsageError } from '../base/errors.ts';
 import { Appender } from './appender.ts';
 import { parseCursor } from './cursor.ts';
-import { DoubtIndex } from './doubt-index.ts';
+import { DoubtIndex, doubtOf } from './doubt-index.ts';
 import { DoubtLog } from './doubt-log.ts';
 import { KEY_LENGTH_MAX, TABLE_LENGTH_MAX } from './frame-writer.ts';
 import type { Doubt, DoubtReason, Journal, JournalPage, Settled, WriteMark } from './journal.ts';
@@ -108,6 +108,7 @@ export class DiskJournal implements Journal {
    * UsageError where another process has the folder, or another version wrote it.
    */
   async open(): Promise<void> {
+    if (this.#closed()) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(() => resolve('late'), OPEN_TIMEOUT_MS);
@@ -123,6 +124,7 @@ export class DiskJournal implements Journal {
       clearTimeout(timer);
     }
     opened.catch((error: unknown) => this.#failed(messageOf(error)));
+    if (this.#closed()) return;
     this.#timer = setInterval(() => void this.#tick(), TICK_MS);
     this.#timer.unref();
   }
@@ -166,8 +168,7 @@ export class DiskJournal implements Journal {
   }
 
   *entries(): Iterable<Doubt> {
-    for (const { group, key, count } of this.#index.entries())
-      yield { table: group.table, key, reason: group.reason, count };
+    for (const entry of this.#index.entries()) yield doubtOf(entry);
   }
 
   figures(): JournalFigures {
@@ -219,11 +220,18 @@ export class DiskJournal implements Journal {
     await this.#turns.run(async () => {
       const { at } = this.#life;
       this.#life = { at: 'closed' };
-      if (at === 'open') await this.#closeLogs().catch((error: unknown) => this.#tellOfClose(error));
+      const tell = (error: unknown): void =>
+        this.#options.log.error({ reason: messageOf(error) }, 'the journal could not be closed in order');
+      if (at === 'open') await this.#closeLogs().catch(tell);
       this.#writtenAppender.close();
       this.#doubtAppender.close();
-      await this.#folder.close().catch((error: unknown) => this.#tellOfClose(error));
+      await this.#folder.close().catch(tell);
     });
+  }
+
+  /** Also while it opens it may come to be so. */
+  #closed(): boolean {
+    return this.#life.at === 'closed';
   }
 
   #appender(): Appender {
@@ -392,9 +400,5 @@ export class DiskJournal implements Journal {
     await this.#written.close();
     await this.#doubts.close();
     await this.#folder.writeState(this.#state());
-  }
-
-  #tellOfClose(error: unknown): void {
-    this.#options.log.error({ reason: messageOf(error) }, 'the journal could not be closed in order');
   }
 }

@@ -461,6 +461,13 @@ describe('damage', () => {
   });
 });
 
+it('a journal that is closed before it opens takes no lock', async () => {
+  const { journal, directory } = makeJournal();
+  await journal.close();
+  await journal.open();
+  expect((await open({ directory })).journal.figures().failing).toBeNull();
+});
+
 describe('a disk that fails', () => {
   it.each(['ENOSPC', 'EIO', 'EROFS'])(
     '%s never reaches the caller: a full pass is owed, and it comes back',

@@ -140,7 +140,7 @@ test('the text shows every figure, and proxies that differ', () => {
   expect(text).toContain('test: phase mirroring');
   expect(text).toMatch(/^a +http:\/\/a:9104 +up +1\.0\.0 +etcd +42$/m);
   expect(text).toMatch(/^b .* etcd \(disconnected\) +42$/m);
-  expect(text).toMatch(/^s00 +25\/50 % +100 % +100 % +up +0\.3 s +4 \(3\.0 KiB\) +14 +6$/m);
+  expect(text).toMatch(/^s00 +25\/50 % +100 % +100 % +up +0\.3 s +4 \(3\.0 KiB\) +14 \(0 B\) +6$/m);
   expect(text).toContain('s00 outcomes: mirrored 20');
   expect(text).toContain('s00 mismatches: rows 1');
   expect(text).toContain('2026-01-01T00:00:01Z read rows: 1 row, not 2 [SELECT ?]');
