@@ -17,22 +17,19 @@ import {
   BACKLOG_BYTES_MAX,
   boundsOf,
   type JournalOptions,
+  NUMBERS_SKIPPED,
+  OPEN_TIMEOUT_MS,
+  RETRY_MAX_MS,
+  RETRY_MIN_MS,
   SEGMENT_MS,
   SLOW_APPEND_MS,
+  SLOW_TOLD_EVERY_MS,
+  TICK_MS,
 } from './journal-options.ts';
 import { JournalReader } from './journal-reader.ts';
 import { OneByOne } from './one-by-one.ts';
 import type { JournalState, Reset } from './state-file.ts';
 import { WrittenLog } from './written-log.ts';
-
-const TICK_MS = 1000;
-const RETRY_MIN_MS = 1000;
-const RETRY_MAX_MS = 60_000;
-const SLOW_TOLD_EVERY_MS = 60_000;
-/** A start waits no longer for a disk; the journal opens behind it. */
-const OPEN_TIMEOUT_MS = 5000;
-/** Numbers that a start leaves out: of notes that a machine without power lost after a reader had seen them. */
-const NUMBERS_SKIPPED = 2 ** 24;
 
 type Life =
   | { readonly at: 'opening' | 'open' | 'closed' }
@@ -216,13 +213,12 @@ export class DiskJournal implements Journal {
   }
 
   async close(): Promise<void> {
+    this.#life = { at: 'closed' };
     if (this.#timer !== null) clearInterval(this.#timer);
+    const tell = (error: unknown): void =>
+      this.#options.log.error({ reason: messageOf(error) }, 'the journal could not be closed in order');
     await this.#turns.run(async () => {
-      const { at } = this.#life;
-      this.#life = { at: 'closed' };
-      const tell = (error: unknown): void =>
-        this.#options.log.error({ reason: messageOf(error) }, 'the journal could not be closed in order');
-      if (at === 'open') await this.#closeLogs().catch(tell);
+      await this.#closeLogs().catch(tell);
       this.#writtenAppender.close();
       this.#doubtAppender.close();
       await this.#folder.close().catch(tell);
@@ -257,7 +253,7 @@ export class DiskJournal implements Journal {
     await this.#doubts.snapshot();
     await this.#written.start();
     await this.#folder.removeRecovered();
-    this.#life = { at: 'open' };
+    if (!this.#closed()) this.#life = { at: 'open' };
     this.#slow = null;
     await this.#folder.writeState(this.#state());
   }

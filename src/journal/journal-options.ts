@@ -31,6 +31,15 @@ export const SLOW_APPEND_MS = 100;
 /** What may wait for a slow disk. */
 export const BACKLOG_BYTES_MAX = 1024 * 1024;
 
+export const TICK_MS = 1000;
+export const RETRY_MIN_MS = 1000;
+export const RETRY_MAX_MS = 60_000;
+export const SLOW_TOLD_EVERY_MS = 60_000;
+/** A start waits no longer for a disk; the journal opens behind it. */
+export const OPEN_TIMEOUT_MS = 5000;
+/** Numbers that a start leaves out: of notes that a machine without power lost after a reader had seen them. */
+export const NUMBERS_SKIPPED = 2 ** 24;
+
 export const SEGMENT_BYTES = 1024 * 1024;
 export const SEGMENT_MS = 10_000;
 
