@@ -133,4 +133,47 @@ describe('invariant 5: transactions', () => {
     expect(await mirror.rows('fresh', 'notes')).toEqual([]);
     expect(await doubts()).toBeGreaterThan(before);
   });
+
+  const doubtsOf = async (reason: string): Promise<number> =>
+    mirror.stage.proxy.metric('understudy_mirror_doubts_total', { reason });
+
+  it('MyISAM and InnoDB in one statement: a rollback undoes half of it, so it is a doubt', async () => {
+    await mirror.run("INSERT INTO messages VALUES (1, 1, 'a')", "INSERT INTO notes VALUES (1, 1, 'a')");
+    const before = await doubtsOf('uncertain');
+    const seen = await mirror.counts(() =>
+      mirror.run(
+        'BEGIN',
+        "UPDATE messages m JOIN notes n ON n.folderid = m.folderid SET m.title = 'b', n.title = 'b' WHERE m.folderid = 1",
+        'ROLLBACK',
+      ),
+    );
+    expect(seen).toEqual({ skipped_rolled_back: 1 });
+    expect(await mirror.rows('old', 'notes', 'title')).toEqual([{ title: 'b' }]);
+    expect(await mirror.rows('old', 'messages', 'title')).toEqual([{ title: 'a' }]);
+    expect(await doubtsOf('uncertain')).toBeGreaterThan(before);
+  });
+
+  it('LOCK TABLES commits what stood before it, and what is written under it arrives', async () => {
+    await mirror.run(
+      'BEGIN',
+      "INSERT INTO messages VALUES (1, 1, 'before the lock')",
+      'LOCK TABLES messages WRITE, notes WRITE',
+      "INSERT INTO notes VALUES (1, 1, 'locked')",
+      "INSERT INTO messages VALUES (2, 1, 'locked')",
+      'UNLOCK TABLES',
+      'ROLLBACK',
+    );
+    expect(await mirror.rows('fresh', 'messages')).toHaveLength(2);
+    await mirror.expectEqualTables('messages', 'notes');
+  });
+
+  it('INSERT DELAYED: its rows come when the server likes, so its key is a doubt', async () => {
+    const before = (await doubtsOf('hazard')) + (await doubtsOf('failed'));
+    const seen = await mirror.counts(() =>
+      mirror.run("INSERT DELAYED INTO notes VALUES (1, 1, 'some time')"),
+    );
+    expect(Object.values(seen)).toEqual([1]);
+    expect((await doubtsOf('hazard')) + (await doubtsOf('failed'))).toBeGreaterThan(before);
+    await waitFor(async () => (await mirror.rows('old', 'notes')).length === 1, { what: 'the delayed row' });
+  });
 });
