@@ -9,7 +9,7 @@ import { readTlsMaterial, type TlsFiles } from '../base/tls-files.ts';
 import { checkHeaderValue, checkWebhookUrl, type IncidentSettings } from './incidents-schema.ts';
 import { configSchema, type ParsedConfig, WORKERS_MAX } from './schema.ts';
 import type { Secret } from './secret-schema.ts';
-import { clusterTlsSettings, type ListenTlsSettings, listenTlsSettings } from './tls-schema.ts';
+import { clusterTlsSettings, etcdTlsFiles, type ListenTlsSettings, listenTlsSettings } from './tls-schema.ts';
 
 export interface Account {
   readonly user: string;
@@ -60,6 +60,8 @@ export interface EtcdSettings {
   readonly ca: Buffer | undefined;
   readonly certificate: Buffer | undefined;
   readonly key: Buffer | undefined;
+  /** Where the three were read from. */
+  readonly files: TlsFiles;
   readonly serverName: string | undefined;
   readonly rereadMs: number;
   readonly leaseTtlSeconds: number;
@@ -199,6 +201,7 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
       ca: pem('etcd.ca', etcd.ca),
       certificate: pem('etcd.certificate', etcd.certificate),
       key: pem('etcd.key', etcd.key),
+      files: etcdTlsFiles(etcd, base),
       serverName: etcd.serverName,
       rereadMs: etcd.rereadMs,
       leaseTtlSeconds: etcd.leaseTtlSeconds,

@@ -63,7 +63,20 @@ export function clusterTlsSettings(
   return { files: tlsFiles(place, parsed, base), serverName, verify };
 }
 
-function tlsFiles(place: string, parsed: ParsedListenTls | ParsedClusterTls, base: string): TlsFiles {
+/** etcd's client speaks what gRPC speaks: the version is not ours to choose. */
+export function etcdTlsFiles(
+  parsed: Partial<Pick<ParsedClusterTls, 'ca' | 'certificate' | 'key'>>,
+  base: string,
+): TlsFiles {
+  return tlsFiles('etcd', { ...parsed, minVersion: 'TLSv1.2' }, base);
+}
+
+function tlsFiles(
+  place: string,
+  parsed: Partial<Pick<ParsedClusterTls, 'ca' | 'certificate' | 'key'>> &
+    Pick<ParsedClusterTls, 'minVersion'>,
+  base: string,
+): TlsFiles {
   const absolute = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolve(base, path);
   return {

@@ -1,6 +1,6 @@
 /** Live settings, whatever their source. */
 import type { Log } from '../base/log.ts';
-import type { Config } from '../config/load.ts';
+import type { Config, EtcdSettings } from '../config/load.ts';
 import type { ControlSnapshot } from '../config/ratios.ts';
 
 export interface Control {
@@ -13,6 +13,8 @@ export interface Control {
    * time either way. Never rejects: without its source the proxy runs on the file's ratios.
    */
   start(): Promise<void>;
+  /** etcd is to be reached by these settings from now on; a source of another kind has no use for them. */
+  renew(etcd: EtcdSettings): void;
   stop(): Promise<void>;
 }
 

@@ -38,6 +38,8 @@ export class EtcdControl implements Control {
   private phase: 'idle' | 'running' | 'stopped' = 'idle';
   private loop: Promise<void> | undefined;
   private readonly link: EtcdLink;
+  /** Settings that the next read is to begin with. */
+  private renewal: EtcdSettings | undefined;
   private watch: Watch | undefined;
   private watchOpenedAt = Number.NEGATIVE_INFINITY;
   private lastFailure: string | undefined;
@@ -78,6 +80,11 @@ export class EtcdControl implements Control {
     await Promise.race([first, delay(START_WAIT_MS, undefined, { ref: false })]);
   }
 
+  renew(etcd: EtcdSettings): void {
+    this.renewal = etcd;
+    this.bell.ring();
+  }
+
   async stop(): Promise<void> {
     this.phase = 'stopped';
     this.bell.ring();
@@ -100,12 +107,21 @@ export class EtcdControl implements Control {
   }
 
   private async refresh(why: 'rung' | 'timeout'): Promise<void> {
+    this.applyRenewal();
     try {
       await this.link.use(`for the keys under ${this.etcd.prefix}`, (client) => this.sync(client, why));
     } catch (error) {
       this.closeWatch();
       if (this.phase === 'running') this.lose(messageOf(error));
     }
+  }
+
+  /** Between two reads, so that none fails of it; the read that follows sees what no watch did. */
+  private applyRenewal(): void {
+    if (this.renewal === undefined) return;
+    this.closeWatch();
+    this.link.renew(this.renewal);
+    this.renewal = undefined;
   }
 
   private async sync(client: EtcdClient, why: 'rung' | 'timeout'): Promise<void> {

@@ -4,7 +4,7 @@ import { type EtcdClient, openEtcd } from './etcd-client.ts';
 import { etcdError } from './etcd-error.ts';
 
 export class EtcdLink {
-  private readonly settings: EtcdSettings;
+  private settings: EtcdSettings;
   private client: EtcdClient | undefined;
   private state: 'open' | 'closed' = 'open';
 
@@ -25,6 +25,12 @@ export class EtcdLink {
       if (first?.loginForgotten() !== true || this.state === 'closed') throw error;
       return await this.attempt(asked, task);
     }
+  }
+
+  /** Drops the client too: the next use makes one by these settings. Not while a use is under way. */
+  renew(settings: EtcdSettings): void {
+    this.settings = settings;
+    this.reset();
   }
 
   /** Drops the client; the next use makes a new one. */

@@ -74,6 +74,8 @@ export class FileControl implements Control {
     this.loop = this.run();
   }
 
+  renew(): void {}
+
   async stop(): Promise<void> {
     this.phase = 'stopped';
     this.watcher?.close();

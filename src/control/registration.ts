@@ -26,6 +26,8 @@ export interface Registration {
   start(): void;
   /** The proxy has applied `snapshot`: the entry follows soon. */
   applied(snapshot: ControlSnapshot): void;
+  /** etcd is to be reached by these settings from now on. */
+  renew(etcd: EtcdSettings): void;
   /** Takes the entry away, within a bounded time. */
   stop(): Promise<void>;
 }
@@ -47,7 +49,12 @@ export interface RegistrationOptions {
 export function createRegistration(options: RegistrationOptions): Registration {
   const { etcd } = options.config;
   if (etcd !== undefined) return new EtcdRegistration(options, etcd);
-  return { start: () => undefined, applied: () => undefined, stop: () => Promise.resolve() };
+  return {
+    start: () => undefined,
+    applied: () => undefined,
+    renew: () => undefined,
+    stop: () => Promise.resolve(),
+  };
 }
 
 class EtcdRegistration implements Registration {
@@ -62,6 +69,8 @@ class EtcdRegistration implements Registration {
   private lease: string | undefined;
   private lastFailure: string | undefined;
   private snapshot: ControlSnapshot;
+  /** Settings that the next beat is to begin with. */
+  private renewal: EtcdSettings | undefined;
 
   constructor(options: RegistrationOptions, etcd: EtcdSettings) {
     this.options = options;
@@ -80,6 +89,11 @@ class EtcdRegistration implements Registration {
 
   applied(snapshot: ControlSnapshot): void {
     this.snapshot = snapshot;
+    this.bell.ring();
+  }
+
+  renew(etcd: EtcdSettings): void {
+    this.renewal = etcd;
     this.bell.ring();
   }
 
@@ -102,6 +116,8 @@ class EtcdRegistration implements Registration {
   }
 
   private async beat(): Promise<'registered' | 'failed'> {
+    if (this.renewal !== undefined) this.link.renew(this.renewal);
+    this.renewal = undefined;
     try {
       await this.link.use(`to keep ${this.key}`, (client) => this.register(client));
       if (this.lastFailure !== undefined) this.log.info({ id: this.options.id }, 'registered in etcd again');

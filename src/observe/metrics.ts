@@ -71,7 +71,6 @@ export class Metrics {
     if (role !== 'supervisor') {
       this.#exposeShards();
       this.#exposeDurations(all, sideBySide);
-      exposeTls(this.registry, this.tls);
       exposePlans(this.registry, worker, () => this.plans());
     }
     if (role !== 'worker') {
@@ -81,6 +80,7 @@ export class Metrics {
       exposeWorkers(this.registry, workers ?? (() => []));
       if (limits !== undefined) this.#exposeLimits(limits);
     }
+    exposeTls(this.registry, this.tls);
     exposeProcess(this.registry, worker);
   }
 

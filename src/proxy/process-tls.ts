@@ -42,17 +42,25 @@ export class ProcessTls {
   /** Reads all certificates anew, for connections to come. A part whose files are not right keeps what it had. */
   reload(log: Log, metrics: TlsMetrics): void {
     for (const { place, tls } of this.#parts) {
-      try {
+      reread(place, log, metrics, () => {
         tls.reload();
-        log.info({ place, expiresAt: isoTime(tls.expiresAtMs) }, 'the certificates were read anew');
-      } catch (error) {
-        metrics.reloadFailed();
-        log.error(
-          { place, reason: messageOf(error) },
-          'the certificates could not be read anew: those before stay in force',
-        );
-      }
+        return tls.expiresAtMs;
+      });
     }
+  }
+}
+
+/** Rereads one part's certificates and tells of it; `reload` says when they end, and where it throws they stay as they were. */
+export function reread(place: string, log: Log, metrics: TlsMetrics, reload: () => number | null): void {
+  try {
+    const expiresAt = isoTime(reload());
+    log.info({ place, expiresAt }, 'the certificates were read anew');
+  } catch (error) {
+    metrics.reloadFailed();
+    log.error(
+      { place, reason: messageOf(error) },
+      'the certificates could not be read anew: those before stay in force',
+    );
   }
 }
 

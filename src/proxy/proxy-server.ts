@@ -7,12 +7,15 @@ import type { Config } from '../config/load.ts';
 import type { ControlSnapshot } from '../config/ratios.ts';
 import type { Control } from '../control/control.ts';
 import { createControl } from '../control/create-control.ts';
+import { EtcdCertificates } from '../control/etcd-certificates.ts';
 import { createRegistration, type Registration } from '../control/registration.ts';
 import { type Admin, type Readiness, startAdmin } from '../observe/admin.ts';
 import { IncidentDesk } from '../observe/incident-desk.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { StatusReport } from '../observe/status.ts';
+import type { CertificateInUse } from '../observe/tls-metrics.ts';
 import { OneProcess } from './one-process.ts';
+import { reread } from './process-tls.ts';
 import type { ShardHost } from './shard-host.ts';
 import { ShardServer } from './shard-server.ts';
 import { shareOut } from './shard-shares.ts';
@@ -37,6 +40,8 @@ export class ProxyServer {
   readonly #incidents: IncidentDesk;
   readonly #control: Control;
   readonly #host: ShardHost;
+  /** Null: etcd is not asked, or by no certificates. */
+  readonly #etcdCertificates: EtcdCertificates | null;
   #registration: Registration | null = null;
   #admin: Admin | null = null;
   #phase: Phase = 'starting';
@@ -71,8 +76,11 @@ export class ProxyServer {
     this.#control = createControl({ config, log, metrics: this.#metrics.control });
     this.#metrics.control.onRejected = (what) =>
       this.#incidents.report({ reason: 'control_rejected', shard: ALL_SHARDS, message: what });
+    this.#etcdCertificates = config.etcd === undefined ? null : EtcdCertificates.of(config.etcd);
     this.#host = alone ? this.#ownProcess(names) : this.#workerPool(shares);
     this.#control.onChange((changed) => this.#host.apply(changed));
+    const ofShards = this.#metrics.tls.certificates;
+    this.#metrics.tls.certificates = () => [...ofShards(), ...this.#etcdCertificate()];
   }
 
   /** Serves; rejects with UsageError when an address can't be listened on, and leaves nothing open then. */
@@ -113,6 +121,7 @@ export class ProxyServer {
   /** Reads again what may change on disk while the proxy runs; connections that are open keep what they have. */
   reload(): void {
     this.#host.reload();
+    this.#rereadEtcd();
   }
 
   /** An exception that nobody caught. */
@@ -138,6 +147,22 @@ export class ProxyServer {
       },
       ...(await this.#host.report()),
     };
+  }
+
+  #etcdCertificate(): CertificateInUse[] {
+    const expiresAtMs = this.#etcdCertificates?.expiresAtMs ?? null;
+    return expiresAtMs === null ? [] : [{ place: 'etcd', expiresAtMs }];
+  }
+
+  #rereadEtcd(): void {
+    const certificates = this.#etcdCertificates;
+    if (certificates === null) return;
+    reread('etcd', this.#options.log, this.#metrics.tls, () => {
+      const renewed = certificates.reread();
+      this.#control.renew(renewed);
+      this.#registration?.renew(renewed);
+      return certificates.expiresAtMs;
+    });
   }
 
   #ownProcess(shards: readonly string[]): ShardHost {
