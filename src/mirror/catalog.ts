@@ -29,6 +29,8 @@ export class ShardCatalog implements Catalog {
   /** What changed while a reading of the schema was under way, which may have missed it. */
   #changedMeanwhile: Set<string> | 'any' = new Set();
   #unsettledMeanwhile = new Set<string>();
+  /** Tables that the last reading did not show, for the first time. */
+  #missed: Set<string> = new Set();
   #version = 1;
   #sqlMode: string | null = null;
   #quotes: AnsiQuotes = 'off';
@@ -110,7 +112,7 @@ export class ShardCatalog implements Catalog {
   learn(reading: OldSchema): void {
     const changed = this.#changedMeanwhile;
     if (changed === 'any') return;
-    const schema = without(reading.tables, changed);
+    const schema = this.#keepMissed(without(reading.tables, changed), changed);
     const unsettled = this.#unsettledMeanwhile;
     const isNews =
       this.#schema === null ||
@@ -130,7 +132,29 @@ export class ShardCatalog implements Catalog {
   missing(): string[] {
     const schema = this.#schema;
     if (schema === null || this.#moved === '*') return [];
-    return Object.keys(this.#moved).filter((name) => !schema.has(name));
+    return Object.keys(this.#moved).filter((name) => !schema.has(name) || this.#missed.has(name));
+  }
+
+  /**
+   * A configured table that nobody dropped through us and that a reading does not show may be on its way, dropped to
+   * be made anew: what was known of it stands until a second reading misses it too.
+   */
+  #keepMissed(
+    reading: ReadonlyMap<string, TableSchema>,
+    changed: ReadonlySet<string>,
+  ): ReadonlyMap<string, TableSchema> {
+    const known = this.#schema;
+    const before = this.#missed;
+    this.#missed = new Set();
+    if (known === null || this.#moved === '*') return reading;
+    const kept = new Map(reading);
+    for (const name of Object.keys(this.#moved)) {
+      const was = known.get(name);
+      if (was === undefined || reading.has(name) || changed.has(name) || before.has(name)) continue;
+      this.#missed.add(name);
+      kept.set(name, was);
+    }
+    return kept;
   }
 
   /** A statement changed these tables: until the next reading only the configuration is certain of them. */

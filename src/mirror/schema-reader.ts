@@ -7,6 +7,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { ShardCatalog } from './catalog.ts';
+import { ClockKeeper } from './clock-keeper.ts';
 import {
   BEGINNING_VARIABLES,
   beginningOf,
@@ -44,6 +45,7 @@ export class SchemaReader {
   readonly #catalog: ShardCatalog;
   readonly #log: Log;
   readonly #clock = new PrimaryClock();
+  readonly #keeper: ClockKeeper;
   #timer: NodeJS.Timeout | null = null;
   #reading = false;
   #again = false;
@@ -56,6 +58,7 @@ export class SchemaReader {
     this.#source = source;
     this.#catalog = catalog;
     this.#log = log;
+    this.#keeper = new ClockKeeper(source, this.#clock, () => this.#warnOfClock());
   }
 
   /** The primary's clock against our monotonic one, now. Null: not read yet. */
@@ -73,6 +76,7 @@ export class SchemaReader {
     this.#reading = true;
     const waitMs = await this.#attempt();
     this.#reading = false;
+    this.#keeper.postpone();
     if (this.#stopped) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     const delayMs = this.#again ? AGAIN_MS : waitMs;
@@ -82,6 +86,7 @@ export class SchemaReader {
 
   stop(): void {
     this.#stopped = true;
+    this.#keeper.stop();
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
@@ -89,7 +94,8 @@ export class SchemaReader {
     try {
       this.#catalog.beginReading();
       const zoneKnown = await asking(this.#source, (connection) => this.#read(connection));
-      if (!zoneKnown) return this.#retryInMs();
+      // A table that is not there may be on its way: dropped to be made anew.
+      if (!zoneKnown || this.#catalog.missing().length > 0) return this.#retryInMs();
       this.#retryMs = RETRY_MIN_MS;
       return REFRESH_MS;
     } catch (error) {
@@ -132,7 +138,7 @@ export class SchemaReader {
     const beginning = beginningOf(variables, zone, shadow, read);
     this.#catalog.learnBeginning(beginning);
     const steady = this.#clock.learn(await clockSamples(connection, CLOCK_SAMPLES, now, timeoutMs));
-    if (!steady) this.#log.warn('the old server’s clock was set: what it filled in meanwhile may differ');
+    if (!steady) this.#warnOfClock();
     this.#warnOfMissing();
     this.#warnOfHidden(schema);
     this.#warnOfBeginning(variables.get('init_connect') ?? '', beginning.unknown);
@@ -147,6 +153,10 @@ export class SchemaReader {
       // A shadow that is down is the lanes' affair.
       return null;
     }
+  }
+
+  #warnOfClock(): void {
+    this.#log.warn('the old server’s clock was set: what it filled in meanwhile may differ');
   }
 
   /** A table that is misspelt here would move without its writes. */

@@ -164,6 +164,10 @@ export class ShardMirror implements TapSource {
     return oldest === null ? 0 : Math.max(0, (this.#options.now() - oldest) / 1000);
   }
 
+  get schema(): { known: boolean; missing: string[] } {
+    return { known: this.#catalog.schemaKnown, missing: this.#catalog.missing() };
+  }
+
   get queue(): { statements: number; bytes: number } {
     return { statements: this.#scheduler.statements, bytes: this.#scheduler.bytes };
   }

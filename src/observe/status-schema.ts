@@ -20,6 +20,10 @@ export const shardStatusSchema: z.ZodType<ShardStatus> = z.object({
   }),
   queue: z.object({ statements: z.number(), bytes: z.number() }),
   lagSeconds: z.number(),
+  // As above.
+  schema: z
+    .object({ known: z.boolean(), missing: z.array(z.string()) })
+    .default({ known: true, missing: [] }),
   journal: z.object({
     keys: z.number(),
     reset: z.boolean(),

@@ -61,6 +61,12 @@ export interface ShardStatus {
   };
   readonly queue: { readonly statements: number; readonly bytes: number };
   readonly lagSeconds: number;
+  readonly schema: {
+    /** False: the old server's schema could not be read yet, or not since it changed. */
+    readonly known: boolean;
+    /** Tables of the configuration that oldUser does not see. */
+    readonly missing: readonly string[];
+  };
   readonly journal: {
     readonly keys: number;
     /** Entries were lost: a full pass is owed. */

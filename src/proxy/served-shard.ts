@@ -151,6 +151,7 @@ export class ServedShard {
       },
       queue: this.#mirror.queue,
       lagSeconds: this.#mirror.lagSeconds,
+      schema: this.#mirror.schema,
       journal: this.#journalStatus(),
       outcomes: metrics.outcomes(),
       mismatches: metrics.mismatches(),

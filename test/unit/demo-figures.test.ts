@@ -25,6 +25,7 @@ const STATUS: StatusReport = {
     shadow: { state: 'up' as const, since: '', lastError: null, lastErrorAt: null },
     queue: { statements: 2, bytes: 0 },
     lagSeconds: index,
+    schema: { known: true, missing: [] },
     journal: journalStatus(),
     outcomes: {},
     mismatches: {},

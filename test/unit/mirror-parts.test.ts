@@ -193,6 +193,20 @@ describe('the catalogue', () => {
     expect(catalog.schemaKnown).toBe(false);
   });
 
+  it('believes that a configured table is gone when two readings miss it, not before', () => {
+    const catalog = new ShardCatalog(TABLES, 'old');
+    const notes = { ...messages('MyISAM'), name: 'notes' };
+    const engine = () => catalog.table('old', 'notes')?.transactional;
+    catalog.learn(schemaOf(messages('InnoDB'), notes));
+    catalog.learn(schemaOf(messages('InnoDB')));
+    expect([engine(), catalog.missing()]).toEqual([false, ['notes']]);
+    catalog.learn(schemaOf(messages('InnoDB'), notes));
+    expect([engine(), catalog.missing()]).toEqual([false, []]);
+    catalog.learn(schemaOf(messages('InnoDB')));
+    catalog.learn(schemaOf(messages('InnoDB')));
+    expect([engine(), catalog.missing()]).toEqual([null, ['notes']]);
+  });
+
   it('forgets the tables that a statement names, and keeps what it knows of the others', () => {
     const catalog = new ShardCatalog('*', 'old');
     const notes = { ...messages('MyISAM'), name: 'notes' };
