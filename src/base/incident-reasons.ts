@@ -30,6 +30,7 @@ export const INCIDENT_REASONS = {
   lost_step: { means: 'the proxy lost step with a session, which goes on unmirrored', line: 'own' },
   blind_relay: { means: 'a session can’t be followed, and goes on unmirrored', line: 'own' },
   tap_failed: { means: 'the mirror failed inside a session, which goes on unmirrored', line: 'own' },
+  parser_failed: { means: 'the SQL parser broke: new plans rest on our own reading alone', line: 'own' },
   exception: { means: 'an exception went uncaught in the proxy', line: 'own' },
   worker_ended: { means: 'a worker process ended: its shards’ connections were lost', line: 'own' },
   worker_silent: {

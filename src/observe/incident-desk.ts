@@ -29,7 +29,11 @@ export interface IncidentDeskOptions {
 const GATHERING_MS = 1000;
 
 /** Reasons that are of the whole proxy; the others are of its shards. */
-const OF_ALL_SHARDS: ReadonlySet<IncidentReason> = new Set(['exception', 'control_rejected']);
+const OF_ALL_SHARDS: ReadonlySet<IncidentReason> = new Set([
+  'exception',
+  'control_rejected',
+  'parser_failed',
+]);
 
 export class IncidentDesk implements Incidents {
   readonly #options: IncidentDeskOptions;

@@ -9,6 +9,8 @@ export interface PlanFigures {
   readonly misses: number;
   /** Plans made in a hurry, without the parser. */
   readonly deferred: number;
+  /** 1: the parser answers; 0: plans rest on our own reading alone. */
+  readonly parser: 0 | 1;
 }
 
 const FAMILIES: readonly (Omit<MetricFamily, 'aggregator'> & { readonly field: keyof PlanFigures })[] = [
@@ -35,6 +37,12 @@ const FAMILIES: readonly (Omit<MetricFamily, 'aggregator'> & { readonly field: k
     help: 'Plans made without the parser, which had used up its time: their keys are unknown at first.',
     type: 'counter',
     field: 'deferred',
+  },
+  {
+    name: 'understudy_plan_parser_up',
+    help: '1 while the SQL parser answers; at 0 plans rest on our own reading alone.',
+    type: 'gauge',
+    field: 'parser',
   },
 ];
 

@@ -9,7 +9,7 @@ import type { Incidents } from '../observe/incident.ts';
 import type { JournalAnswer, JournalRequest } from '../observe/journal-routes.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ShardStatus } from '../observe/status.ts';
-import { loadParser } from '../sql/parse.ts';
+import { loadParser, parserAnswers, watchParser } from '../sql/parse.ts';
 import { SqlReader } from '../sql/plan-cache.ts';
 import { ClientRoom } from './client-room.ts';
 import { answerForJournal, refusal } from './journal-answers.ts';
@@ -56,7 +56,12 @@ export class ShardServer {
     });
     this.#room = room;
     const sql = new SqlReader({ maxPlans: config.plans, clock: () => performance.now() });
-    metrics.plans = () => ({ ...sql.stats, entries: sql.stats.misses - sql.stats.evicted });
+    metrics.plans = () => ({
+      ...sql.stats,
+      entries: sql.stats.misses - sql.stats.evicted,
+      parser: parserAnswers() ? 1 : 0,
+    });
+    watchParser((digest) => this.#parserBroke(digest));
     this.#shards = config.shards
       .filter(({ name }) => options.shards.includes(name))
       .map(
@@ -147,6 +152,19 @@ export class ShardServer {
   async release(): Promise<void> {
     for (const shard of this.#shards) shard.terminate();
     await Promise.all(this.#shards.map((shard) => shard.stop()));
+  }
+
+  #parserBroke(digest: string): void {
+    const { log, incidents } = this.#options;
+    log.error(
+      { digest },
+      'the SQL parser broke, and is not asked again before a restart: please report this',
+    );
+    incidents.report({
+      reason: 'parser_failed',
+      shard: ALL_SHARDS,
+      message: 'new digests are planned without the parser until the process is started again',
+    });
   }
 
   #sessions(): number {

@@ -23,11 +23,22 @@ const MARKER_BASE = 700_000_000;
 /** `broken`: it overran its memory once, so that what it would say now can't be relied on. */
 type ParserState = 'absent' | 'ready' | 'broken';
 let state: ParserState = 'absent';
+let tellOfBreak: (text: string) => void = () => {};
 
 /** Loads the parser, once a process. Until then, plans rest on our own reading alone. */
 export async function loadParser(): Promise<void> {
   await init();
   if (state === 'absent') state = 'ready';
+}
+
+/** False: it is not there yet, or has broken, and a new process alone brings it back. */
+export function parserAnswers(): boolean {
+  return state === 'ready';
+}
+
+/** `broken` is called once, with the digest that the parser broke on: literals are markers in it. */
+export function watchParser(broken: (text: string) => void): void {
+  tellOfBreak = broken;
 }
 
 /** Null where the parser refuses the digest, or it is too long, or there is no parser. Never throws. */
@@ -38,7 +49,10 @@ export function parseStructure(list: TokenList, lexed: Lexed, verb: Verb): Struc
   try {
     return readStructure(Parser.parse(text, 'mysql'), slotOf);
   } catch (error) {
-    if (!isRefusal(error) && !stillAnswers()) state = 'broken';
+    if (!isRefusal(error) && !stillAnswers()) {
+      state = 'broken';
+      tellOfBreak(text);
+    }
     return null;
   }
 }

@@ -270,13 +270,14 @@ describe('gauges', () => {
 
   it('those of the plans stand once for each process, whose shards share them', async () => {
     const metrics = createMetrics();
-    metrics.plans = () => ({ entries: 5, hits: 6, misses: 7, deferred: 1 });
-    const plans = [...(await samplesOf(metrics))].filter(([key]) => key.startsWith('understudy_plan_cache_'));
+    metrics.plans = () => ({ entries: 5, hits: 6, misses: 7, deferred: 1, parser: 1 });
+    const plans = [...(await samplesOf(metrics))].filter(([key]) => key.startsWith('understudy_plan_'));
     expect(Object.fromEntries(plans)).toEqual({
       'understudy_plan_cache_deferred_total{worker="0"}': 1,
       'understudy_plan_cache_entries{worker="0"}': 5,
       'understudy_plan_cache_hits_total{worker="0"}': 6,
       'understudy_plan_cache_misses_total{worker="0"}': 7,
+      'understudy_plan_parser_up{worker="0"}': 1,
     });
   });
 
