@@ -8,6 +8,8 @@ import { type CatalogTable, describeTable, unknownTable } from './table-facts.ts
 
 export type MovedTables = '*' | Readonly<Record<string, { readonly key: string }>>;
 
+/** Readings in a row that may miss a table before it is believed to be gone. */
+const MISSES_MAX = 4;
 /** Tables of one shard whose names are remembered; past them each look-up makes its answer anew. */
 const KNOWN_MAX = 100_000;
 
@@ -29,8 +31,8 @@ export class ShardCatalog implements Catalog {
   /** What changed while a reading of the schema was under way, which may have missed it. */
   #changedMeanwhile: Set<string> | 'any' = new Set();
   #unsettledMeanwhile = new Set<string>();
-  /** Tables that the last reading did not show, for the first time. */
-  #missed: Set<string> = new Set();
+  /** Tables that the last readings did not show, and how many of them. */
+  #missed = new Map<string, number>();
   #version = 1;
   #sqlMode: string | null = null;
   #quotes: AnsiQuotes = 'off';
@@ -137,7 +139,7 @@ export class ShardCatalog implements Catalog {
 
   /**
    * A configured table that nobody dropped through us and that a reading does not show may be on its way, dropped to
-   * be made anew: what was known of it stands until a second reading misses it too.
+   * be made anew: what was known of it stands for a few readings more, which follow in some seconds.
    */
   #keepMissed(
     reading: ReadonlyMap<string, TableSchema>,
@@ -145,13 +147,14 @@ export class ShardCatalog implements Catalog {
   ): ReadonlyMap<string, TableSchema> {
     const known = this.#schema;
     const before = this.#missed;
-    this.#missed = new Set();
+    this.#missed = new Map();
     if (known === null || this.#moved === '*') return reading;
     const kept = new Map(reading);
     for (const name of Object.keys(this.#moved)) {
       const was = known.get(name);
-      if (was === undefined || reading.has(name) || changed.has(name) || before.has(name)) continue;
-      this.#missed.add(name);
+      const misses = (before.get(name) ?? 0) + 1;
+      if (was === undefined || reading.has(name) || changed.has(name) || misses > MISSES_MAX) continue;
+      this.#missed.set(name, misses);
       kept.set(name, was);
     }
     return kept;

@@ -1,6 +1,7 @@
 /** What the tests of the mirror share: tables that move and tables that stay, and ways to look at both sides. */
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { expect } from 'vitest';
+import { waitFor } from '../harness/wait.ts';
 import { NEW_DATABASE, OLD_DATABASE, type Stage, startStage, untilMirrorIsIdle } from './stage.ts';
 
 export const MESSAGES_COLUMNS = `(folderid BIGINT NOT NULL, itemid BIGINT NOT NULL, title VARCHAR(200),
@@ -65,6 +66,7 @@ export async function startMirrorStage(): Promise<MirrorStage> {
       // A test that failed in a transaction would leave its locks to the next ones.
       for (const connection of opened.splice(0)) connection.destroy();
       await untilMirrorIsIdle(stage.proxy);
+      await untilNoWriteIsUnderWay(stage.proxy);
       await stage.reset();
     },
     connect,
@@ -80,6 +82,13 @@ export async function startMirrorStage(): Promise<MirrorStage> {
     },
     close: () => stage.close(),
   };
+}
+
+/** Of a write whose mark is never released the journal would keep the keys for good. */
+async function untilNoWriteIsUnderWay(proxy: Stage['proxy']): Promise<void> {
+  await waitFor(async () => (await proxy.status()).shards[0]?.journal.pending === 0, {
+    what: 'every write’s mark in the journal to be released',
+  });
 }
 
 async function addedOutcomes(stage: Stage, work: () => Promise<void>): Promise<Record<string, number>> {
