@@ -18,8 +18,6 @@ export interface StreamHandler {
 
 /** A connection, whatever it rests on. */
 export interface ByteStream {
-  /** A TLS handshake is under way: nothing can be written or ended in good order before it is done. */
-  readonly inHandshake: boolean;
   /** Bytes written that the kernel has not taken yet. */
   readonly unsentBytes: number;
   /** The other side has reset the connection, or died: what a stream that is not read would not tell. */
@@ -37,6 +35,12 @@ export interface ByteStream {
   destroy(): void;
   /** Drops the connection so that the other side sees a reset, as it would have from the server. */
   reset(): void;
+}
+
+/** A connection that TLS may come to. */
+export interface SecurableStream extends ByteStream {
+  /** A TLS handshake is under way: nothing can be written or ended in good order before it is done. */
+  readonly inHandshake: boolean;
   /**
    * Takes a client's TLS handshake, whose first bytes may have been read already. `secured` is called when it
    * is done, with what is wrong with the client's certificate; where it fails the stream closes with an error.

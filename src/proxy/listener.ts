@@ -13,12 +13,16 @@ import type { ClientRoom, ShardRoom } from './client-room.ts';
 import { DesertedSessions } from './deserted-sessions.ts';
 import { ProxyHeaderWait } from './proxy-header-wait.ts';
 import { Session } from './session.ts';
-import { isPlain, type SessionOptions } from './session-options.ts';
+import type { SessionOptions } from './session-options.ts';
+import type { ClientOpening } from './session-streams.ts';
+import type { SessionTls } from './session-tls.ts';
 import { SocketStream } from './socket-stream.ts';
 import { acceptHandles, TcpStream } from './tcp-stream.ts';
 
 export interface ListenerOptions extends SessionOptions {
   readonly listen: { readonly host: string; readonly port: number };
+  /** Null: TLS will come to neither side. */
+  readonly tls: SessionTls | null;
   readonly maxConnections: number;
   /** What all shards of the process share. */
   readonly room: ClientRoom;
@@ -107,12 +111,12 @@ export class Listener {
 
   /** Where neither a header nor TLS can come, clients are served without sockets. */
   #shortenAccepts(): void {
-    if (this.#options.trusted.length > 0 || !isPlain(this.#options)) return;
+    if (this.#options.trusted.length > 0 || this.#options.tls !== null) return;
     const isShort = acceptHandles(this.#server, (binding, handle) => {
       const open = (handler: StreamHandler): ByteStream => TcpStream.accepted(binding, handle, handler);
       const lack = this.#lack();
       if (lack !== null) this.#refuse(open(IGNORANT), lack);
-      else this.#begin(open, new ClientOrigin(new HandleEnds(handle), null, 0));
+      else this.#begin({ tls: null, open }, new ClientOrigin(new HandleEnds(handle), null, 0));
     });
     if (!isShort)
       this.#options.log.warn(
@@ -151,11 +155,13 @@ export class Listener {
   }
 
   #beginOn(socket: Socket, origin: ClientOrigin): void {
-    this.#begin((handler) => new SocketStream(socket, handler), origin);
+    const { tls } = this.#options;
+    const open = (handler: StreamHandler): SocketStream => new SocketStream(socket, handler);
+    this.#begin(tls === null ? { tls, open } : { tls, open }, origin);
   }
 
-  #begin(open: (handler: StreamHandler) => ByteStream, origin: ClientOrigin): void {
-    const session = new Session(open, origin, this.#options, (closed) => {
+  #begin(opening: ClientOpening, origin: ClientOrigin): void {
+    const session = new Session(opening, origin, this.#options, (closed) => {
       this.#sessions.remove(closed);
       if (this.#sessions.length === 0) this.#whenEmpty?.();
     });

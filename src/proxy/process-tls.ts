@@ -13,7 +13,7 @@ interface Part {
 }
 
 export class ProcessTls {
-  readonly sessions: SessionTls;
+  readonly sessions: SessionTls | null;
   readonly old: ClusterTls | null;
   /** To the new cluster. */
   readonly fresh: ClusterTls | null;

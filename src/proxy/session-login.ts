@@ -5,18 +5,18 @@
 import { CLIENT_ERRORS, type ClientError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
-import type { Agreement, LoginStep } from '../wire/login.ts';
+import type { Agreement, LoginStep, LoginTls } from '../wire/login.ts';
 import { LoginPhase, type Side } from '../wire/login-phase.ts';
 import { errorPacket } from '../wire/packets.ts';
 import type { ByteStream } from './byte-stream.ts';
 import type { ClientOrigin } from './client-origin.ts';
-import { mixedError, mixedSubject, type SessionTls } from './session-tls.ts';
+import type { SessionStreams } from './session-streams.ts';
+import { mixedError, mixedSubject } from './session-tls.ts';
 
 export interface SessionLoginOptions {
   readonly shard: string;
   readonly old: { readonly host: string; readonly port: number };
   readonly loginTimeoutMs: number;
-  readonly tls: SessionTls;
   readonly metrics: ShardMetrics;
   readonly log: Log;
 }
@@ -40,6 +40,8 @@ const ACCESS_ERRNOS: ReadonlySet<number> = new Set([1044, 1045, 1049, 1251, 1698
 /** Why no connection can be opened from here, to whichever server. */
 const LOCAL_LIMITS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS']);
 
+const WITHOUT_TLS: LoginTls = { client: 'none', server: false };
+
 type Values = Readonly<Record<string, string | number>>;
 
 export class SessionLogin {
@@ -47,6 +49,7 @@ export class SessionLogin {
   readonly #origin: ClientOrigin;
   readonly #events: LoginEvents;
   readonly #phase: LoginPhase;
+  readonly #streams: SessionStreams;
   readonly #client: ByteStream;
   readonly #server: ByteStream;
   readonly #timer: NodeJS.Timeout;
@@ -57,16 +60,16 @@ export class SessionLogin {
   constructor(
     options: SessionLoginOptions,
     origin: ClientOrigin,
-    client: ByteStream,
-    server: ByteStream,
+    streams: SessionStreams,
     events: LoginEvents,
   ) {
     this.#options = options;
     this.#origin = origin;
     this.#events = events;
-    this.#client = client;
-    this.#server = server;
-    this.#phase = new LoginPhase(options.tls.login);
+    this.#streams = streams;
+    this.#client = streams.client;
+    this.#server = streams.server;
+    this.#phase = new LoginPhase(streams.tls?.login ?? WITHOUT_TLS);
     this.#timer = setTimeout(() => this.#timedOut(), options.loginTimeoutMs - origin.waitedMs);
   }
 
@@ -83,7 +86,7 @@ export class SessionLogin {
 
   push(side: Side, chunk: Buffer): void {
     if (this.#over) return;
-    if (side === 'server' && this.#client.inHandshake) {
+    if (side === 'server' && this.#inHandshake('client')) {
       // Only an error can come now, and the client can't be told of it before it has done its part.
       this.#refuseUnreachable('the server ended the login before the client had answered', 'old_refused');
       return;
@@ -96,7 +99,7 @@ export class SessionLogin {
   serverClosed(error: Error | null, reached: boolean): boolean {
     if (this.#over) return false;
     if (this.#deferred !== null) return true;
-    if (this.#server.inHandshake) {
+    if (this.#inHandshake('server')) {
       this.#refuseOldTls(error?.message ?? 'the server closed the connection in the handshake');
       return true;
     }
@@ -108,7 +111,7 @@ export class SessionLogin {
 
   /** The client's connection is gone; where a TLS handshake came to nothing it is counted. */
   clientClosed(error: Error | null): void {
-    if (this.#over || !this.#client.inHandshake) return;
+    if (this.#over || !this.#inHandshake('client')) return;
     this.#countFailedHandshake(error?.message ?? 'the client closed the connection');
   }
 
@@ -154,9 +157,9 @@ export class SessionLogin {
   }
 
   #acceptTls(): void {
-    const { acceptor } = this.#options.tls;
-    if (acceptor === null) return;
-    this.#client.acceptTls(acceptor, this.#phase.rest('client'), (fault) => {
+    const { tls, client } = this.#streams;
+    if (tls === null || tls.acceptor === null) return;
+    client.acceptTls(tls.acceptor, this.#phase.rest('client'), (fault) => {
       if (fault === null || this.#deferred !== null) return;
       this.#defer(() =>
         this.#refuse(CLIENT_ERRORS.clientCertificate, 'client_certificate', { reason: fault }),
@@ -165,18 +168,22 @@ export class SessionLogin {
   }
 
   #openTls(request: Buffer): void {
-    const { tls, old } = this.#options;
-    if (tls.old === null) return;
-    this.#server.write(request);
-    this.#server.openTls(tls.old, old.host, () => {
+    const { tls, server } = this.#streams;
+    if (tls === null || tls.old === null) return;
+    server.write(request);
+    server.openTls(tls.old, this.#options.old.host, () => {
       if (!this.#over) this.#step(this.#phase.serverSecured(this.#events.toServer));
     });
   }
 
+  #inHandshake(side: Side): boolean {
+    return this.#streams.tls !== null && this.#streams[side].inHandshake;
+  }
+
   #timedOut(): void {
     const limit = this.#options.loginTimeoutMs;
-    if (this.#server.inHandshake) this.#refuseOldTls(`no handshake within ${limit} ms`);
-    else if (this.#client.inHandshake) {
+    if (this.#inHandshake('server')) this.#refuseOldTls(`no handshake within ${limit} ms`);
+    else if (this.#inHandshake('client')) {
       this.#countFailedHandshake(`no handshake within ${limit} ms`);
       this.#drop();
     } else this.#refuse(CLIENT_ERRORS.loginTimeout, 'login_timeout', { limit });
@@ -192,7 +199,7 @@ export class SessionLogin {
 
   #refuse(error: ClientError, reason: string, values: Values): void {
     if (this.#over) return;
-    if (this.#client.inHandshake) {
+    if (this.#inHandshake('client')) {
       this.#defer(() => this.#refuse(error, reason, values));
       return;
     }

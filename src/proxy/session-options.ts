@@ -4,7 +4,6 @@ import type { TapSource } from '../mirror/tap.ts';
 import type { ShardIncidents } from '../observe/incident.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
 import type { ProxyProtocolVersion } from '../wire/proxy-protocol.ts';
-import type { SessionTls } from './session-tls.ts';
 
 export interface SessionOptions {
   readonly shard: string;
@@ -15,7 +14,6 @@ export interface SessionOptions {
   readonly loginTimeoutMs: number;
   /** How long either side may leave unread what is left for it once the other has ended the session. */
   readonly lingerTimeoutMs: number;
-  readonly tls: SessionTls;
   /** A longer command is looked at no further than its beginning. */
   readonly keepBytes: number;
   readonly taps: TapSource;
@@ -24,9 +22,4 @@ export interface SessionOptions {
   readonly log: Log;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
-}
-
-/** TLS will come to neither side: what it takes to hold bytes back for it is not needed. */
-export function isPlain({ tls }: Pick<SessionOptions, 'tls'>): boolean {
-  return tls.acceptor === null && tls.old === null;
 }

@@ -11,7 +11,9 @@ export interface SessionTls {
   readonly login: LoginTls;
 }
 
-export function sessionTls(acceptor: TlsAcceptor | null, old: ClusterTls | null): SessionTls {
+/** Null: TLS will come to neither side. */
+export function sessionTls(acceptor: TlsAcceptor | null, old: ClusterTls | null): SessionTls | null {
+  if (acceptor === null && old === null) return null;
   const client = acceptor === null ? 'none' : acceptor.required ? 'required' : 'offered';
   return { acceptor, old, login: { client, server: old !== null } };
 }

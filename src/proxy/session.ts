@@ -11,15 +11,15 @@ import type { Agreement } from '../wire/login.ts';
 import { commandPacket, errorPacket } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
 import { writeProxyHeader } from '../wire/proxy-protocol.ts';
-import type { ByteStream, StreamHandler } from './byte-stream.ts';
+import type { ByteStream } from './byte-stream.ts';
 import { ChangeUserGate } from './change-user-gate.ts';
 import type { ClientOrigin } from './client-origin.ts';
 import type { Ends } from './deserted-sessions.ts';
 import { Linger } from './linger.ts';
-import { openStream } from './open-stream.ts';
 import { RelayPhase } from './relay-phase.ts';
 import { type LoginEvents, SessionLogin } from './session-login.ts';
-import { isPlain, type SessionOptions } from './session-options.ts';
+import type { SessionOptions } from './session-options.ts';
+import { type ClientOpening, openStreams } from './session-streams.ts';
 import { mixedError, mixedSubject } from './session-tls.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -49,9 +49,9 @@ export class Session implements Chained<Session> {
   /** Why nothing is read from the client just now. */
   #clientHeld: 'pipeline' | 'server_busy' | null = null;
 
-  /** `open` makes the client's stream; `origin` tells whose it is. */
+  /** `origin` tells whose the client's stream is. */
   constructor(
-    open: (handler: StreamHandler) => ByteStream,
+    opening: ClientOpening,
     origin: ClientOrigin,
     options: SessionOptions,
     onClosed: (session: Session) => void,
@@ -59,35 +59,35 @@ export class Session implements Chained<Session> {
     this.#options = options;
     this.#origin = origin;
     this.#onClosed = onClosed;
-    this.#client = open({
-      data: (chunk) => {
+    const client = {
+      data: (chunk: Buffer) => {
         options.metrics.relayed('to_old', chunk.length);
         this.#fromClient(chunk);
       },
       drained: () => this.#server.resume(),
       ended: () => this.#clientEnded(),
-      closed: (error) => this.#clientClosed(error),
+      closed: (error: Error | null) => this.#clientClosed(error),
+    };
+    const server = {
+      data: (chunk: Buffer) => {
+        options.metrics.relayed('to_client', chunk.length);
+        this.#fromServer(chunk);
+      },
+      drained: () => this.#releaseClient(),
+      ended: () => this.#serverEnded(),
+      closed: (error: Error | null) => this.#serverClosed(error),
+    };
+    const { host, port } = options.old;
+    const target = { host, port, timeoutMs: options.connectTimeoutMs };
+    const streams = openStreams(opening, target, { client, server }, () => {
+      this.#serverReached = true;
     });
-    this.#server = openStream(
-      { host: options.old.host, port: options.old.port, plain: isPlain(options) },
-      options.connectTimeoutMs,
-      {
-        data: (chunk) => {
-          options.metrics.relayed('to_client', chunk.length);
-          this.#fromServer(chunk);
-        },
-        drained: () => this.#releaseClient(),
-        ended: () => this.#serverEnded(),
-        closed: (error) => this.#serverClosed(error),
-      },
-      () => {
-        this.#serverReached = true;
-      },
-    );
+    this.#client = streams.client;
+    this.#server = streams.server;
     if (options.oldProxyProtocol !== undefined) {
       this.#server.write(writeProxyHeader(options.oldProxyProtocol, origin.endpoints));
     }
-    const login = new SessionLogin(options, origin, this.#client, this.#server, this.#loginEvents());
+    const login = new SessionLogin(options, origin, streams, this.#loginEvents());
     this.#phase = { at: 'login', login };
   }
 

@@ -4,13 +4,13 @@ import type { TLSSocket } from 'node:tls';
 import type { ClusterTls } from '../base/cluster-tls.ts';
 import { DirectIo, type DirectOwner } from '../base/direct-io.ts';
 import type { TcpHandle } from '../base/tcp-binding.ts';
-import type { ByteStream, StreamHandler } from './byte-stream.ts';
+import type { SecurableStream, StreamHandler } from './byte-stream.ts';
 import { LastWords } from './last-words.ts';
 import type { TlsAcceptor } from './tls-acceptor.ts';
 
 const KEEPALIVE_DELAY_MS = 60_000;
 
-export class SocketStream implements ByteStream, DirectOwner {
+export class SocketStream implements SecurableStream, DirectOwner {
   readonly #handler: StreamHandler;
   readonly #tcp: Socket;
   /** What is written to and read from: the TCP socket, or TLS on it. */

@@ -30,7 +30,6 @@ type Life = 'opening' | 'open' | 'closed';
 export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
   before: TcpStream | null = null;
   after: TcpStream | null = null;
-  readonly inHandshake = false;
   readonly #binding: TcpBinding;
   readonly #handler: StreamHandler;
   #life: Life = 'opening';
@@ -180,14 +179,6 @@ export class TcpStream implements ByteStream, DirectOwner, Chained<TcpStream> {
   }
 
   shorten(): void {}
-
-  acceptTls(): void {
-    throw new Error('a connection on a bare handle can’t be given TLS');
-  }
-
-  openTls(): void {
-    throw new Error('a connection on a bare handle can’t be given TLS');
-  }
 
   /**
    * Tries one address after the other, none but the last for longer than Node's sockets would; `settle` hears

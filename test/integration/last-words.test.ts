@@ -85,7 +85,7 @@ function open(kind: Kind, port: number): Heard {
     text: () => text,
     closed: () => isClosed,
   });
-  if (kind === 'a bare handle') return heard(openStream({ ...target, plain: true }, 5000, handler, () => {}));
+  if (kind === 'a bare handle') return heard(openStream(target, 5000, handler, () => {}));
   const socket = openSocket(target, 5000, handler, () => {
     if (kind === 'a shortened socket') socket.shorten();
     if (kind === 'TLS') socket.openTls(clusterTls(), '127.0.0.1', () => {});

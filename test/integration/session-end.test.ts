@@ -8,7 +8,6 @@ import { Metrics } from '../../src/observe/metrics.ts';
 import type { ByteStream, StreamHandler } from '../../src/proxy/byte-stream.ts';
 import { ClientOrigin } from '../../src/proxy/client-origin.ts';
 import { Session } from '../../src/proxy/session.ts';
-import { sessionTls } from '../../src/proxy/session-tls.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -16,7 +15,6 @@ afterEach(() => {
 
 /** Bytes wait for it for ever, and with them its end, however that was asked for. */
 class StalledClient implements ByteStream {
-  readonly inHandshake = false;
   readonly unsentBytes = 1000;
   readonly calls: string[] = [];
   readonly #handler: StreamHandler;
@@ -50,8 +48,6 @@ class StalledClient implements ByteStream {
   pause(): void {}
   resume(): void {}
   shorten(): void {}
-  acceptTls(): void {}
-  openTls(): void {}
 }
 
 it('a client that does not read is dropped some time after the server’s connection has failed', async () => {
@@ -63,10 +59,13 @@ it('a client that does not read is dropped some time after the server’s connec
   const clients: StalledClient[] = [];
   const onClosed = vi.fn();
   new Session(
-    (handler) => {
-      const client = new StalledClient(handler);
-      clients.push(client);
-      return client;
+    {
+      tls: null,
+      open(handler) {
+        const client = new StalledClient(handler);
+        clients.push(client);
+        return client;
+      },
     },
     new ClientOrigin({}, null, 0),
     {
@@ -75,7 +74,6 @@ it('a client that does not read is dropped some time after the server’s connec
       connectTimeoutMs: 60_000,
       loginTimeoutMs: 60_000,
       lingerTimeoutMs: 10_000,
-      tls: sessionTls(null, null),
       keepBytes: 1000,
       taps: { tap: () => expect.fail('a login has succeeded'), unseen: () => {} },
       metrics,

@@ -8,7 +8,6 @@ import { Metrics } from '../../src/observe/metrics.ts';
 import type { ByteStream, StreamHandler } from '../../src/proxy/byte-stream.ts';
 import { ClientOrigin } from '../../src/proxy/client-origin.ts';
 import { Session } from '../../src/proxy/session.ts';
-import { sessionTls } from '../../src/proxy/session-tls.ts';
 import { writeGreeting, writeResponse } from '../harness/library-commands.ts';
 import { ok, packets, query } from '../harness/packet-writer.ts';
 import { CLIENT } from '../harness/reply-reader.ts';
@@ -28,7 +27,6 @@ const WAIT = { timeout: 10_000 };
 
 /** Takes everything at once, and notes what is asked of it. */
 class NotingClient implements ByteStream {
-  readonly inHandshake = false;
   readonly unsentBytes = 0;
   readonly calls: string[] = [];
   readonly handler: StreamHandler;
@@ -60,8 +58,6 @@ class NotingClient implements ByteStream {
   pause(): void {}
   resume(): void {}
   shorten(): void {}
-  acceptTls(): void {}
-  openTls(): void {}
 }
 
 let server: Server;
@@ -76,9 +72,12 @@ async function establish(): Promise<{ client: NotingClient; far: Socket; seen: (
   const accepted = once(server, 'connection');
   const clients: NotingClient[] = [];
   new Session(
-    (handler) => {
-      clients.push(new NotingClient(handler));
-      return clients[0]!;
+    {
+      tls: null,
+      open(handler) {
+        clients.push(new NotingClient(handler));
+        return clients[0]!;
+      },
     },
     new ClientOrigin({}, null, 0),
     {
@@ -87,7 +86,6 @@ async function establish(): Promise<{ client: NotingClient; far: Socket; seen: (
       connectTimeoutMs: 60_000,
       loginTimeoutMs: 60_000,
       lingerTimeoutMs: 10_000,
-      tls: sessionTls(null, null),
       keepBytes: 1000,
       taps: {
         tap: () => ({

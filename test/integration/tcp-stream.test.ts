@@ -61,7 +61,7 @@ interface Opened {
 async function opened(host = '127.0.0.1', before: (stream: ByteStream) => void = () => {}): Promise<Opened> {
   const accepted = once(server, 'connection');
   const heard = new Heard();
-  const stream = openStream({ host, port, plain: true }, 5000, heard, () => heard.words.push('connected'));
+  const stream = openStream({ host, port }, 5000, heard, () => heard.words.push('connected'));
   expect(stream).toBeInstanceOf(TcpStream);
   before(stream);
   const [far] = (await accepted) as [Socket];
@@ -92,9 +92,7 @@ describe('a connection that is opened', () => {
   it('says who refuses it', async () => {
     const nobody = await freePort();
     const heard = new Heard();
-    openStream({ host: '127.0.0.1', port: nobody, plain: true }, 5000, heard, () =>
-      heard.words.push('connected'),
-    );
+    openStream({ host: '127.0.0.1', port: nobody }, 5000, heard, () => heard.words.push('connected'));
     await heard.until('closed');
     expect(heard.words).toEqual(['closed']);
     expect(heard.error?.code).toBe('ECONNREFUSED');
@@ -103,7 +101,7 @@ describe('a connection that is opened', () => {
 
   it('says that a name leads nowhere', async () => {
     const heard = new Heard();
-    openStream({ host: 'no-such-host.invalid', port, plain: true }, 20_000, heard, () => {});
+    openStream({ host: 'no-such-host.invalid', port }, 20_000, heard, () => {});
     await heard.until('closed');
     expect(heard.error?.message).toContain('no-such-host.invalid');
   });
@@ -111,9 +109,7 @@ describe('a connection that is opened', () => {
   it.each(['127.0.0.1', 'localhost'])('may be given up before it is open (%s)', async (host) => {
     for (const end of ['destroy', 'endAndDestroy', 'reset'] as const) {
       const heard = new Heard();
-      const stream = openStream({ host, port, plain: true }, 5000, heard, () =>
-        heard.words.push('connected'),
-      );
+      const stream = openStream({ host, port }, 5000, heard, () => heard.words.push('connected'));
       stream[end]();
       await heard.until('closed');
       expect(heard.words).toEqual(['closed']);
