@@ -34,6 +34,7 @@ const NEEDS = {
     ['prometheus', inPath('promtool')],
     ['openssl', inPath('openssl')],
     ['haproxy', inPath('haproxy')],
+    ['sysbench', inPath('sysbench')],
     ['php-cli', inPath('php')],
     [
       'php-mysql',
