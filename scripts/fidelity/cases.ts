@@ -4,8 +4,9 @@ export const SYSBENCH_LOADS = ['oltp_write_only', 'oltp_read_write', 'oltp_inser
 export type SysbenchLoad = (typeof SYSBENCH_LOADS)[number];
 
 export interface FidelityCase {
-  readonly load: SysbenchLoad | 'message_centre';
-  /** `mixed`: the message centre's sessions are of both kinds. */
+  /** `own_rows`: each client has rows of its own, and changes them in ways that do not commute. */
+  readonly load: SysbenchLoad | 'message_centre' | 'own_rows';
+  /** `mixed`: sessions of both kinds. */
   readonly protocol: 'text' | 'prepared' | 'mixed';
   /** Hot: so few rows that sessions meet on them all the time. */
   readonly rows: 'hot' | 'cold';
@@ -23,6 +24,15 @@ export const FULL_CASES: readonly FidelityCase[] = [
       ),
     ),
   ),
+  ...(['cold', 'hot'] as const).map(
+    (rows): FidelityCase => ({
+      load: 'own_rows',
+      protocol: 'mixed',
+      rows,
+      engine: 'InnoDB',
+      fresh: 'MariaDB',
+    }),
+  ),
   ...(['MyISAM', 'InnoDB'] as const).flatMap((engine) =>
     (['cold', 'hot'] as const).flatMap((rows): FidelityCase[] => {
       const fresh = engine === 'MyISAM' ? 'MariaDB' : 'MySQL 9';
@@ -31,6 +41,7 @@ export const FULL_CASES: readonly FidelityCase[] = [
         { load: 'oltp_write_only', protocol: 'prepared', rows, engine, fresh },
         { load: 'oltp_insert', protocol: 'text', rows, engine, fresh },
         { load: 'message_centre', protocol: 'mixed', rows, engine, fresh },
+        { load: 'own_rows', protocol: 'mixed', rows, engine, fresh },
       ];
     }),
   ),
@@ -40,7 +51,8 @@ export const FULL_CASES: readonly FidelityCase[] = [
 export const SHORT_CASES: readonly FidelityCase[] = [
   { load: 'oltp_write_only', protocol: 'prepared', rows: 'hot', engine: 'InnoDB', fresh: 'MariaDB' },
   { load: 'oltp_write_only', protocol: 'text', rows: 'hot', engine: 'MyISAM', fresh: 'MariaDB' },
-  { load: 'oltp_insert', protocol: 'text', rows: 'cold', engine: 'InnoDB', fresh: 'MariaDB' },
+  { load: 'oltp_insert', protocol: 'text', rows: 'hot', engine: 'InnoDB', fresh: 'MariaDB' },
+  { load: 'own_rows', protocol: 'mixed', rows: 'hot', engine: 'InnoDB', fresh: 'MariaDB' },
   { load: 'message_centre', protocol: 'mixed', rows: 'hot', engine: 'MyISAM', fresh: 'MariaDB' },
 ];
 

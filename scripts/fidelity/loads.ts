@@ -3,6 +3,8 @@ import { type Connection, createConnection } from 'mysql2/promise';
 import { parseSysbench } from '../../bench/sysbench.ts';
 import { runCommand } from '../../test/harness/cli.ts';
 import { createLoad, type Statement } from '../../test/harness/message-centre-load.ts';
+import { createRandom } from '../../test/harness/random.ts';
+import { RowWriter } from '../../test/harness/row-writer.ts';
 import type { FidelityCase } from './cases.ts';
 import type { SysbenchTables } from './sysbench-tables.ts';
 
@@ -77,4 +79,30 @@ async function send(connection: Connection, { sql, params, prepared }: Statement
     const errno = error instanceof Error && 'errno' in error ? Number(error.errno) : 0;
     if (!TOLERATED.has(errno)) throw error;
   }
+}
+
+/** Clients that share no row: whatever differs then is no matter of two writes at once. */
+export async function runOwnRows(
+  { port, database, seconds, threads, seed }: LoadPlace,
+  folders: number,
+): Promise<number> {
+  const end = performance.now() + seconds * 1000;
+  const writers = Array.from(
+    { length: threads },
+    (_, index) =>
+      new RowWriter({
+        first: 1 + index * folders,
+        folders,
+        shared: { first: 0, folders: 0 },
+        random: createRandom(seed * 31 + index),
+        port: () => port,
+        database,
+      }),
+  );
+  await Promise.all(
+    writers.map(async (writer) => {
+      while (performance.now() < end) await writer.session();
+    }),
+  );
+  return writers.reduce((sum, { statements }) => sum + statements, 0);
 }

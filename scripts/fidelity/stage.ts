@@ -6,10 +6,11 @@ import { startMysql } from '../../test/harness/mysql.ts';
 import { freePort } from '../../test/harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../../test/harness/proxy.ts';
 import { compareDatabases, readTable, type TableRows, tablesOf } from '../../test/harness/row-differences.ts';
+import { WRITER_SCHEMA, WRITER_TABLES } from '../../test/harness/row-writer.ts';
 import type { SqlServer } from '../../test/harness/sql-server.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 import type { FidelityCase } from './cases.ts';
-import { runMessageCentre, runSysbench } from './loads.ts';
+import { type LoadPlace, runMessageCentre, runOwnRows, runSysbench } from './loads.ts';
 import { type FidelityResult, keysChanged, makeResult } from './result.ts';
 import { makeSysbenchTables, type SysbenchTables } from './sysbench-tables.ts';
 
@@ -28,6 +29,7 @@ const CENTRE: Record<FidelityCase['rows'], { folders: number; rowsMax: number }>
   hot: { folders: 10, rowsMax: 50 },
   cold: { folders: 3000, rowsMax: 60 },
 };
+const OWN_FOLDERS: Record<FidelityCase['rows'], number> = { hot: 1, cold: 200 };
 const DRAIN_TIMEOUT_MS = 120_000;
 const SETTINGS = ['--innodb-buffer-pool-size=128M', '--innodb-lock-wait-timeout=5'];
 
@@ -83,6 +85,10 @@ async function fill(
     return;
   }
   await server.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4`);
+  if (load === 'own_rows') {
+    await server.query(`USE ${database}; ${WRITER_SCHEMA.replace('ENGINE_OF_ENTRIES', own)}`);
+    return;
+  }
   await makeSysbenchTables(server, database, own, SYSBENCH[rows]);
 }
 
@@ -91,12 +97,12 @@ async function play(
   { old, fresh, names }: Cast,
   { seconds, seed: loadSeed }: { seconds: number; seed: number },
 ): Promise<FidelityResult> {
-  const { load, rows } = fidelityCase;
-  const centre = load === 'message_centre';
+  const moved = movedTables(fidelityCase);
+  const keyOf = (table: string): string | null => (moved === '*' ? null : (moved[table]?.key ?? null));
   const oldSide = { server: old, database: names.old };
-  const tables = centre ? Object.keys(MESSAGE_CENTRE_TABLES) : await tablesOf(oldSide);
+  const tables = moved === '*' ? await tablesOf(oldSide) : Object.keys(moved);
   const contents = async (): Promise<TableRows[]> =>
-    Promise.all(tables.map((table) => readTable(oldSide, table, centre ? 'folderid' : null)));
+    Promise.all(tables.map((table) => readTable(oldSide, table, keyOf(table))));
   const before = await contents();
   const port = await freePort();
   const proxy = await startProxy({
@@ -110,21 +116,19 @@ async function play(
           new: { host: fresh.host, port: fresh.port, database: names.fresh },
         },
       ],
-      tables: centre ? MESSAGE_CENTRE_TABLES : '*',
+      tables: moved,
       mirror: { reads: 100, writes: 100, deletes: 100 },
       logLevel: 'warn',
     },
   });
   try {
     const place = { port, database: names.old, seconds, threads: THREADS, seed: loadSeed };
-    const statements = centre
-      ? await runMessageCentre(place, CENTRE[rows].folders)
-      : await runSysbench(fidelityCase, place, SYSBENCH[rows]);
+    const statements = await runLoad(fidelityCase, place);
     const drainSeconds = await untilDrained(proxy);
     const comparison = await compareDatabases(
       oldSide,
       { server: fresh, database: names.fresh },
-      () => (centre ? 'folderid' : null),
+      keyOf,
       tables,
     );
     const after = await contents();
@@ -143,6 +147,18 @@ async function play(
   } finally {
     await proxy.kill9();
   }
+}
+
+function movedTables({ load }: FidelityCase): '*' | Readonly<Record<string, { readonly key: string }>> {
+  if (load === 'message_centre') return MESSAGE_CENTRE_TABLES;
+  return load === 'own_rows' ? WRITER_TABLES : '*';
+}
+
+function runLoad(fidelityCase: FidelityCase, place: LoadPlace): Promise<number> {
+  const { load, rows } = fidelityCase;
+  if (load === 'message_centre') return runMessageCentre(place, CENTRE[rows].folders);
+  if (load === 'own_rows') return runOwnRows(place, OWN_FOLDERS[rows]);
+  return runSysbench(fidelityCase, place, SYSBENCH[rows]);
 }
 
 /** Waits until every session is over and nothing is on its way to the shadow; how long that took. */

@@ -5,6 +5,8 @@ import type { DifferingRow } from './row-differences.ts';
 
 export interface JournalEntries {
   readonly entries: readonly Doubt[];
+  /** Behind the last of them. */
+  readonly cursor: string;
   /** Entries were lost: a full pass is owed, and nothing can be told from what is left. */
   readonly reset: boolean;
 }
@@ -35,8 +37,8 @@ export async function readJournal(proxy: RunningProxy, shard: string): Promise<J
     if (!response.ok) throw new Error(`GET /api/journal answered ${response.status}: ${text}`);
     const page = JSON.parse(text) as { entries: Doubt[]; cursor: string; reset: boolean };
     entries.push(...page.entries);
-    if (page.reset) return { entries, reset: true };
-    if (page.entries.length < PAGE) return { entries, reset: false };
+    if (page.reset) return { entries, cursor: page.cursor, reset: true };
+    if (page.entries.length < PAGE) return { entries, cursor: page.cursor, reset: false };
     cursor = page.cursor;
   }
 }
