@@ -2,7 +2,7 @@
 import { cpus } from 'node:os';
 import type { Proxy as RunningProxy } from '../test/harness/proxy.ts';
 import { waitFor } from '../test/harness/wait.ts';
-import { type PlannedCase, WARM_UP_SECONDS } from './plan.ts';
+import { type PlannedCase, takesPart, WARM_UP_SECONDS } from './plan.ts';
 import { type CpuTime, readCpuTime, readMachineCpu } from './process-cpu.ts';
 import { type MirrorFigures, type Run, unitOf } from './results.ts';
 import type { Way } from './stage.ts';
@@ -18,20 +18,26 @@ export async function measure(
   report: (run: Run) => void,
 ): Promise<Run[]> {
   const runs: Run[] = [];
-  for (const { rounds, ...each } of cases) {
-    for (const way of ways.filter(({ warmsUp }) => warmsUp)) {
-      await runLoad({ ...each, port: way.port, seconds: WARM_UP_SECONDS });
+  for (const { rounds, tls, ...each } of cases) {
+    const taking = ways.filter(({ target }) => takesPart({ tls }, target));
+    for (const way of taking.filter(({ warmsUp }) => warmsUp)) {
+      await runLoad({ ...each, ...endOf(way), seconds: WARM_UP_SECONDS });
       if (way.mirroring !== undefined) await waitUntilDrained(way.mirroring);
     }
     for (let round = 1; round <= rounds; round += 1) {
-      for (const way of rotated(ways, round)) {
-        const run = await runOnce(way, { ...each, port: way.port, seconds }, round);
+      for (const way of rotated(taking, round)) {
+        const run = await runOnce(way, { ...each, ...endOf(way), seconds }, round);
         report(run);
         runs.push(run);
       }
     }
   }
   return runs;
+}
+
+/** Where and how a client finds a way. */
+export function endOf({ port, secure }: Way): Pick<Load, 'port' | 'secure'> {
+  return { port, secure };
 }
 
 /** Each round begins with another way, so that none always follows the same neighbour's clean-up. */

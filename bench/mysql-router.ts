@@ -11,6 +11,7 @@ export function routerConfig(
   port: number | string,
   oldPort: number | string,
   folders: { readonly plugins: string; readonly own: string },
+  tls: { readonly certificate: string; readonly key: string } | null,
 ): string {
   return `[DEFAULT]
 logging_folder=
@@ -27,18 +28,22 @@ bind_port=${port}
 destinations=127.0.0.1:${oldPort}
 routing_strategy=first-available
 protocol=classic
-client_ssl_mode=DISABLED
+${tls === null ? 'client_ssl_mode=DISABLED' : `client_ssl_mode=REQUIRED\nclient_ssl_cert=${tls.certificate}\nclient_ssl_key=${tls.key}`}
 server_ssl_mode=DISABLED
 connection_sharing=0
 `;
 }
 
-export function startRouter(oldPort: number): Promise<Peer> {
+/** `tls`: what it shows its clients, who must have TLS then. */
+export function startRouter(
+  oldPort: number,
+  tls: { readonly certificate: string; readonly key: string } | null,
+): Promise<Peer> {
   return startPeer('mysqlrouter', ({ port, folder, writeFile }) => {
     const { command, args } = routerProgram();
     const folders = { plugins: join(mysqlRoot(), ...PLUGINS), own: folder };
-    const file = writeFile('mysqlrouter.conf', routerConfig(port, oldPort, folders));
-    return { command, args: [...args, '--config', file] };
+    const file = writeFile('mysqlrouter.conf', routerConfig(port, oldPort, folders, tls));
+    return { command, args: [...args, '--config', file], tls: tls !== null };
   });
 }
 

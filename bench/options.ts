@@ -2,8 +2,10 @@
 import { parseArgs } from 'node:util';
 import type { Selection } from './plan.ts';
 import { PROTOCOLS, TARGETS, type Target, THREAD_COUNTS, WORKLOADS } from './results.ts';
+import { TLS_WAYS } from './tls-ways.ts';
 
 const UNDERSTUDY: readonly Target[] = ['mirror-0', 'reads-100', 'mirror-100'];
+const TLS = TLS_WAYS.flatMap(({ target, plain }): Target[] => [plain, target]);
 const SECONDS = 1;
 const PROFILE_SECONDS = 10;
 const COUNT_MAX = 1000;
@@ -14,7 +16,8 @@ what is measured; lists are separated by commas
   --protocol LIST  of ${PROTOCOLS.join(', ')}
   --threads LIST   client threads
   --peers LIST     of ${TARGETS.join(', ')};
-                   understudy stands for the last three
+                   understudy stands for mirror-0, reads-100 and mirror-100; tls for the three whose
+                   clients have TLS and the same without (oltp_point_select, short_sessions; text, 8 threads)
   --full           every workload with every protocol, at ${THREAD_COUNTS.join(', ')} threads
   --rounds N       runs of each (5; 10 where an aim is judged)
   --seconds N      length of one run (${SECONDS})
@@ -128,9 +131,11 @@ function refuseContradictions(values: Values): void {
 }
 
 function readPeers(text: string | undefined): readonly Target[] | undefined {
-  const chosen = choice('--peers', text, [...TARGETS, 'understudy'] as const);
+  const chosen = choice('--peers', text, [...TARGETS, 'understudy', 'tls'] as const);
   if (chosen === undefined) return undefined;
-  const targets = new Set(chosen.flatMap((name) => (name === 'understudy' ? UNDERSTUDY : [name])));
+  const targets = new Set(
+    chosen.flatMap((name) => (name === 'understudy' ? UNDERSTUDY : name === 'tls' ? TLS : [name])),
+  );
   return TARGETS.filter((target) => targets.has(target));
 }
 

@@ -1,6 +1,7 @@
 /** What is measured in one go: the cases, in their order, and about how long they take. */
 import { AIM_THREADS, AIMS } from './aims.ts';
-import { PROTOCOLS, type Protocol, THREAD_COUNTS, WORKLOADS, type Workload } from './results.ts';
+import { PROTOCOLS, type Protocol, type Target, THREAD_COUNTS, WORKLOADS, type Workload } from './results.ts';
+import { isTls, TLS_WAYS } from './tls-ways.ts';
 
 /** Warm-up of what compiles itself while it runs. */
 export const WARM_UP_SECONDS = 2;
@@ -16,6 +17,8 @@ export interface Case {
 
 export interface PlannedCase extends Case {
   readonly rounds: number;
+  /** Ways with TLS that take their turns in it too. */
+  readonly tls: readonly Target[];
 }
 
 /** What the command line asked for; a part that it left out is undefined. */
@@ -36,7 +39,11 @@ export function planCases(selection: Selection): PlannedCase[] {
   const cases = open
     ? defaultCases()
     : cross(workloads ?? WORKLOADS, protocols ?? ['text'], threads ?? [AIM_THREADS]);
-  return cases.map((each) => ({ ...each, rounds: selection.rounds ?? roundsOf(each) }));
+  return cases.map((each) => ({
+    ...each,
+    rounds: selection.rounds ?? roundsOf(each),
+    tls: tlsWaysOf(each),
+  }));
 }
 
 export function cross(
@@ -53,10 +60,11 @@ export function cross(
 export function estimateSeconds(
   cases: readonly PlannedCase[],
   seconds: number,
-  ways: { readonly all: number; readonly warmedUp: number },
+  ways: readonly { readonly target: Target; readonly warmsUp: boolean }[],
 ): number {
-  const runs = cases.reduce((sum, each) => sum + each.rounds * ways.all, 0);
-  const warmUps = cases.length * ways.warmedUp;
+  const taking = (each: PlannedCase) => ways.filter(({ target }) => takesPart(each, target));
+  const runs = cases.reduce((sum, each) => sum + each.rounds * taking(each).length, 0);
+  const warmUps = cases.reduce((sum, each) => sum + taking(each).filter(({ warmsUp }) => warmsUp).length, 0);
   return runs * (seconds + RUN_EXTRA_SECONDS) + warmUps * (WARM_UP_SECONDS + RUN_EXTRA_SECONDS);
 }
 
@@ -66,6 +74,21 @@ function defaultCases(): Case[] {
     ...cross(WORKLOADS, PROTOCOLS, [AIM_THREADS]),
     ...cross(['oltp_point_select', 'short_sessions'], ['text'], others),
   ];
+}
+
+/**
+ * What TLS costs is told by one statement and one session: it does not hang on the statements' kind. Under clients
+ * that come and go MySQL Router 9.7 breaks off logins with TLS: they see a malformed packet.
+ */
+function tlsWaysOf({ workload, protocol, threads }: Case): readonly Target[] {
+  if (protocol !== 'text' || threads !== AIM_THREADS) return [];
+  const all = TLS_WAYS.map(({ target }) => target);
+  if (workload === 'oltp_point_select') return all;
+  return workload === 'short_sessions' ? all.filter((target) => target !== 'router-tls') : [];
+}
+
+export function takesPart({ tls }: Pick<PlannedCase, 'tls'>, target: Target): boolean {
+  return !isTls(target) || tls.includes(target);
 }
 
 /**

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory } from '../test/harness/temp.ts';
 import { parseProfile, selfTimes } from './cpu-profile.ts';
-import { runOnce } from './measure.ts';
+import { endOf, runOnce } from './measure.ts';
 import { PERF_NODE_ARGUMENTS, removeMapsAtExit, startPerf } from './perf.ts';
 import { type Case, WARM_UP_SECONDS } from './plan.ts';
 import { type Run, type Target, unitOf } from './results.ts';
@@ -26,7 +26,7 @@ export async function profileByV8(target: Target, load: Case, options: ProfileOp
   const nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${folder}`];
   return onWarmWay(target, load, { ...options, nodeArgs }, async (way) => {
     const from = monotonicMicros();
-    const run = await runOnce(way, { ...load, port: way.port, seconds: options.seconds }, 1);
+    const run = await runOnce(way, { ...load, ...endOf(way), seconds: options.seconds }, 1);
     const to = monotonicMicros();
     // A profile is written when its process ends.
     await way.stop();
@@ -44,7 +44,7 @@ export async function profileByPerf(target: Target, load: Case, options: Profile
   const folder = temporaryDirectory('perf');
   return onWarmWay(target, load, { ...options, nodeArgs: PERF_NODE_ARGUMENTS }, async (way, pid) => {
     const recording = await startPerf(pid, folder);
-    const run = await runOnce(way, { ...load, port: way.port, seconds: options.seconds }, 1);
+    const run = await runOnce(way, { ...load, ...endOf(way), seconds: options.seconds }, 1);
     return `${headline(run)}\n${renderSelfTimes(await recording.end())}`;
   });
 }
@@ -59,7 +59,7 @@ async function onWarmWay(
   try {
     const [way] = stage.ways;
     if (way?.pid === undefined || !way.warmsUp) throw new Error(`${target} does not run on Node`);
-    await runLoad({ ...load, port: way.port, seconds: WARM_UP_SECONDS });
+    await runLoad({ ...load, ...endOf(way), seconds: WARM_UP_SECONDS });
     return await run(way, way.pid);
   } finally {
     await stage.end();

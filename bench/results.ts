@@ -21,6 +21,9 @@ export const TARGETS = [
   'mirror-0',
   'reads-100',
   'mirror-100',
+  'direct-tls',
+  'router-tls',
+  'mirror-0-tls',
 ] as const;
 export type Workload = (typeof WORKLOADS)[number];
 export type Protocol = (typeof PROTOCOLS)[number];

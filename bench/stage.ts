@@ -12,7 +12,8 @@ import { startRouter } from './mysql-router.ts';
 import { type Peer, startPeer } from './peer.ts';
 import { startProxysql } from './proxysql.ts';
 import type { Target } from './results.ts';
-import { DATABASE, prepareTables } from './sysbench.ts';
+import { DATABASE, prepareTables, type SecureClient } from './sysbench.ts';
+import { type BenchCertificates, makeBenchCertificates, SECURE_USER } from './tls-ways.ts';
 
 const SHARD = 's00';
 const NET_RELAY = fileURLToPath(new URL('net-relay.ts', import.meta.url));
@@ -29,6 +30,8 @@ export interface Way {
   readonly port: number;
   /** The process in between, if there is one. */
   readonly pid: number | undefined;
+  /** Its client has TLS. */
+  readonly secure: SecureClient | undefined;
   /** The proxy whose mirror is at work. */
   readonly mirroring: RunningProxy | undefined;
   /** Compiles itself while it runs: it needs a warm-up. */
@@ -46,6 +49,7 @@ export interface Stage {
 interface Servers {
   readonly old: Mariadb;
   readonly shadow: Mariadb;
+  readonly certificates: BenchCertificates;
 }
 
 export interface StageOptions {
@@ -62,12 +66,18 @@ export async function setStage(targets: readonly Target[], options: StageOptions
   if (pinned && lastCore === 0) throw new Error('--pin needs a second core');
   // What this process starts from here on inherits it, sysbench too.
   if (pinned) await pin(process.pid, `0-${lastCore - 1}`);
-  const [old, shadow] = await Promise.all([startServer('old'), startServer('new')]);
+  const certificates = await makeBenchCertificates();
+  const { ca, certificate, key } = certificates;
+  const [old, shadow] = await Promise.all([
+    startServer('old', [`--ssl-ca=${ca}`, `--ssl-cert=${certificate}`, `--ssl-key=${key}`]),
+    startServer('new', []),
+  ]);
+  await old.query(`CREATE USER ${SECURE_USER}@'%' REQUIRE SSL; GRANT ALL ON *.* TO ${SECURE_USER}@'%'`);
   await prepareTables(old.port);
   await copyRows(old, shadow);
   const ways: Way[] = [];
   for (const target of targets) {
-    const way = await startWay(target, { old, shadow }, nodeArgs);
+    const way = await startWay(target, { old, shadow, certificates }, nodeArgs);
     ways.push(way);
     if (pinned && way.pid !== undefined) await pin(way.pid, String(lastCore));
   }
@@ -82,26 +92,35 @@ export async function setStage(targets: readonly Target[], options: StageOptions
 
 async function startWay(target: Target, servers: Servers, nodeArgs: readonly string[]): Promise<Way> {
   const { port } = servers.old;
+  const { clientFolder: folder, certificate, key } = servers.certificates;
+  const none = { reads: 0, writes: 0, deletes: 0 };
   switch (target) {
     case 'direct':
-      return {
-        target,
-        port,
-        pid: undefined,
-        mirroring: undefined,
-        warmsUp: false,
-        stop: () => Promise.resolve(),
-      };
+      return directWay(target, port, undefined);
+    case 'direct-tls':
+      return directWay(target, port, { user: SECURE_USER, folder });
     case 'haproxy':
       return peerWay(target, await startHaproxy(port), false);
     case 'router':
-      return peerWay(target, await startRouter(port), false);
+      return peerWay(target, await startRouter(port, null), false);
+    case 'router-tls':
+      return {
+        ...peerWay(target, await startRouter(port, { certificate, key }), false),
+        secure: { user: 'root', folder },
+      };
     case 'proxysql':
       return peerWay(target, await startProxysql(port), false);
     case 'relay':
       return peerWay(target, await startNetRelay(port, nodeArgs), true);
     case 'mirror-0':
-      return mirrorWay(target, servers, { reads: 0, writes: 0, deletes: 0 }, nodeArgs);
+      return mirrorWay(target, servers, none, nodeArgs);
+    case 'mirror-0-tls':
+      return {
+        ...(await mirrorWay(target, servers, none, nodeArgs, {
+          listen: { tls: { certificate, key, requireTls: true } },
+        })),
+        secure: { user: 'root', folder },
+      };
     case 'reads-100':
       return mirrorWay(target, servers, { reads: 100, writes: 0, deletes: 0 }, nodeArgs);
     case 'mirror-100':
@@ -109,8 +128,21 @@ async function startWay(target: Target, servers: Servers, nodeArgs: readonly str
   }
 }
 
+function directWay(target: Target, port: number, secure: SecureClient | undefined): Way {
+  const nobody = { pid: undefined, mirroring: undefined, warmsUp: false, stop: () => Promise.resolve() };
+  return { target, port, secure, ...nobody };
+}
+
 function peerWay(target: Target, { port, child }: Peer, warmsUp: boolean): Way {
-  return { target, port, pid: child.pid, mirroring: undefined, warmsUp, stop: () => child.stop() };
+  return {
+    target,
+    port,
+    secure: undefined,
+    pid: child.pid,
+    mirroring: undefined,
+    warmsUp,
+    stop: () => child.stop(),
+  };
 }
 
 function startNetRelay(oldPort: number, nodeArgs: readonly string[]): Promise<Peer> {
@@ -127,17 +159,19 @@ async function mirrorWay(
   { old, shadow }: Servers,
   mirror: { readonly reads: number; readonly writes: number; readonly deletes: number },
   nodeArgs: readonly string[],
+  more: Readonly<Record<string, unknown>> = {},
 ): Promise<Way> {
   const side = ({ host, port }: Mariadb) => ({ host, port, database: DATABASE });
   const shard = { name: SHARD, port: await freePort(), old: side(old), new: side(shadow) };
   const proxy = await startProxy({
     name: target,
     nodeArgs,
-    config: { shards: [shard], mirror, logLevel: 'warn' },
+    config: { shards: [shard], mirror, logLevel: 'warn', ...more },
   });
   return {
     target,
     port: proxy.port(SHARD),
+    secure: undefined,
     pid: proxy.pid,
     mirroring: mirror.reads > 0 ? proxy : undefined,
     warmsUp: true,
@@ -145,8 +179,8 @@ async function mirrorWay(
   };
 }
 
-async function startServer(name: string): Promise<Mariadb> {
-  const server = await startMariadb({ name, extra: SERVER_SETTINGS });
+async function startServer(name: string, more: readonly string[]): Promise<Mariadb> {
+  const server = await startMariadb({ name, extra: [...SERVER_SETTINGS, ...more] });
   await server.query(`CREATE DATABASE ${DATABASE}`);
   return server;
 }

@@ -15,8 +15,17 @@ const MARGIN_MS = 30_000;
 /** sysbench has no workload of connections; this is one in its own language. */
 const SHORT_SESSIONS = fileURLToPath(new URL('short-sessions.lua', import.meta.url));
 
+/** A client with TLS. */
+export interface SecureClient {
+  readonly user: string;
+  /** Where its files are: see `BenchCertificates`. */
+  readonly folder: string;
+}
+
 export interface Load extends Case {
   readonly port: number;
+  /** Left out: without TLS. */
+  readonly secure?: SecureClient | undefined;
   readonly seconds: number;
 }
 
@@ -31,14 +40,14 @@ export interface LoadFigures {
 }
 
 export async function prepareTables(port: number): Promise<void> {
-  await sysbench(['oltp_read_write', ...dataArguments(port), 'prepare'], PREPARE_TIMEOUT_MS);
+  await sysbench(['oltp_read_write', ...dataArguments({ port }), 'prepare'], PREPARE_TIMEOUT_MS);
 }
 
 /** Throws where a client saw an error that sysbench does not repeat by itself. */
 export async function runLoad(load: Load): Promise<LoadFigures> {
   const program = unitOf(load.workload) === 'session' ? SHORT_SESSIONS : load.workload;
-  const args = [program, ...dataArguments(load.port), ...loadArguments(load), 'run'];
-  return parseSysbench(await sysbench(args, load.seconds * 1000 + MARGIN_MS));
+  const args = [program, ...dataArguments(load), ...loadArguments(load), 'run'];
+  return parseSysbench(await sysbench(args, load.seconds * 1000 + MARGIN_MS, load.secure?.folder));
 }
 
 /** Even keys: with hot rows the locks would be measured, not the way to them. */
@@ -54,15 +63,16 @@ function loadArguments({ workload, protocol, threads, seconds }: Load): string[]
   ];
 }
 
-function dataArguments(port: number): string[] {
+function dataArguments({ port, secure }: Pick<Load, 'port' | 'secure'>): string[] {
   return [
-    ...['--mysql-host=127.0.0.1', `--mysql-port=${port}`, '--mysql-user=root', `--mysql-db=${DATABASE}`],
+    ...['--mysql-host=127.0.0.1', `--mysql-port=${port}`, `--mysql-db=${DATABASE}`],
+    ...[`--mysql-user=${secure?.user ?? 'root'}`, `--mysql-ssl=${secure === undefined ? 'off' : 'on'}`],
     ...[`--tables=${TABLES}`, `--table-size=${ROWS_PER_TABLE}`],
   ];
 }
 
-async function sysbench(args: readonly string[], timeoutMs: number): Promise<string> {
-  const done = await runCommand('sysbench', args, { timeoutMs });
+async function sysbench(args: readonly string[], timeoutMs: number, cwd?: string): Promise<string> {
+  const done = await runCommand('sysbench', args, { timeoutMs, ...(cwd === undefined ? {} : { cwd }) });
   if (done.code !== 0) {
     throw new Error(`sysbench ${args.join(' ')} ended with ${done.code}\n${done.stdout}${done.stderr}`);
   }

@@ -14,6 +14,8 @@ import {
   WORKLOADS,
 } from './results.ts';
 import { runsOf, type Spread, type Summary, summarize } from './summary.ts';
+import { renderTls } from './tls-table.ts';
+import { isTls } from './tls-ways.ts';
 
 export const TARGET_NAMES: Readonly<Record<Target, string>> = {
   direct: 'direct',
@@ -24,6 +26,9 @@ export const TARGET_NAMES: Readonly<Record<Target, string>> = {
   'mirror-0': 'Understudy, mirror at 0',
   'reads-100': 'Understudy, reads at 100',
   'mirror-100': 'Understudy, everything at 100',
+  'direct-tls': 'direct, TLS',
+  'router-tls': 'MySQL Router, TLS to the client',
+  'mirror-0-tls': 'Understudy, mirror at 0, TLS to the client',
 };
 const PROTOCOL_NAMES: Readonly<Record<Protocol, string>> = {
   text: 'text protocol',
@@ -40,7 +45,13 @@ export function renderResults(results: Results): string {
   const sections = WORKLOADS.flatMap((workload) => cross([workload], PROTOCOLS, threads)).flatMap((each) => {
     const runs = runsOf(results.runs, each);
     if (runs.length === 0) return [];
-    return [caseTitle(each), renderWays(each, runs), renderDoubts(runs), renderMirror(runs)];
+    return [
+      caseTitle(each),
+      renderWays(each, runs),
+      renderTls(runs, TARGET_NAMES),
+      renderDoubts(runs),
+      renderMirror(runs),
+    ];
   });
   const parts = [renderMachine(results), renderAims(judge(results.runs)), ...sections];
   return parts.filter((part) => part !== '').join('\n\n');
@@ -91,7 +102,9 @@ function renderAims(judgements: readonly Judgement[]): string {
 
 function renderWays({ workload }: Case, runs: readonly Run[]): string {
   const unit = unitOf(workload);
-  const summaries = TARGETS.flatMap((target) => summarize(runs, target) ?? []);
+  const plain = TARGETS.filter((target) => !isTls(target));
+  const summaries = plain.flatMap((target) => summarize(runs, target) ?? []);
+  if (summaries.length === 0) return '';
   return table(
     [
       'way',

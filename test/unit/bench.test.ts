@@ -6,13 +6,14 @@ import { parseProfile, selfTimes } from '../../bench/cpu-profile.ts';
 import { parseOptions } from '../../bench/options.ts';
 import { parsePerfReport } from '../../bench/perf.ts';
 import { PERFORMANCE_PAGE, withResults } from '../../bench/performance-page.ts';
-import { estimateSeconds, planCases } from '../../bench/plan.ts';
+import { estimateSeconds, type PlannedCase, planCases, takesPart } from '../../bench/plan.ts';
 import { parseMachineCpu, parseStat, readCpuTime, readTree, sumOfTree } from '../../bench/process-cpu.ts';
-import { KEPT_RESULTS, type Run, readResults, type Target } from '../../bench/results.ts';
+import { KEPT_RESULTS, type Run, readResults, TARGETS, type Target } from '../../bench/results.ts';
 import { renderSelfTimes } from '../../bench/self-time.ts';
 import { median, runsOf, summarize } from '../../bench/summary.ts';
 import { parseSysbench } from '../../bench/sysbench.ts';
-import { renderResults } from '../../bench/tables.ts';
+import { renderResults, TARGET_NAMES } from '../../bench/tables.ts';
+import { renderTls } from '../../bench/tls-table.ts';
 
 const REPORT = `
 SQL statistics:
@@ -75,7 +76,14 @@ describe('docs/performance.md', () => {
     for (const first of kept.runs) {
       const own = runsOf(kept.runs, first);
       const rounds = Math.max(...own.map((each) => each.round));
-      expect(own).toHaveLength(rounds * targets.size);
+      const [{ tls }] = planCases({
+        workloads: [first.workload],
+        protocols: [first.protocol],
+        threads: [first.threads],
+        rounds: 1,
+      }) as [PlannedCase];
+      const taking = [...targets].filter((target) => takesPart({ tls }, target));
+      expect(own).toHaveLength(rounds * taking.length);
       expect(own.every((each) => (each.mirror !== null) === mirroring.includes(each.target))).toBe(true);
     }
   });
@@ -122,6 +130,35 @@ describe('summaries', () => {
     expect(summarize(runs, 'mirror-100')).toBeNull();
   });
 
+  it('put a way with TLS beside the same without it, within a round', () => {
+    const cpu = (user: number) => ({ cpuMicros: { user, system: 0 } });
+    const runs = [
+      run('mirror-0', 1, { ...cpu(10), perSecond: 100 }),
+      run('mirror-0-tls', 1, { ...cpu(30), perSecond: 50 }),
+      run('mirror-0', 2, { ...cpu(100), perSecond: 1000 }),
+      run('mirror-0-tls', 2, { ...cpu(300), perSecond: 500 }),
+    ];
+    const rows = renderTls(runs, TARGET_NAMES).split('\n');
+    expect(rows).toHaveLength(3);
+    expect(rows[2]?.split('|').map((cell) => cell.trim())).toEqual([
+      '',
+      TARGET_NAMES['mirror-0-tls'],
+      '275',
+      '1.00',
+      '165.0',
+      '55.0',
+      '3.00',
+      '0.50',
+      '',
+    ]);
+    expect(
+      renderTls(
+        runs.filter(({ target }) => target === 'mirror-0'),
+        TARGET_NAMES,
+      ),
+    ).toBe('');
+  });
+
   it('hold the aims against the median, before it is rounded', () => {
     const rounds = (mirror: readonly number[]): Run[] =>
       mirror.flatMap((cpu, index) => [
@@ -158,13 +195,29 @@ describe('the plan', () => {
     expect(rounds('short_sessions', 8)).toEqual([10, 10]);
     expect(rounds('short_sessions', 64)).toEqual([5]);
     expect(rounds('oltp_read_only', 8)).toEqual([5, 5]);
-    expect(estimateSeconds(cases, 1, { all: 7, warmedUp: 4 })).toBeLessThan(15 * 60);
+    const ways = TARGETS.filter((target) => target !== 'proxysql').map((target) => ({
+      target,
+      warmsUp: ['relay', 'mirror-0', 'reads-100', 'mirror-100', 'mirror-0-tls'].includes(target),
+    }));
+    expect(estimateSeconds(cases, 1, ways)).toBeLessThan(15 * 60);
+  });
+
+  it('has the ways with TLS take part in one case of a statement and one of a session', () => {
+    const withTls = planCases(open).filter(({ tls }) => tls.length > 0);
+    expect(withTls).toMatchObject([
+      { workload: 'oltp_point_select', protocol: 'text', threads: 8 },
+      { workload: 'short_sessions', protocol: 'text', threads: 8, tls: ['direct-tls', 'mirror-0-tls'] },
+    ]);
+    const [statements, sessions] = withTls;
+    expect(takesPart(statements!, 'router-tls')).toBe(true);
+    expect(takesPart(sessions!, 'router-tls')).toBe(false);
+    expect(takesPart(sessions!, 'router')).toBe(true);
   });
 
   it('is the cross of what was asked for', () => {
     expect(planCases({ ...open, workloads: ['oltp_read_only'], threads: [1, 64], rounds: 2 })).toEqual([
-      { workload: 'oltp_read_only', protocol: 'text', threads: 1, rounds: 2 },
-      { workload: 'oltp_read_only', protocol: 'text', threads: 64, rounds: 2 },
+      { workload: 'oltp_read_only', protocol: 'text', threads: 1, rounds: 2, tls: [] },
+      { workload: 'oltp_read_only', protocol: 'text', threads: 64, rounds: 2, tls: [] },
     ]);
   });
 });
@@ -270,6 +323,9 @@ describe('what is read', () => {
     expect(parseOptions(args.split(' '))).toMatchObject({
       selection: { workloads: ['short_sessions'], protocols: ['prepared'], threads: [8, 64], rounds: 5 },
       peers: ['haproxy', 'mirror-0', 'reads-100', 'mirror-100'],
+    });
+    expect(parseOptions(['--peers', 'tls'])).toMatchObject({
+      peers: ['direct', 'router', 'mirror-0', 'direct-tls', 'router-tls', 'mirror-0-tls'],
     });
     expect(parseOptions(['--quick', '--rounds', '2'])).toMatchObject({
       seconds: 1,
