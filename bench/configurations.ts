@@ -9,16 +9,7 @@ export function describeConfigurations(targets: readonly Target[]): Results['con
   const [port, old, folder] = ['PORT', 'OLD', 'FOLDER'];
   const all: readonly (readonly [Target, string])[] = [
     ['haproxy', haproxyConfig(port, old)],
-    ['router', routerConfig(port, old, { plugins: 'PLUGINS', own: folder }, null)],
-    [
-      'router-tls',
-      routerConfig(
-        port,
-        old,
-        { plugins: 'PLUGINS', own: folder },
-        { certificate: 'CERTIFICATE', key: 'KEY' },
-      ),
-    ],
+    ['router', routerConfig(port, old, { plugins: 'PLUGINS', own: folder })],
     ['proxysql', proxysqlConfig(port, old, { folder, adminPort: 'ADMIN' })],
   ];
   return all

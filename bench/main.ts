@@ -36,9 +36,9 @@ async function run(args: readonly string[]): Promise<number> {
   if (options.profile !== 'none') return runProfile(options);
   const machine = await describeMachine();
   const missing = missingPeers(machine);
-  const unmet = new Set((options.peers ?? []).flatMap((target) => missing.get(target) ?? []));
-  if (unmet.size > 0) return refuse([...unmet].join('\n'));
-  if (options.peers === undefined) for (const text of new Set(missing.values())) note(text);
+  const unmet = (options.peers ?? []).flatMap((target) => missing.get(target) ?? []);
+  if (unmet.length > 0) return refuse(unmet.join('\n'));
+  if (options.peers === undefined) for (const text of missing.values()) note(text);
   const targets = options.peers ?? TARGETS.filter((target) => !missing.has(target));
   const results = await measureAll(options, machine, targets);
   process.stdout.write(`${renderResults(results)}\n`);
@@ -50,11 +50,10 @@ async function run(args: readonly string[]): Promise<number> {
 function missingPeers({ router, proxysql }: Machine): Map<Target, string> {
   const missing = new Map<Target, string>();
   if (router === null) {
-    for (const target of ['router', 'router-tls'] as const)
-      missing.set(
-        target,
-        'MySQL Router is not on this machine: run "node scripts/mysql-root.mjs" as root to bring it',
-      );
+    missing.set(
+      'router',
+      'MySQL Router is not on this machine: run "node scripts/mysql-root.mjs" as root to bring it',
+    );
   }
   if (proxysql === null)
     missing.set('proxysql', 'ProxySQL is not on this machine: there is no proxysql in PATH');

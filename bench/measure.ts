@@ -18,8 +18,8 @@ export async function measure(
   report: (run: Run) => void,
 ): Promise<Run[]> {
   const runs: Run[] = [];
-  for (const { rounds, tls, ...each } of cases) {
-    const taking = ways.filter(({ target }) => takesPart({ tls }, target));
+  for (const { rounds, ...each } of cases) {
+    const taking = ways.filter(({ target }) => takesPart(each, target));
     for (const way of taking.filter(({ warmsUp }) => warmsUp)) {
       await runLoad({ ...each, ...endOf(way), seconds: WARM_UP_SECONDS });
       if (way.mirroring !== undefined) await waitUntilDrained(way.mirroring);

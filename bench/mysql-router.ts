@@ -11,7 +11,6 @@ export function routerConfig(
   port: number | string,
   oldPort: number | string,
   folders: { readonly plugins: string; readonly own: string },
-  tls: { readonly certificate: string; readonly key: string } | null,
 ): string {
   return `[DEFAULT]
 logging_folder=
@@ -28,22 +27,18 @@ bind_port=${port}
 destinations=127.0.0.1:${oldPort}
 routing_strategy=first-available
 protocol=classic
-${tls === null ? 'client_ssl_mode=DISABLED' : `client_ssl_mode=REQUIRED\nclient_ssl_cert=${tls.certificate}\nclient_ssl_key=${tls.key}`}
+client_ssl_mode=DISABLED
 server_ssl_mode=DISABLED
 connection_sharing=0
 `;
 }
 
-/** `tls`: what it shows its clients, who must have TLS then. */
-export function startRouter(
-  oldPort: number,
-  tls: { readonly certificate: string; readonly key: string } | null,
-): Promise<Peer> {
+export function startRouter(oldPort: number): Promise<Peer> {
   return startPeer('mysqlrouter', ({ port, folder, writeFile }) => {
     const { command, args } = routerProgram();
     const folders = { plugins: join(mysqlRoot(), ...PLUGINS), own: folder };
-    const file = writeFile('mysqlrouter.conf', routerConfig(port, oldPort, folders, tls));
-    return { command, args: [...args, '--config', file], tls: tls !== null };
+    const file = writeFile('mysqlrouter.conf', routerConfig(port, oldPort, folders));
+    return { command, args: [...args, '--config', file] };
   });
 }
 

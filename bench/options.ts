@@ -16,7 +16,7 @@ what is measured; lists are separated by commas
   --protocol LIST  of ${PROTOCOLS.join(', ')}
   --threads LIST   client threads
   --peers LIST     of ${TARGETS.join(', ')};
-                   understudy stands for mirror-0, reads-100 and mirror-100; tls for the three whose
+                   understudy stands for mirror-0, reads-100 and mirror-100; tls for the two whose
                    clients have TLS and the same without (oltp_point_select, short_sessions; text, 8 threads)
   --full           every workload with every protocol, at ${THREAD_COUNTS.join(', ')} threads
   --rounds N       runs of each (5; 10 where an aim is judged)

@@ -23,8 +23,6 @@ export interface PeerPlace {
 export interface PeerCommand {
   readonly command: string;
   readonly args: readonly string[];
-  /** Its clients must have TLS. */
-  readonly tls?: boolean;
 }
 
 /** Ready once a client logs in through it. Throws, with the end of its output, where it isn't. */
@@ -38,16 +36,13 @@ export async function startPeer(
     writeFileSync(path, text);
     return path;
   };
-  const { command, args, tls = false } = await commandFor({ port, folder, writeFile });
-  const child = await startChild({ name, command, args, cwd: folder, ready: () => logsIn(port, tls) });
+  const { command, args } = await commandFor({ port, folder, writeFile });
+  const child = await startChild({ name, command, args, cwd: folder, ready: () => logsIn(port) });
   return { port, child };
 }
 
-async function logsIn(port: number, tls: boolean): Promise<boolean> {
-  const connection = await createConnection({
-    ...{ host: '127.0.0.1', port, user: 'root' },
-    ...(tls ? { ssl: { rejectUnauthorized: false } } : {}),
-  });
+async function logsIn(port: number): Promise<boolean> {
+  const connection = await createConnection({ host: '127.0.0.1', port, user: 'root' });
   await connection.end();
   return true;
 }

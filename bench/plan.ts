@@ -1,7 +1,7 @@
 /** What is measured in one go: the cases, in their order, and about how long they take. */
 import { AIM_THREADS, AIMS } from './aims.ts';
 import { PROTOCOLS, type Protocol, type Target, THREAD_COUNTS, WORKLOADS, type Workload } from './results.ts';
-import { isTls, TLS_WAYS } from './tls-ways.ts';
+import { isTls } from './tls-ways.ts';
 
 /** Warm-up of what compiles itself while it runs. */
 export const WARM_UP_SECONDS = 2;
@@ -17,8 +17,6 @@ export interface Case {
 
 export interface PlannedCase extends Case {
   readonly rounds: number;
-  /** Ways with TLS that take their turns in it too. */
-  readonly tls: readonly Target[];
 }
 
 /** What the command line asked for; a part that it left out is undefined. */
@@ -42,7 +40,6 @@ export function planCases(selection: Selection): PlannedCase[] {
   return cases.map((each) => ({
     ...each,
     rounds: selection.rounds ?? roundsOf(each),
-    tls: tlsWaysOf(each),
   }));
 }
 
@@ -76,19 +73,15 @@ function defaultCases(): Case[] {
   ];
 }
 
-/**
- * What TLS costs is told by one statement and one session: it does not hang on the statements' kind. Under clients
- * that come and go MySQL Router 9.7 breaks off logins with TLS: they see a malformed packet.
- */
-function tlsWaysOf({ workload, protocol, threads }: Case): readonly Target[] {
-  if (protocol !== 'text' || threads !== AIM_THREADS) return [];
-  const all = TLS_WAYS.map(({ target }) => target);
-  if (workload === 'oltp_point_select') return all;
-  return workload === 'short_sessions' ? all.filter((target) => target !== 'router-tls') : [];
+/** What TLS costs is told by one statement and one session: it does not hang on the statements' kind. */
+function isAboutTls({ workload, protocol, threads }: Case): boolean {
+  const isOne = workload === 'oltp_point_select' || workload === 'short_sessions';
+  return isOne && protocol === 'text' && threads === AIM_THREADS;
 }
 
-export function takesPart({ tls }: Pick<PlannedCase, 'tls'>, target: Target): boolean {
-  return !isTls(target) || tls.includes(target);
+/** The ways with TLS take no turns where they would tell nothing new. */
+export function takesPart(each: Case, target: Target): boolean {
+  return !isTls(target) || isAboutTls(each);
 }
 
 /**

@@ -22,7 +22,6 @@ export const TARGETS = [
   'reads-100',
   'mirror-100',
   'direct-tls',
-  'router-tls',
   'mirror-0-tls',
 ] as const;
 export type Workload = (typeof WORKLOADS)[number];

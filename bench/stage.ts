@@ -102,12 +102,7 @@ async function startWay(target: Target, servers: Servers, nodeArgs: readonly str
     case 'haproxy':
       return peerWay(target, await startHaproxy(port), false);
     case 'router':
-      return peerWay(target, await startRouter(port, null), false);
-    case 'router-tls':
-      return {
-        ...peerWay(target, await startRouter(port, { certificate, key }), false),
-        secure: { user: 'root', folder },
-      };
+      return peerWay(target, await startRouter(port), false);
     case 'proxysql':
       return peerWay(target, await startProxysql(port), false);
     case 'relay':

@@ -27,7 +27,6 @@ export const TARGET_NAMES: Readonly<Record<Target, string>> = {
   'reads-100': 'Understudy, reads at 100',
   'mirror-100': 'Understudy, everything at 100',
   'direct-tls': 'direct, TLS',
-  'router-tls': 'MySQL Router, TLS to the client',
   'mirror-0-tls': 'Understudy, mirror at 0, TLS to the client',
 };
 const PROTOCOL_NAMES: Readonly<Record<Protocol, string>> = {

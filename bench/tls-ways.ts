@@ -8,7 +8,6 @@ import type { Target } from './results.ts';
 /** Each with the way that differs from it by TLS alone. */
 export const TLS_WAYS = [
   { target: 'direct-tls', plain: 'direct' },
-  { target: 'router-tls', plain: 'router' },
   { target: 'mirror-0-tls', plain: 'mirror-0' },
 ] as const satisfies readonly { readonly target: Target; readonly plain: Target }[];
 

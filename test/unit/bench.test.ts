@@ -6,7 +6,7 @@ import { parseProfile, selfTimes } from '../../bench/cpu-profile.ts';
 import { parseOptions } from '../../bench/options.ts';
 import { parsePerfReport } from '../../bench/perf.ts';
 import { PERFORMANCE_PAGE, withResults } from '../../bench/performance-page.ts';
-import { estimateSeconds, type PlannedCase, planCases, takesPart } from '../../bench/plan.ts';
+import { estimateSeconds, planCases, takesPart } from '../../bench/plan.ts';
 import { parseMachineCpu, parseStat, readCpuTime, readTree, sumOfTree } from '../../bench/process-cpu.ts';
 import { KEPT_RESULTS, type Run, readResults, TARGETS, type Target } from '../../bench/results.ts';
 import { renderSelfTimes } from '../../bench/self-time.ts';
@@ -76,13 +76,7 @@ describe('docs/performance.md', () => {
     for (const first of kept.runs) {
       const own = runsOf(kept.runs, first);
       const rounds = Math.max(...own.map((each) => each.round));
-      const [{ tls }] = planCases({
-        workloads: [first.workload],
-        protocols: [first.protocol],
-        threads: [first.threads],
-        rounds: 1,
-      }) as [PlannedCase];
-      const taking = [...targets].filter((target) => takesPart({ tls }, target));
+      const taking = [...targets].filter((target) => takesPart(first, target));
       expect(own).toHaveLength(rounds * taking.length);
       expect(own.every((each) => (each.mirror !== null) === mirroring.includes(each.target))).toBe(true);
     }
@@ -203,21 +197,18 @@ describe('the plan', () => {
   });
 
   it('has the ways with TLS take part in one case of a statement and one of a session', () => {
-    const withTls = planCases(open).filter(({ tls }) => tls.length > 0);
+    const withTls = planCases(open).filter((each) => takesPart(each, 'mirror-0-tls'));
     expect(withTls).toMatchObject([
       { workload: 'oltp_point_select', protocol: 'text', threads: 8 },
-      { workload: 'short_sessions', protocol: 'text', threads: 8, tls: ['direct-tls', 'mirror-0-tls'] },
+      { workload: 'short_sessions', protocol: 'text', threads: 8 },
     ]);
-    const [statements, sessions] = withTls;
-    expect(takesPart(statements!, 'router-tls')).toBe(true);
-    expect(takesPart(sessions!, 'router-tls')).toBe(false);
-    expect(takesPart(sessions!, 'router')).toBe(true);
+    expect(planCases(open).every((each) => takesPart(each, 'mirror-0'))).toBe(true);
   });
 
   it('is the cross of what was asked for', () => {
     expect(planCases({ ...open, workloads: ['oltp_read_only'], threads: [1, 64], rounds: 2 })).toEqual([
-      { workload: 'oltp_read_only', protocol: 'text', threads: 1, rounds: 2, tls: [] },
-      { workload: 'oltp_read_only', protocol: 'text', threads: 64, rounds: 2, tls: [] },
+      { workload: 'oltp_read_only', protocol: 'text', threads: 1, rounds: 2 },
+      { workload: 'oltp_read_only', protocol: 'text', threads: 64, rounds: 2 },
     ]);
   });
 });
@@ -325,7 +316,7 @@ describe('what is read', () => {
       peers: ['haproxy', 'mirror-0', 'reads-100', 'mirror-100'],
     });
     expect(parseOptions(['--peers', 'tls'])).toMatchObject({
-      peers: ['direct', 'router', 'mirror-0', 'direct-tls', 'router-tls', 'mirror-0-tls'],
+      peers: ['direct', 'mirror-0', 'direct-tls', 'mirror-0-tls'],
     });
     expect(parseOptions(['--quick', '--rounds', '2'])).toMatchObject({
       seconds: 1,
