@@ -17,7 +17,6 @@ import {
   BACKLOG_BYTES_MAX,
   boundsOf,
   type JournalOptions,
-  NUMBERS_SKIPPED,
   OPEN_TIMEOUT_MS,
   RETRY_MAX_MS,
   RETRY_MIN_MS,
@@ -268,7 +267,6 @@ export class DiskJournal implements Journal {
     const { wallClock, log } = this.#options;
     this.#incarnation = state?.incarnation ?? this.#incarnation;
     this.#generation = Math.max(generation, state?.generation ?? 0) + 1;
-    this.#index.skipTo(this.#index.next + NUMBERS_SKIPPED);
     this.#doubts.begin(nextId);
     this.#epoch += state?.epoch ?? 0;
     const older = this.#reset ?? state?.reset ?? null;

@@ -5,6 +5,7 @@ import type { Disk } from './disk.ts';
 import type { DoubtIndex } from './doubt-index.ts';
 import { DOUBTS_FILE } from './doubt-log.ts';
 import { type FramesRead, readFrames } from './frame-reader.ts';
+import { NUMBERS_SKIPPED } from './journal-options.ts';
 import { type RecordVisitor, readRecords } from './record-reader.ts';
 import { readHeader } from './segment-header.ts';
 
@@ -32,6 +33,8 @@ export async function recover(
   const losses: string[] = [];
   const nextId = await readDoubts({ disk, directory, shard, index, losses }, names);
   index.sort();
+  // Also for the keys of writes: a reader may stand behind notes that were lost with the machine's power.
+  index.skipTo(index.next + NUMBERS_SKIPPED);
   const segments = names
     .flatMap((name) => {
       const match = WRITTEN_FILE.exec(name);

@@ -23,6 +23,7 @@ export interface TestJournalOptions {
   readonly writtenRetentionMs?: number;
   readonly shard?: string;
   readonly now?: () => number;
+  readonly sync?: 'second' | 'never';
 }
 
 export function makeJournal(options: TestJournalOptions = {}): TestJournal {
@@ -34,7 +35,7 @@ export function makeJournal(options: TestJournalOptions = {}): TestJournal {
     shard: options.shard ?? 's00',
     maxBytes: options.maxBytes ?? 64 * 1024 * 1024,
     writtenRetentionMs: options.writtenRetentionMs ?? 60_000,
-    sync: 'never',
+    sync: options.sync ?? 'never',
     disk: options.disk ?? realDisk,
     log: silentLog(),
     now: options.now ?? (() => performance.now()),

@@ -1,0 +1,96 @@
+/** Invariants 3, 4 and 8 of the journal, for whatever happens to it in whatever order. */
+import fc from 'fast-check';
+import { afterEach, beforeEach, it, vi } from 'vitest';
+import { type Deed, JournalModel, type Meanwhile, type Place, type Step } from '../harness/journal-model.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const place: fc.Arbitrary<Place> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      table: fc.constantFrom('messages', 'notes'),
+      key: fc.constantFrom('1', '2', 'ž'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ table: 'messages', key: null }) },
+  { weight: 1, arbitrary: fc.constant({ table: 'notes', key: 'x'.repeat(3000) }) },
+  { weight: 1, arbitrary: fc.constant({ table: '*', key: null }) },
+);
+const reason = fc.constantFrom('failed', 'not_sampled', 'overlap');
+const deed: fc.Arbitrary<Deed> = fc.oneof(
+  fc.record({ do: fc.constant('note'), place, reason, count: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ do: fc.constant('write'), places: fc.array(place, { minLength: 1, maxLength: 3 }) }),
+  fc.record({ do: fc.constant('finish'), which: fc.nat(5), reason: fc.option(reason) }),
+);
+const meanwhile: fc.Arbitrary<Meanwhile> = fc.array(
+  fc.record({ operation: fc.integer({ min: 1, max: 12 }), deed }),
+  { maxLength: 3 },
+);
+const reader = fc.nat(1);
+const STEPS: readonly fc.WeightedArbitrary<Step>[] = [
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('deed'), deed }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('end of turn') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('tick'), ms: fc.constantFrom(1000, 10_000, 70_000), meanwhile }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('page'),
+      reader,
+      limit: fc.constantFrom(1, 2, 5, 100),
+      meanwhile,
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('settle'), reader, meanwhile }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('close') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('kill'),
+      tickOperations: fc.nat(12),
+      startOperations: fc.option(fc.nat(40), { nil: null }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('power'),
+      kind: fc.constantFrom('doubts', 'written'),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+];
+const CHURN: fc.WeightedArbitrary<Step> = { weight: 1, arbitrary: fc.record({ do: fc.constant('churn') }) };
+
+/** Holds a journal of so many bytes to the model through many sequences of steps. */
+async function hold(maxBytes: number, steps: readonly fc.WeightedArbitrary<Step>[]): Promise<void> {
+  const sequence = fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 40, size: 'max' });
+  const follow = async (each: readonly Step[]): Promise<void> => {
+    const model = await JournalModel.start(maxBytes);
+    try {
+      for (const step of each) await model.run(step);
+    } finally {
+      await model.end();
+    }
+  };
+  await fc.assert(fc.asyncProperty(sequence, follow), { numRuns: RUNS });
+}
+
+/** Sequences for each test. */
+const RUNS = Number(process.env.UNDERSTUDY_JOURNAL_RUNS ?? 60);
+
+it('invariants 4 and 8: whatever happens, the journal holds what the model does, and readers miss nothing', async () => {
+  await hold(64 * 1024 * 1024, [...STEPS, CHURN]);
+});
+
+it('invariant 3: a journal at its bound forgets nothing in silence', async () => {
+  await hold(96 * 1024, STEPS);
+});
