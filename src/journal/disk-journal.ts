@@ -96,6 +96,7 @@ export class DiskJournal implements Journal {
       written: this.#written,
       identity,
       lostBefore: () => this.#reset?.number ?? null,
+      notesKept: () => this.#keepNotes(),
     });
   }
 
@@ -383,7 +384,7 @@ export class DiskJournal implements Journal {
     if (fd !== null) await this.#options.disk.sync(fd);
   }
 
-  /** Before written keys go: what was noted of them is on disk. */
+  /** What was noted and settled is on disk as surely as `sync` has it. */
   async #keepNotes(): Promise<void> {
     if (this.#options.sync === 'second') await this.#doubts.sync();
     else this.#doubts.flush();

@@ -15,6 +15,8 @@ export interface JournalReaderOptions {
   readonly identity: () => { readonly incarnation: string; readonly generation: number };
   /** Readers before this note's number may have missed what was lost; null: nothing was. */
   readonly lostBefore: () => number | null;
+  /** What was noted and settled is on disk, as surely as it is to be, when it resolves. */
+  notesKept(): Promise<void>;
 }
 
 export class JournalReader {
@@ -28,7 +30,6 @@ export class JournalReader {
     const { disk, index, doubts, written, identity } = this.#options;
     const { incarnation, generation } = identity();
     const ours = from?.incarnation === incarnation ? from : null;
-    // A reader must not have seen what a crash could take back.
     doubts.flush();
     const number = written.newCursor();
     const end = written.end();
@@ -39,6 +40,9 @@ export class JournalReader {
       entries.length < limit
         ? await readWritten(disk, written.segments, start, end, limit - entries.length)
         : { entries: [], position: start };
+    // A reader must not have seen, or passed by, what a crash could take back. A disk that fails here fails the
+    // journal's next turn as well, and that makes the reader begin anew.
+    await this.#options.notesKept().catch(() => {});
     return {
       entries: [...entries, ...page.entries],
       cursor: formatCursor({ incarnation, generation, note: next, written: page.position, number }),
