@@ -63,6 +63,7 @@ export class PlanBinder {
         barriers: barriersOf(tables, reached),
         keys: [],
         keysComplete: false,
+        numbered: null,
         transactional: touched.has(ANY_TABLE) ? 'unknown' : transactional(all),
       },
       tables,

@@ -117,7 +117,7 @@ export class Outlet {
       context: draft.context,
       moment,
       tables: target.tables,
-      keys: draft.keys,
+      keys: draft.keys.length > 0 ? draft.keys : target.keys,
       keysComplete: target.keysComplete,
       barriers: target.barriers,
       span: statement.span,

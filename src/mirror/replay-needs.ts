@@ -26,6 +26,11 @@ export function replayNeeds(plan: Plan, tables: readonly CatalogTable[]): Replay
   return { clock: clockNeed(plan, tables), numbers: numbersNeed(plan, tables) };
 }
 
+/** With the first of them set, AUTO_INCREMENT gives the replay the numbers that it gave on the primary. */
+export function sameNumbers({ numbers }: ReplayNeeds, rows: number): boolean {
+  return numbers === 'same' || (numbers === 'single' && rows <= 1);
+}
+
 function clockNeed(plan: Plan, tables: readonly CatalogTable[]): ReplayNeeds['clock'] {
   const changes = planChanges(plan).map(({ event }) => event);
   const fills = ({ on }: ClockDefault): boolean =>

@@ -8,7 +8,7 @@ import { canNarrow, type DatabaseMap, rewrite } from '../sql/rewrite.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
 import type { BoundPlan } from './bound-plan.ts';
 import { keepsWhole, type PreparedStatement, type PreparedText } from './prepared-statements.ts';
-import type { ReplayNeeds } from './replay-needs.ts';
+import { sameNumbers } from './replay-needs.ts';
 import { RowHash } from './row-hash.ts';
 import type { Sampler } from './sampler.ts';
 import type { SessionState } from './session-state.ts';
@@ -181,7 +181,7 @@ export class Selector {
       context: session.context,
       clock: bound.needs.clock,
       // Rows that were cut out have used up numbers.
-      sameNumbers: !isCut && sameNumbers(bound.needs, lexed),
+      sameNumbers: !isCut && sameNumbers(bound.needs, lexed.rowCount),
       keys,
       rowHash: compared ? new RowHash() : null,
       // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.
@@ -197,11 +197,6 @@ function nameOf(sql: Buffer): string {
 }
 
 /** `left`: the parameters left of a statement that was cut; null: no key was cut out of it. */
-/** With the first of them set, AUTO_INCREMENT gives the replay the numbers that it gave on the primary. */
-function sameNumbers({ numbers }: ReplayNeeds, lexed: Lexed): boolean {
-  return numbers === 'same' || (numbers === 'single' && lexed.rowCount <= 1);
-}
-
 function preparedReplay(
   { packet, statement }: Execution,
   text: string,

@@ -8,13 +8,14 @@ import { type BoundPlan, PlanBinder } from './bound-plan.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { LongData } from './long-data.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
+import { sameNumbers } from './replay-needs.ts';
 import { type Execution, Selector, type SelectorOptions } from './selector.ts';
 import type { SessionEffect } from './session-effect.ts';
 import { readEffects } from './session-effects.ts';
 import type { SessionState } from './session-state.ts';
 import { NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement } from './statement.ts';
 import { tableKey } from './table-key.ts';
-import type { Target } from './target.ts';
+import type { NumberedRows, Target } from './target.ts';
 
 export interface StatementReaderOptions extends SelectorOptions {
   readonly sql: SqlReader;
@@ -127,7 +128,9 @@ export class StatementReader {
     const compared = this.#selector.compares(plan, bound, execution);
     const keyed = this.#selector.asksForKeys(plan.kind, compared);
     const found = keyed ? readKeys(bound.binding, sql, lexed, parameters(execution)) : NO_KEYS;
-    const target = keyed ? targetOf(bound, found, complete && session.quotesKnown) : bound.keyless;
+    const target = keyed
+      ? targetOf(bound, found, complete && session.quotesKnown, numberedRows(bound, found, session))
+      : bound.keyless;
     const candidate = { plan, bound, sql, lexed, execution, found, target, complete, compared };
     const selection = this.#selector.select(candidate, session, dice);
     return new Statement(plan.kind, plan, target, scope === 'mixed', selection, effects, prepared);
@@ -151,13 +154,35 @@ function touchesTemporary(plan: Plan, session: SessionState): boolean {
 }
 
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
-function targetOf({ binding, keyless }: BoundPlan, found: KeysFound, complete: boolean): Target {
+function targetOf(
+  { binding, keyless }: BoundPlan,
+  found: KeysFound,
+  complete: boolean,
+  numbered: NumberedRows | null,
+): Target {
   const { tables, reached, barriers, transactional } = keyless;
   const keys = found.keys.map((key, index) => {
     const { name, fold } = binding.tables[found.tables[index]!]!;
     return tableKey(name, key, fold?.(key) ?? key);
   });
-  return { tables, reached, barriers, keys, keysComplete: found.complete && complete, transactional };
+  return {
+    ...{ tables, reached, barriers, keys, transactional },
+    keysComplete: found.complete && complete,
+    numbered: complete ? numbered : null,
+  };
+}
+
+/** Only of a plain INSERT: another may touch rows besides those that it numbers, or number rows that it passes over. */
+function numberedRows(
+  { binding, needs }: BoundPlan,
+  { numbered }: KeysFound,
+  session: SessionState,
+): NumberedRows | null {
+  if (numbered === 0 || !sameNumbers(needs, numbered)) return null;
+  if (binding.tables.length !== 1 || !/^INSERT\b/.test(binding.plan.digest)) return null;
+  const step = Number(session.context.variables.get('auto_increment_increment'));
+  if (numbered > 1 && !Number.isSafeInteger(step)) return null;
+  return { rows: numbered, step: numbered === 1 ? 1 : step };
 }
 
 function parameters(execution: Execution | null): ParamReader | undefined {

@@ -42,7 +42,8 @@ export class Statement {
   readonly kind: StatementKind;
   /** Null: nothing that could be read as SQL. */
   readonly plan: Plan | null;
-  readonly target: Target | null;
+  /** Replaced where the primary's answer tells the keys. */
+  target: Target | null;
   /** It mixes tables that move and tables that do not. */
   readonly straddles: boolean;
   readonly selection: Selection;

@@ -91,6 +91,7 @@ export function describeTable(
     columns: columns.map((column) => column.name),
     ...(keyType === undefined ? {} : { keyType }),
     ...(fold === null ? {} : { fold }),
+    numbered: keyColumn?.autoIncrement === true,
     known: true,
     transactional: TRANSACTIONAL_ENGINES.has((schema.engine ?? '').toLowerCase()),
     autoIncrement: columns.find((column) => column.autoIncrement === true)?.name ?? null,

@@ -10,6 +10,7 @@ import { CommitsUnderWay } from './commits-under-way.ts';
 import { HeldStatements } from './held-statements.ts';
 import type { Outlet, Recorded } from './outlet.ts';
 import type { Statement } from './statement.ts';
+import { withNumbers } from './target.ts';
 import {
   afterSession,
   type FollowedStep,
@@ -167,6 +168,7 @@ export class TransactionRecorder {
     sentAtMs: number,
   ): void {
     const { span } = statement;
+    if (result.ok && statement.target?.numbered) this.#takeNumbers(statement, result);
     const held = verdict === 'hold' && statement.target?.transactional !== 'no';
     // What its locks do not protect may be changed by others until the transaction ends.
     if (span !== null && (!held || this.locksHold)) this.#options.writes.answered(span);
@@ -182,6 +184,14 @@ export class TransactionRecorder {
       // Done for good, whatever becomes of the transaction around it.
       else this.#options.outlet.committed([recorded], answeredAtMs);
     }
+  }
+
+  /** The server has told the keys that it gave to the statement's rows. */
+  #takeNumbers(statement: Statement, { insertId }: ResultSummary): void {
+    const { target, span } = statement;
+    const numbered = target === null ? null : withNumbers(target, insertId);
+    if (numbered !== null) statement.target = numbered;
+    if (span !== null) this.#options.writes.numbered(span, numbered);
   }
 
   #hold(recorded: Recorded): void {

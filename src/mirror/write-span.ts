@@ -15,6 +15,8 @@ export interface TableSpell {
   /** How many there ever were, of all and of such: tells a write what came while it was under way. */
   entered: number;
   keylessEntered: number;
+  /** What was answered while there were writes whose keys the server gives out; null: there are none. */
+  answered: AnsweredKeys | null;
 }
 
 const NO_KEYS: readonly TableKey[] = [];
@@ -22,7 +24,8 @@ const NO_TABLES: readonly string[] = [];
 
 /** One write, from before it is sent until what became of it is settled. */
 export class WriteSpan {
-  readonly target: Target;
+  /** Replaced where the primary's answer tells the keys. */
+  target: Target;
   readonly writer: Writer;
   readonly mark: WriteMark;
   readonly tables: readonly TableSpan[];
@@ -40,6 +43,32 @@ export class WriteSpan {
   }
 }
 
+/** Keys of writes that were answered beside ones whose keys only their answers tell: the latest few thousand. */
+export class AnsweredKeys {
+  /** Writes under way that ask for it. */
+  asking = 0;
+  /** A key's tag to how many writes the table had seen by then, the oldest first. */
+  readonly #latest = new Map<string, number>();
+  #forgotten = 0;
+
+  add(tag: string, entered: number): void {
+    this.#latest.delete(tag);
+    this.#latest.set(tag, entered);
+    if (this.#latest.size <= ANSWERED_KEYS_MAX) return;
+    const [oldest] = this.#latest;
+    if (oldest === undefined) return;
+    this.#latest.delete(oldest[0]);
+    this.#forgotten = oldest[1];
+  }
+
+  /** May a write of the key have been answered since the table had seen so many writes? */
+  has(tag: string, since: number): boolean {
+    return this.#forgotten >= since || (this.#latest.get(tag) ?? -1) >= since;
+  }
+}
+
+const ANSWERED_KEYS_MAX = 4096;
+
 /** A write's stay on one table. */
 export interface TableSpan {
   readonly table: string;
@@ -48,4 +77,6 @@ export interface TableSpan {
   /** Something that may touch the same rows was under way when it came. */
   readonly met: boolean;
   readonly enteredBefore: number;
+  /** Set where the server gives the keys out: how many writes the table had seen with this one. */
+  readonly numberedSince: number | null;
 }

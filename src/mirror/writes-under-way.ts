@@ -6,7 +6,7 @@
 import type { Journal } from '../journal/journal.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
-import { type TableSpan, type TableSpell, type Writer, WriteSpan } from './write-span.ts';
+import { AnsweredKeys, type TableSpan, type TableSpell, type Writer, WriteSpan } from './write-span.ts';
 
 /** Stands for the writers of a key where they are several. */
 const SEVERAL: Writer = {};
@@ -41,13 +41,33 @@ export class WritesUnderWay {
 
   /** A write is about to be sent: its keys go into the journal's buffer, to be flushed before it goes. */
   sent(target: Target, writer: Writer): WriteSpan {
-    const keyless = !target.keysComplete || target.keys.length === 0;
+    const unknown = !target.keysComplete || target.keys.length === 0;
+    // Rows that the server numbers are new: they are none that others with unknown numbers write.
+    const numbering = target.numbered !== null;
+    const keyless = unknown && !numbering;
     for (const { table, key } of target.keys) this.#journal.written(table, key);
-    if (keyless) for (const table of target.tables) this.#journal.written(table, null);
+    if (unknown) for (const table of target.tables) this.#journal.written(table, null);
     for (const table of target.reached) this.#journal.written(table, null);
     for (const { tag } of target.keys) this.#enterKey(tag, writer);
-    const tables = target.tables.map((table) => this.#enterTable(table, keyless, writer));
+    const tables = target.tables.map((table) => this.#enterTable(table, keyless, numbering, writer));
     return new WriteSpan(target, writer, this.#journal.mark(), tables);
+  }
+
+  /** The primary's answer tells the keys of rows that it has numbered; null: it does not. To be called before `answered`. */
+  numbered(span: WriteSpan, target: Target | null): void {
+    if (span.state !== 'sent') return;
+    if (target === null) {
+      span.overlappedTables = span.target.tables;
+      return;
+    }
+    span.target = target;
+    for (const key of target.keys) {
+      this.#enterKey(key.tag, span.writer);
+      const met = span.tables.some(
+        ({ spell, numberedSince }) => numberedSince !== null && spell.answered?.has(key.tag, numberedSince),
+      );
+      if (met) span.overlapped = [...span.overlapped, key];
+    }
   }
 
   /** What was told as sent is about to be sent: its keys go to the disk before it. */
@@ -60,6 +80,7 @@ export class WritesUnderWay {
     if (span.state !== 'sent') return;
     span.state = 'answered';
     for (const key of span.target.keys) {
+      for (const { spell } of span.tables) spell.answered?.add(key.tag, spell.entered);
       if (this.#leaveKey(key.tag)) span.overlapped = [...span.overlapped, key];
     }
     for (const stay of span.tables) {
@@ -129,10 +150,10 @@ export class WritesUnderWay {
     return spell.overlapped;
   }
 
-  #enterTable(table: string, keyless: boolean, writer: Writer): TableSpan {
+  #enterTable(table: string, keyless: boolean, numbering: boolean, writer: Writer): TableSpan {
     let spell = this.#tables.get(table);
     if (spell === undefined) {
-      spell = { writer, unanswered: 0, keyless: 0, entered: 0, keylessEntered: 0 };
+      spell = { writer, unanswered: 0, keyless: 0, entered: 0, keylessEntered: 0, answered: null };
       this.#tables.set(table, spell);
     }
     const met = (keyless ? spell.unanswered : spell.keyless) > 0 && spell.writer !== writer;
@@ -143,12 +164,22 @@ export class WritesUnderWay {
       spell.keyless++;
       spell.keylessEntered++;
     }
-    return { table, spell, keyless, met, enteredBefore: keyless ? spell.entered : spell.keylessEntered };
+    if (numbering) {
+      spell.answered ??= new AnsweredKeys();
+      spell.answered.asking++;
+    }
+    return {
+      ...{ table, spell, keyless, met },
+      enteredBefore: keyless ? spell.entered : spell.keylessEntered,
+      numberedSince: numbering ? spell.entered : null,
+    };
   }
 
   /** True: a write of another session that may touch the same rows was under way meanwhile. */
-  #leaveTable({ table, spell, keyless, met, enteredBefore }: TableSpan): boolean {
+  #leaveTable({ table, spell, keyless, met, enteredBefore, numberedSince }: TableSpan): boolean {
     spell.unanswered--;
+    if (numberedSince !== null && spell.answered !== null && --spell.answered.asking === 0)
+      spell.answered = null;
     if (keyless) spell.keyless--;
     if (spell.unanswered === 0) this.#tables.delete(table);
     const entered = keyless ? spell.entered : spell.keylessEntered;

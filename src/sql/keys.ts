@@ -1,7 +1,7 @@
 /** Binds a plan to a shard's tables, and reads the keys that a statement touches. */
 import { type KeyType, literalKey, stringKey } from './key-text.ts';
 import { type Lexed, LITERAL } from './lexed.ts';
-import type { Plan, Predicate } from './plan.ts';
+import type { Plan, Predicate, RowSource } from './plan.ts';
 
 /** A table that moves. */
 export interface MovedTable {
@@ -12,6 +12,8 @@ export interface MovedTable {
   readonly columns: readonly string[] | null;
   /** The key column's type; left out: not known, then keys that look like numbers are read as numbers. */
   readonly keyType?: KeyType;
+  /** The server numbers the key column (AUTO_INCREMENT); left out: it does not. */
+  readonly numbered?: boolean;
   /** Gives the text that stands for all spellings of a key, null where it can't be told; left out: each key has one. */
   readonly fold?: (key: string) => string | null;
 }
@@ -41,6 +43,15 @@ export interface Binding {
    */
   readonly keysComplete: boolean;
   readonly prune: Prune;
+  readonly numbering: Numbering | null;
+}
+
+/** Of an INSERT or REPLACE into a table whose key column the server numbers. */
+export interface Numbering {
+  /** Slots of that column's values, among which 0, NULL and DEFAULT are no keys but ask for a number. */
+  readonly slots: ReadonlySet<number>;
+  /** No row names a value for the column. */
+  readonly leftOut: boolean;
 }
 
 /** Made once per plan, database and catalogue version: callers keep it. */
@@ -65,6 +76,7 @@ export function bind(plan: Plan, sessionDatabase: string | null, catalog: Catalo
     keySlots,
     keysComplete: complete,
     prune: complete ? pruneOf(plan, tables) : 'no',
+    numbering: numberingOf(plan, moved[0] ?? null),
   };
 }
 
@@ -107,7 +119,7 @@ function bindsKey(predicate: Predicate, index: number, key: string): boolean {
 function bindRows(plan: Plan, table: MovedTable, key: string, mark: Mark): boolean {
   const { rows } = plan;
   if (rows === null || rows.shapes.length === 0) return false;
-  const column = (rows.columns ?? table.columns)?.findIndex((name) => name.toLowerCase() === key) ?? -1;
+  const column = keyPosition(rows, table, key);
   if (column === -1) return false;
   let complete = true;
   for (const shape of rows.shapes) {
@@ -116,6 +128,18 @@ function bindRows(plan: Plan, table: MovedTable, key: string, mark: Mark): boole
     else mark(slot, table);
   }
   return complete;
+}
+
+/** Where the key column stands in the rows; -1: it is left out, or that is not known. */
+function keyPosition(rows: RowSource, table: MovedTable, key: string): number {
+  return (rows.columns ?? table.columns)?.findIndex((name) => name.toLowerCase() === key) ?? -1;
+}
+
+function numberingOf({ rows }: Plan, table: MovedTable | null): Numbering | null {
+  if (rows === null || table === null || table.key === null || table.numbered !== true) return null;
+  const column = keyPosition(rows, table, table.key.toLowerCase());
+  const slots = new Set(column === -1 ? [] : rows.shapes.flatMap((shape) => shape[column] ?? []));
+  return { slots, leftOut: column === -1 && rows.columns !== null };
 }
 
 function pruneOf(plan: Plan, tables: readonly MovedTable[]): Prune {
@@ -147,15 +171,22 @@ export interface KeysFound {
   readonly literals: readonly number[];
   /** These are all the keys that the statement can touch. */
   readonly complete: boolean;
+  /** Rows to be inserted, where the server gives each of them its key; else 0. */
+  readonly numbered: number;
 }
 
 /** Of a statement whose keys stand nowhere, or were not asked for. */
-export const NO_KEYS: KeysFound = { tables: [], keys: [], literals: [], complete: false };
+export const NO_KEYS: KeysFound = { tables: [], keys: [], literals: [], complete: false, numbered: 0 };
 
 /** Reads the keys of the statement that `lexed` was made of. Parameters need `params`. */
 export function readKeys(binding: Binding, sql: Buffer, lexed: Lexed, params?: ParamReader): KeysFound {
-  const { keySlots } = binding;
-  if (keySlots.length === 0) return NO_KEYS;
+  const { keySlots, numbering } = binding;
+  const rows = Math.max(1, lexed.rowCount);
+  if (keySlots.length === 0) {
+    const numbered = numbering?.leftOut === true && lexed.state === 'complete' ? rows : 0;
+    return numbered === 0 ? NO_KEYS : { ...NO_KEYS, numbered };
+  }
+  let numbered = 0;
   const tables: number[] = [];
   const keys: string[] = [];
   const literals: number[] = [];
@@ -165,7 +196,11 @@ export function readKeys(binding: Binding, sql: Buffer, lexed: Lexed, params?: P
     if (bound === null || bound === undefined) continue;
     for (const table of bound) {
       const key = readKey(sql, lexed, index, binding.tables[table]!, params);
-      if (key === null) {
+      const asksForNumber =
+        numbering?.slots.has(lexed.literalSlot(index)) === true &&
+        (key === '0' || isEmpty(sql, lexed, index));
+      if (asksForNumber) numbered++;
+      if (key === null || asksForNumber) {
         complete = false;
         continue;
       }
@@ -174,7 +209,16 @@ export function readKeys(binding: Binding, sql: Buffer, lexed: Lexed, params?: P
       literals.push(index);
     }
   }
-  return { tables, keys, literals, complete };
+  const all = numbered === rows && keys.length === 0 && lexed.state === 'complete';
+  return { tables, keys, literals, complete, numbered: all ? numbered : 0 };
+}
+
+/** NULL or DEFAULT. */
+function isEmpty(sql: Buffer, lexed: Lexed, index: number): boolean {
+  if (lexed.literalType(index) !== LITERAL.word) return false;
+  return /^(?:NULL|DEFAULT|\\N)$/i.test(
+    sql.toString('latin1', lexed.literalStart(index), lexed.literalEnd(index)),
+  );
 }
 
 function readKey(

@@ -113,6 +113,7 @@ function targetOf({ table = 'messages', keys = [1], leftOut = [], ...shape }: St
     tables: [table],
     keys: keysOf(table, [...keys, ...leftOut]),
     keysComplete: shape.keysComplete ?? true,
+    numbered: null,
     transactional: shape.transactional ?? 'yes',
   };
 }

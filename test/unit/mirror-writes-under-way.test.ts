@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { tableKey } from '../../src/mirror/table-key.ts';
+import { withNumbers } from '../../src/mirror/target.ts';
 import type { WriteSpan } from '../../src/mirror/write-span.ts';
 import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
 import { FakeJournal } from '../harness/fake-journal.ts';
@@ -12,6 +13,7 @@ const target = (keys: readonly number[], keysComplete = true) => ({
   barriers: [],
   keys: keys.map((key) => tableKey('messages', String(key))),
   keysComplete,
+  numbered: null,
   transactional: 'yes' as const,
 });
 
@@ -103,6 +105,48 @@ describe('writes under way', () => {
     expect(writes.unordered(other)).toEqual([]);
     writes.settled(other);
     writes.settled(held);
+    expect(writes.size).toBe(0);
+  });
+
+  it('of numbered rows overlap with what else writes the numbers meanwhile, and not with each other', () => {
+    const { journal, writes } = createRig();
+    const asking = { ...target([], false), numbered: { rows: 2, step: 10 } };
+    const one = writes.sent(asking, sessions[0]!);
+    const two = writes.sent(asking, sessions[1]!);
+    const before = writes.sent(target([15]), sessions[2]!);
+    writes.answered(before);
+    const beside = writes.sent(target([35]), sessions[2]!);
+    writes.numbered(one, withNumbers(asking, 5));
+    writes.numbered(two, withNumbers(asking, 25n));
+    for (const span of [one, two, beside]) writes.settled(span);
+    expect([one, two, beside].map(keysOf)).toEqual([['15'], ['35'], ['35']]);
+    expect([one, two].flatMap(({ overlappedTables }) => overlappedTables)).toEqual([]);
+    expect(journal.log.filter((line) => line.startsWith('written'))).toEqual([
+      'written messages/*',
+      'written messages/*',
+      'written messages/15',
+      'written messages/35',
+    ]);
+    writes.settled(before);
+    const late = writes.sent(asking, sessions[0]!);
+    writes.numbered(late, withNumbers(asking, 15));
+    writes.settled(late);
+    expect([late.overlapped, late.overlappedTables]).toEqual([[], []]);
+    expect([writes.size, journal.pending]).toEqual([0, 0]);
+  });
+
+  it('of numbered rows overlap with what may write any row, and where the numbers stay unknown', () => {
+    const { writes } = createRig();
+    const asking = { ...target([], false), numbered: { rows: 1, step: 1 } };
+    const any = writes.sent(target([], false), sessions[0]!);
+    const one = writes.sent(asking, sessions[1]!);
+    writes.numbered(one, withNumbers(asking, 5));
+    for (const span of [any, one]) writes.settled(span);
+    expect([any, one].map(({ overlappedTables }) => overlappedTables)).toEqual([['messages'], ['messages']]);
+    const unknown = writes.sent(asking, sessions[1]!);
+    writes.numbered(unknown, withNumbers(asking, 0));
+    writes.settled(unknown);
+    expect(unknown.overlappedTables).toEqual(['messages']);
     expect(writes.size).toBe(0);
   });
 

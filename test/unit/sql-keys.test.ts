@@ -20,6 +20,7 @@ const MOVED: readonly MovedTable[] = [
   { name: 'names', key: 'name', columns: null, keyType: 'string' },
   { name: 'numbers', key: 'id', columns: null, keyType: 'integer' },
   { name: 'keyless', key: null, columns: null },
+  { name: 'numbered', key: 'id', columns: ['id', 'a'], keyType: 'integer', numbered: true },
 ];
 
 const catalog: Catalog = {
@@ -48,6 +49,35 @@ function keys(text: string, params?: readonly (string | null)[]): string {
   const names = found.keys.map((key, index) => `${binding.tables[found.tables[index]!]!.name}:${key}`);
   return [...names, found.complete ? 'complete' : 'incomplete'].join(' ');
 }
+
+describe('keys that the server gives out', () => {
+  it.each([
+    ['INSERT INTO numbered (a) VALUES (1)', 1],
+    ['INSERT INTO numbered (a) VALUES (1), (2), (3)', 3],
+    ['INSERT INTO numbered VALUES (0, 1), (NULL, 2), (DEFAULT, 3)', 3],
+    ["INSERT INTO numbered (a, ID) VALUES (1, '0')", 1],
+    ['INSERT INTO numbered SET a = 0, id = 0', 1],
+    ['INSERT INTO numbered SET a = 1', 1],
+    ['INSERT INTO numbers (id) VALUES (0)', 0],
+    ['UPDATE numbered SET a = 0 WHERE id = 0', 0],
+    ['INSERT INTO numbered VALUES (1, 0)', 0],
+    ['INSERT INTO numbered VALUES (f(), 0)', 0],
+    ['INSERT INTO numbered SELECT 0, a FROM numbers', 0],
+  ])('%s: %i', (sql, rows) => {
+    const { found } = read(sql);
+    expect(found.numbered).toBe(rows);
+    if (rows > 0) expect([found.keys, found.complete]).toEqual([[], false]);
+  });
+
+  it('are no keys among others either', () => {
+    expect(keys('INSERT INTO numbered VALUES (0, 1), (7, 2)')).toBe('numbered:7 incomplete');
+    expect(read('INSERT INTO numbered VALUES (0, 1), (7, 2)').found.numbered).toBe(0);
+    expect(keys('INSERT INTO numbered VALUES (?, ?)', ['0', '1'])).toBe('incomplete');
+    expect(read('INSERT INTO numbered VALUES (?, ?)', ['0', '1']).found.numbered).toBe(1);
+    expect(keys('REPLACE INTO numbered VALUES (0, 1)')).toBe('incomplete');
+    expect(keys('UPDATE numbered SET a = 1 WHERE id = 0')).toBe('numbered:0 complete');
+  });
+});
 
 describe('keys of a statement', () => {
   it.each([
