@@ -21,6 +21,8 @@ export interface RowWriterOptions {
   readonly folders: number;
   /** Folders that others write to as well, at a tenth of the changes; none: 0. */
   readonly shared: { readonly first: number; readonly folders: number };
+  /** Rows that the server numbers: a tenth of the changes where left out. */
+  readonly numbers?: 'none';
   readonly random: Random;
   readonly port: () => number;
   readonly database: string;
@@ -68,7 +70,7 @@ export class RowWriter {
 
   async #change(): Promise<void> {
     const dice = this.#options.random.next();
-    if (dice < 0.65) await this.#single();
+    if (dice < 0.65 || (dice < 0.75 && this.#options.numbers === 'none')) await this.#single();
     else if (dice < 0.75) await this.#number();
     else await this.#transaction();
   }
