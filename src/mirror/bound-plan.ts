@@ -6,8 +6,10 @@ import { planChanges } from './plan-changes.ts';
 import { type ReplayNeeds, replayNeeds } from './replay-needs.ts';
 import { type NamedView, type Replayability, replayability } from './replayability.ts';
 import { ANY_TABLE } from './schema-relations.ts';
+import { type SessionReads, sessionReads } from './session-reads.ts';
 import type { CatalogTable } from './table-facts.ts';
 import type { Target } from './target.ts';
+import { type PlannedTraces, plannedTraces } from './traces.ts';
 
 export interface BoundPlan {
   readonly binding: Binding;
@@ -17,6 +19,9 @@ export interface BoundPlan {
   readonly tables: readonly CatalogTable[];
   readonly replayability: Replayability;
   readonly needs: ReplayNeeds;
+  /** What it reads of its session; null: nothing that a lane does not have. */
+  readonly reads: SessionReads | null;
+  readonly traces: PlannedTraces;
 }
 
 interface Kept {
@@ -69,6 +74,8 @@ export class PlanBinder {
       tables,
       replayability: replayability(plan, { views, tables }),
       needs: replayNeeds(plan, tables),
+      reads: sessionReads(plan),
+      traces: plannedTraces(plan, database, this.#catalog),
     };
   }
 

@@ -104,6 +104,25 @@ export class ShardCatalog implements Catalog {
     return this.#relations.reached(name, changes);
   }
 
+  /** Whether triggers may run where `name` is changed so. Of other databases' tables none are seen. */
+  runsTriggers(database: string | null, name: string, changes: readonly Change[]): boolean {
+    if (!this.#isOurs(database)) return false;
+    const relations = this.#relations;
+    if (relations === null || this.#unsettled.has(name)) return true;
+    return changes.some(({ event }) => relations.triggers(name, event) !== 'none');
+  }
+
+  /** A table's columns, and which of them AUTO_INCREMENT numbers; null: not known. It may be one that stays. */
+  numbering(
+    database: string | null,
+    name: string,
+  ): { readonly column: string | null; readonly columns: readonly string[] } | null {
+    const schema = this.#isOurs(database) ? this.#schema?.get(name) : undefined;
+    if (schema === undefined || schema.engine === null) return null;
+    const column = schema.columns.find(({ autoIncrement }) => autoIncrement === true)?.name ?? null;
+    return { column, columns: schema.columns.map((each) => each.name) };
+  }
+
   /** A reading of the schema begins: what changes from here on, its `learn` must not vouch for. */
   beginReading(): void {
     this.#changedMeanwhile = new Set();

@@ -22,6 +22,17 @@ export function setNamesFor(collationId: number, primary: ServerKind | null = nu
   return STATEMENTS[primary ?? 'mariadb'].get(collationId) ?? 'SET NAMES utf8mb4';
 }
 
+const NAMES = /^SET (?:NAMES|(CHARACTER SET)) ['"]?(\w+)['"]?(?: COLLATE ['"]?(\w+)['"]?)?$/i;
+
+/** What a SET NAMES or SET CHARACTER SET sets one of its variables to, as SQL; null: the statement does not say. */
+export function namedIn(statement: string, variable: string): string | null {
+  const [, ofDatabase, charset, collation] = NAMES.exec(statement) ?? [];
+  const isConnection = variable.endsWith('_connection');
+  if (charset === undefined || (isConnection && ofDatabase !== undefined)) return null;
+  const value = variable === 'collation_connection' ? collation : charset;
+  return value === undefined ? null : `'${value}'`;
+}
+
 function makeStatement(collation: string, primary: ServerKind): string {
   if (collation === 'binary') return 'SET NAMES binary';
   const charset = collation.slice(0, collation.indexOf('_'));

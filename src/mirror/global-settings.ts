@@ -1,6 +1,7 @@
 /** Reads out of the old server's global settings what a session begins with. */
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
+import { ISOLATION_VARIABLES, isolationOf } from './isolation.ts';
 import type { SessionBeginning } from './session-beginning.ts';
 import type { SessionEffect } from './session-effect.ts';
 import { readEffects } from './session-effects.ts';
@@ -22,6 +23,7 @@ const CARRIED_UNLESS = { explicit_defaults_for_timestamp: 'ON', lc_time_names: '
 export const BEGINNING_VARIABLES: readonly string[] = [
   ...CARRIED,
   ...Object.keys(CARRIED_UNLESS),
+  ...ISOLATION_VARIABLES,
   'init_connect',
 ];
 
@@ -62,7 +64,9 @@ export function beginningOf(
     // It can't be seen into: any of them may have been set.
     ...(effects === null ? ['sql_mode', 'time_zone', 'character_set_client'] : []),
   ];
-  return { settings, effects: effects ?? [], unknown };
+  const level = ISOLATION_VARIABLES.map((name) => variables.get(name)).find((value) => value !== undefined);
+  const isolation = level === undefined ? null : isolationOf(level);
+  return { settings, effects: effects ?? [], unknown, isolation: effects === null ? null : isolation };
 }
 
 /** It is its machine's and has summer time, or had: no offset says it. */

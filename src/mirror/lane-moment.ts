@@ -7,25 +7,29 @@ export interface Moment {
   readonly timestamp: number | 'own' | null;
   /** The first number that AUTO_INCREMENT gave out; 0: none. */
   readonly insertId: number | bigint;
+  /** Values of the session that the statement reads, as assignments of a SET in latin1. */
+  readonly settings: readonly string[];
 }
 
 /** A statement that takes nothing from its moment. */
-export const ANY_MOMENT: Moment = { timestamp: null, insertId: 0 };
+export const ANY_MOMENT: Moment = { timestamp: null, insertId: 0, settings: [] };
 
 /** What one lane has set. */
 export class LaneMoment {
   #timestamp: number | 'own' = 'own';
 
   /** The command that sets what the replay needs; null: nothing has to be set. */
-  commandFor({ timestamp, insertId }: Moment): Buffer | null {
-    const sets: string[] = [];
+  commandFor({ timestamp, insertId, settings }: Moment): Buffer | null {
+    const sets: string[] = [...settings];
     if (timestamp !== null && timestamp !== this.#timestamp) {
       sets.push(`TIMESTAMP = ${timestamp === 'own' ? 'DEFAULT' : timestamp}`);
       this.#timestamp = timestamp;
     }
     // The server forgets it behind the statement that uses it.
     if (insertId !== 0) sets.push(`INSERT_ID = ${insertId}`);
-    return sets.length === 0 ? null : commandPayload(COM.QUERY, `SET ${sets.join(', ')}`);
+    return sets.length === 0
+      ? null
+      : commandPayload(COM.QUERY, Buffer.from(`SET ${sets.join(', ')}`, 'latin1'));
   }
 
   /** The connection was reset. */

@@ -132,11 +132,14 @@ export class Outlet {
     };
   }
 
-  #moment({ statement, result, sentAtMs, answeredAtMs }: Recorded, { clock }: ReplayDraft): Moment {
+  #moment({ statement, result, sentAtMs, answeredAtMs }: Recorded, draft: ReplayDraft): Moment {
     const { insertId } = result;
-    if (statement.kind === 'read' || (clock === 'none' && insertId === 0)) return ANY_MOMENT;
-    if (clock === 'none') return { timestamp: null, insertId };
-    return { timestamp: this.#options.secondOf(sentAtMs, answeredAtMs) ?? 'own', insertId };
+    const { clock, settings, fixedTime } = draft;
+    if (statement.kind === 'read') return ANY_MOMENT;
+    if (clock === 'none' && insertId === 0 && settings.length === 0) return ANY_MOMENT;
+    if (clock === 'none') return { timestamp: null, insertId, settings };
+    const timestamp = fixedTime ?? this.#options.secondOf(sentAtMs, answeredAtMs) ?? 'own';
+    return { timestamp, insertId, settings };
   }
 
   /** Where the primary may have taken another session's write of the same rows before or after this one. */

@@ -18,7 +18,10 @@ const NEVER_REPLAYED: readonly Hazard[] = [
 ];
 
 /** These read the state of the client's own session, which a lane does not have. */
-const SESSION_BOUND: readonly Hazard[] = ['session_function', 'last_insert_id', 'user_variable'];
+const SESSION_BOUND: readonly Hazard[] = ['session_function'];
+
+/** These too, but what a write reads of them is set on its lane where it is known: see `session-reads.ts`. */
+const SESSION_VALUES: readonly Hazard[] = ['last_insert_id', 'user_variable'];
 
 /** A write with these is replayed, and may even so leave other rows than on the primary; of the clock, see `replay-needs.ts`. */
 const DOUBTFUL: readonly Hazard[] = [
@@ -58,7 +61,9 @@ export function replayability(plan: Plan, around: Surroundings = NOTHING_AROUND)
   const sessionBound = has(plan, SESSION_BOUND);
   // A read changes nothing: that its result may differ only keeps it from being compared.
   if (plan.kind === 'read')
-    return sessionBound || plan.hazards.has('clock') || has(plan, DOUBTFUL) ? 'doubtful' : 'faithful';
+    return sessionBound || has(plan, SESSION_VALUES) || plan.hazards.has('clock') || has(plan, DOUBTFUL)
+      ? 'doubtful'
+      : 'faithful';
   if (sessionBound) return 'never';
   return has(plan, DOUBTFUL) || schemaIsDoubtful(plan, around) ? 'doubtful' : 'faithful';
 }

@@ -65,6 +65,7 @@ type Picked = 'all' | 'none' | readonly boolean[];
 /** What `Lexed` says of a literal outside of VALUES. */
 const NO_ROW = -1;
 const NO_KEYS: readonly TableKey[] = [];
+const NO_SETTINGS: readonly string[] = [];
 
 export class Selector {
   readonly #options: SelectorOptions;
@@ -179,6 +180,9 @@ export class Selector {
       sql,
       prepared,
       context: session.context,
+      reads: bound.reads,
+      settings: NO_SETTINGS,
+      fixedTime: null,
       clock: bound.needs.clock,
       // Rows that were cut out have used up numbers.
       sameNumbers: !isCut && sameNumbers(bound.needs, lexed.rowCount),

@@ -2,7 +2,7 @@
  * What a new session of the old server begins with: its global settings, and what init_connect does. A lane
  * begins with the new server's, so all that a replay depends on is carried to it.
  */
-import type { SessionEffect } from './session-effect.ts';
+import type { IsolationLevel, SessionEffect } from './session-effect.ts';
 
 export interface SessionBeginning {
   /** Variable to the SQL of its value. */
@@ -11,6 +11,13 @@ export interface SessionBeginning {
   readonly effects: readonly SessionEffect[];
   /** Variables that a session has until it sets them itself, and whose value can't be told to a lane. */
   readonly unknown: readonly string[];
+  /** Of its transactions; null: not known yet. */
+  readonly isolation: IsolationLevel | null;
 }
 
-export const PLAIN_BEGINNING: SessionBeginning = { settings: new Map(), effects: [], unknown: [] };
+export const PLAIN_BEGINNING: SessionBeginning = {
+  settings: new Map(),
+  effects: [],
+  unknown: [],
+  isolation: null,
+};

@@ -1,18 +1,28 @@
 /** What one session has set up for itself, as far as its statements' meaning depends on it. */
 import { charsetOfCollation, charsetOfName, type MultiByteCharset } from '../sql/charset.ts';
 import type { SqlMode } from '../sql/sql-mode.ts';
+import { unescapeString } from '../sql/unescape.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
-import { setNamesFor } from './character-names.ts';
+import { namedIn, setNamesFor } from './character-names.ts';
 import { editedMode, modeText } from './mode-edit.ts';
+import { type NamedStatement, NamedStatements } from './named-statements.ts';
 import { FOLLOWED_VARIABLES, makeContext, NAMES_VARIABLES, type ReplayContext } from './replay-context.ts';
 import { PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
-import type { SessionEffect } from './session-effect.ts';
+import type { AssignedValue, IsolationLevel, SessionEffect } from './session-effect.ts';
+import type { SessionReads } from './session-reads.ts';
+import { SessionValues, type UserValue } from './session-values.ts';
 import type { ServerKind } from './sql-modes.ts';
+import { TemporaryTables } from './temporary-tables.ts';
 
-/** Names of temporary tables beyond these are not told apart: the session's statements are not mirrored. */
-const TEMPORARY_TABLES_MAX = 1000;
 const NOTHING_SET: ReadonlyMap<string, string> = new Map();
+/** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
+const NOT_PUT_BACK = [...FOLLOWED_VARIABLES].filter(
+  (name) => !['sql_mode', ...NAMES_VARIABLES].includes(name),
+);
+const UNKNOWN_VALUE: UserValue = { what: 'unknown' };
+
+type SettingEffect = Extract<SessionEffect, { what: 'variable' }>;
 
 /** Contexts differ by few values, so sessions share them: lanes compare by identity of the text. */
 const CONTEXTS_MAX = 1000;
@@ -29,6 +39,9 @@ function shared(context: ReplayContext): ReplayContext {
 export class SessionState {
   /** Affected rows are told to the client as rows matched. */
   readonly foundRows: boolean;
+  readonly statements = new NamedStatements();
+  values = new SessionValues();
+  temporary = new TemporaryTables();
   readonly #mapDatabase: (database: string) => string;
   #database: string | null;
   #names: string;
@@ -37,7 +50,6 @@ export class SessionState {
   #variables: Map<string, string> | null = null;
   /** Variables that were set to something unknown. */
   #unknown: Set<string> | null = null;
-  #temporary: Set<string> | null = null;
   /** Of the login; the server falls back to it when the connection is reset. */
   #collation: number | null;
   #context: ReplayContext | null = null;
@@ -49,6 +61,7 @@ export class SessionState {
   /** The sql_mode with which the primary begins a session. */
   readonly #defaultMode: string | null;
   readonly #beginning: SessionBeginning;
+  #weak: boolean;
   /** What sql_mode was set to says of double quotes; `off` where the status flags tell. */
   #quotes: AnsiQuotes;
 
@@ -77,6 +90,7 @@ export class SessionState {
     this.#beginning = login.beginning ?? PLAIN_BEGINNING;
     this.#names = setNamesFor(login.collation, this.#primary);
     this.#charset = charsetOfCollation(login.collation);
+    this.#weak = this.#beginning.isolation !== 'locking';
     this.#defaultQuotes = login.defaultQuotes;
     this.#quotes = login.defaultQuotes ?? 'off';
     this.#mode = this.#makeMode();
@@ -106,7 +120,10 @@ export class SessionState {
     copy.#modeFlags = this.#modeFlags;
     copy.#variables = this.#variables && new Map(this.#variables);
     copy.#unknown = this.#unknown && new Set(this.#unknown);
-    copy.#temporary = this.#temporary && new Set(this.#temporary);
+    copy.temporary = this.temporary.copy();
+    copy.values = this.values.copy();
+    this.statements.copyTo(copy.statements);
+    copy.#weak = this.#weak;
     return copy;
   }
 
@@ -154,29 +171,14 @@ export class SessionState {
     return this.#quotes !== 'unknown';
   }
 
-  get hasTemporaryTables(): boolean {
-    return this.#temporary !== null && this.#temporary.size > 0;
+  /** False: others may change what a transaction has looked at before it ends, or that can't be told. */
+  get locksHold(): boolean {
+    return !this.#weak;
   }
 
-  /** False: there are more temporary tables than can be told apart. */
-  get temporaryTold(): boolean {
-    return this.#temporary === null || this.#temporary.size < TEMPORARY_TABLES_MAX;
-  }
-
-  /** More temporary tables than can be told apart count as every table. */
-  isTemporary(table: string): boolean {
-    const known = this.#temporary;
-    return known !== null && (known.size >= TEMPORARY_TABLES_MAX || known.has(table));
-  }
-
-  temporaryCreated(table: string): void {
-    this.#temporary ??= new Set();
-    if (this.#temporary.size < TEMPORARY_TABLES_MAX) this.#temporary.add(table);
-  }
-
-  temporaryDropped(table: string): void {
-    const known = this.#temporary;
-    if (known !== null && known.size < TEMPORARY_TABLES_MAX) known.delete(table);
+  /** The assignments that give a lane what a write reads of the session; null: they are not known. */
+  settingsFor(reads: SessionReads): readonly string[] | null {
+    return this.values.settingsFor(reads, this.#words());
   }
 
   /** Status flags of a reply: they tell how strings are quoted from here on. */
@@ -187,6 +189,16 @@ export class SessionState {
     this.#mode = this.#makeMode();
   }
 
+  /** Reads on as a sql_mode that was just set has it, before the server tells. False: it is not known. */
+  expectMode(): boolean {
+    const mode = this.#currentMode();
+    const quotes = mode === null ? 'unknown' : ansiQuotesIn(`'${mode}'`);
+    if (mode === null || quotes === 'unknown') return false;
+    const escapes = /\bno_backslash_escapes\b/i.test(mode) ? STATUS.NO_BACKSLASH_ESCAPES : 0;
+    this.sawStatus(escapes | (quotes === 'on' ? STATUS.ANSI_QUOTES : 0));
+    return true;
+  }
+
   #makeMode(): SqlMode {
     return {
       noBackslashEscapes: (this.#modeFlags & STATUS.NO_BACKSLASH_ESCAPES) !== 0,
@@ -195,26 +207,107 @@ export class SessionState {
     };
   }
 
+  /** All that one statement does: what it assigns is as it was before it, whatever it sets itself. */
+  applyAll(effects: readonly SessionEffect[]): void {
+    for (const change of effects.map((effect) => this.#change(effect))) change();
+  }
+
   apply(effect: SessionEffect): void {
-    this.#context = null;
+    this.#change(effect)();
+  }
+
+  /** What it comes to in the session as it is, to be done at once or later. */
+  #change(effect: SessionEffect): () => void {
     switch (effect.what) {
       case 'use':
-        this.#database = effect.database;
-        return;
+        return () => this.#use(effect.database);
       case 'names':
-        this.#setNames(effect.statement, charsetOfName(effect.charset));
-        return;
-      case 'variable':
-        this.#setVariable(
-          effect.name,
-          effect.mode === undefined
-            ? effect.value
-            : editedMode(effect.mode, this.#currentMode(), this.#defaultMode),
-        );
-        return;
+        return () => this.#setNames(effect.statement, charsetOfName(effect.charset));
+      case 'variable': {
+        const value = this.#settingOf(effect);
+        return () => this.#setVariable(effect.name, value);
+      }
+      case 'user_variable': {
+        const value = this.#valueOf(effect.value);
+        return () => this.values.assign(effect.name, value);
+      }
+      case 'isolation':
+        return () => this.#setIsolation(effect.level, effect.scope);
+      case 'prepare': {
+        const statement = this.statementOf(effect.text);
+        return () => this.statements.put(effect.name, statement);
+      }
+      case 'deallocate':
+        return () => this.statements.put(effect.name, null);
       case 'autocommit':
-        return;
+        return () => {};
     }
+  }
+
+  /** What ran can't be seen into: a `routine`, or a text of which `anything` may be expected. */
+  hidden(what: 'routine' | 'anything'): void {
+    this.#context = null;
+    const names = what === 'routine' ? NOT_PUT_BACK : [...FOLLOWED_VARIABLES];
+    for (const name of [...names, 'timestamp']) this.#setVariable(name, null);
+    this.values.forget(null);
+    this.values.lastInsertId = null;
+    this.#weak = true;
+    if (what === 'anything') this.statements.clear();
+  }
+
+  /** The statement that a text stands for; null: it is not known. */
+  statementOf(text: AssignedValue): NamedStatement | null {
+    const value = this.#valueOf(text);
+    if (value.what !== 'text' || value.words !== this.#words() || !/^['"]/.test(value.sql)) return null;
+    const bytes = Buffer.from(value.sql, 'latin1');
+    const sql = unescapeString(bytes, 0, bytes.length, this.#mode);
+    return { sql, mode: this.#mode, database: this.#database };
+  }
+
+  #use(database: string): void {
+    this.#context = null;
+    this.#database = database;
+  }
+
+  /** `next`: strong for the next transaction alone is as if not set; weak for it counts until the session's is set. */
+  #setIsolation(level: IsolationLevel, scope: 'session' | 'next'): void {
+    const weak = level === 'default' ? this.#beginning.isolation !== 'locking' : level === 'weak';
+    this.#weak = scope === 'session' ? weak : this.#weak || weak;
+  }
+
+  #settingOf({ name, value, mode, from }: SettingEffect): string | null {
+    if (mode !== undefined) return editedMode(mode, this.#currentMode(), this.#defaultMode);
+    if (from === undefined || 'setting' in from) return value;
+    return this.values.settingFrom(from.userVariable, name);
+  }
+
+  #valueOf(value: AssignedValue): UserValue {
+    if (value === null) return UNKNOWN_VALUE;
+    if ('userVariable' in value) return this.values.variable(value.userVariable);
+    if ('setting' in value) {
+      if (value.setting === 'last_insert_id') return this.values.lastInsertIdValue();
+      const sql = this.#setting(value.setting);
+      return sql === null ? UNKNOWN_VALUE : { what: 'saved', setting: value.setting, sql };
+    }
+    const { literal, isText } = value;
+    if (!isText) return { what: 'plain', sql: literal.toLowerCase() === 'null' ? 'NULL' : literal };
+    return { what: 'text', sql: literal, words: this.#words() };
+  }
+
+  /** What sets it to what it is now; null: not known. */
+  #setting(name: string): string | null {
+    if (!FOLLOWED_VARIABLES.has(name) || this.#unknown?.has(name) === true) return null;
+    const set = this.#variables?.get(name);
+    if (set !== undefined) return set;
+    if (this.#beginning.unknown.includes(name)) return null;
+    return NAMES_VARIABLES.includes(name) ? namedIn(this.#names, name) : 'default';
+  }
+
+  /** By what a literal's value and collation are told from another's of the same bytes. */
+  #words(): string {
+    const set = this.#variables;
+    const own = [...NAMES_VARIABLES, 'sql_mode'].map((name) => set?.get(name) ?? '');
+    return [this.#names, ...own].join();
   }
 
   /** COM_RESET_CONNECTION: all but the database is as after the login (on MariaDB, the character set too). */
@@ -222,7 +315,10 @@ export class SessionState {
     this.#context = null;
     this.#variables = null;
     this.#unknown = null;
-    this.#temporary = null;
+    this.temporary = new TemporaryTables();
+    this.values = new SessionValues();
+    this.statements.clear();
+    this.#weak = this.#beginning.isolation !== 'locking';
     this.#setQuotes(this.#defaultQuotes ?? 'off');
     if (this.#collation === null) this.#setNames('SET NAMES utf8mb4', 'none');
     else this.#setNames(setNamesFor(this.#collation, this.#primary), charsetOfCollation(this.#collation));
@@ -236,6 +332,7 @@ export class SessionState {
   }
 
   #setNames(statement: string, charset: MultiByteCharset): void {
+    this.#context = null;
     this.#names = statement;
     for (const name of NAMES_VARIABLES) this.#forget(name);
     this.#setCharset(charset);
@@ -263,7 +360,21 @@ export class SessionState {
   }
 
   #setVariable(name: string, value: string | null): void {
-    if (!FOLLOWED_VARIABLES.has(name)) return;
+    this.#context = null;
+    if (name === 'timestamp') {
+      this.#forget(name);
+      if (!this.values.setTime(value)) this.#notKnown(name);
+    }
+    if (name === 'last_insert_id' || name === 'identity') this.values.setLastInsertId(value);
+    if (FOLLOWED_VARIABLES.has(name)) this.#follow(name, value);
+  }
+
+  #notKnown(name: string): void {
+    this.#unknown ??= new Set();
+    this.#unknown.add(name);
+  }
+
+  #follow(name: string, value: string | null): void {
     this.#forget(name);
     if (name === 'sql_mode' && this.#defaultQuotes !== null) {
       this.#setQuotes(value?.toLowerCase() === 'default' ? this.#defaultQuotes : ansiQuotesIn(value));
@@ -272,8 +383,7 @@ export class SessionState {
     if (name === 'character_set_connection') this.#forget('collation_connection');
     if (name === 'collation_connection') this.#forget('character_set_connection');
     if (value === null) {
-      this.#unknown ??= new Set();
-      this.#unknown.add(name);
+      this.#notKnown(name);
     } else if (value.toLowerCase() !== 'default' || NAMES_VARIABLES.includes(name)) {
       // A lane's default is what it has, but for those four, which SET NAMES has set there.
       this.#variables ??= new Map();

@@ -17,6 +17,7 @@ import type { ByteRoom } from './byte-room.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import type { SessionBeginning } from './session-beginning.ts';
 import { SessionState } from './session-state.ts';
+import { followValues, settleSelection } from './session-values-followed.ts';
 import { plainStatement, type Statement } from './statement.ts';
 import type { StatementReader } from './statement-reader.ts';
 import type { SessionTap } from './tap.ts';
@@ -52,6 +53,8 @@ export interface SessionTapOptions {
 }
 
 const CURSOR_FLAGS = 0x07;
+/** Of a statement whose result can't be told from those around it. */
+const UNTOLD = { ok: false, insertId: 0 };
 
 export class MirrorTap implements SessionTap {
   readonly #options: SessionTapOptions;
@@ -77,6 +80,7 @@ export class MirrorTap implements SessionTap {
     );
     this.#prepared = new PreparedStatements(options.statementBytes, options.preparedRoom);
     this.#dice = options.random();
+    this.#followIsolation();
   }
 
   command(exchange: Exchange<Statement>): void {
@@ -244,8 +248,13 @@ export class MirrorTap implements SessionTap {
       return;
     }
     // More results than statements: the text held more than was read in it.
-    if (exchange.results > 1 && first.plan?.anyResults !== true) this.#options.opaque('done');
+    if (exchange.results > 1 && first.plan?.anyResults !== true) {
+      this.#options.opaque('done');
+      this.#state.hidden('anything');
+    }
     this.#statementAnswered(first, exchange, seconds, exchange.answeredAtMs);
+    // Which of its many rows the number is of can't be told.
+    if (exchange.type === COM.STMT_BULK_EXECUTE) this.#state.values.lastInsertId = null;
   }
 
   /** A text of several statements: each has one result, in order, up to the first that failed. */
@@ -260,8 +269,11 @@ export class MirrorTap implements SessionTap {
       for (const statement of statements) {
         this.#options.metrics.statement(statement.kind, exchange.ok ? 'ok' : 'error', seconds);
         if (exchange.ok) this.#succeeded(statement);
+        followValues(statement, UNTOLD, this.#state);
         this.#reportUnseen(statement);
       }
+      // How far it came, and what it set on the way, is not known.
+      if (!exchange.ok) this.#state.hidden('anything');
       for (const result of results) if (result.ok) this.#state.sawStatus(result.status);
       return;
     }
@@ -282,18 +294,27 @@ export class MirrorTap implements SessionTap {
     const recorder = this.#recorder;
     const { plan } = statement;
     metrics.statement(statement.kind, result.ok ? 'ok' : 'error', seconds);
+    settleSelection(statement, this.#state);
     if (result.ok) {
       this.#state.sawStatus(result.status);
       this.#succeeded(statement);
     }
+    followValues(statement, result, this.#state);
     this.#reportUnseen(statement);
     if (plan !== null && statement.straddles) this.#options.straddled(plan);
     recorder.answered(statement, result, seconds, answeredAtMs);
     if (!recorder.inTransaction) this.#dice = this.#options.random();
+    this.#followIsolation();
+  }
+
+  /** A transaction that is open keeps the level that it began with. */
+  #followIsolation(): void {
+    const { locksHold } = this.#state;
+    if (!locksHold || !this.#recorder.inTransaction) this.#recorder.locksHold = locksHold;
   }
 
   #succeeded({ plan, effects }: Statement): void {
-    for (const effect of effects) this.#state.apply(effect);
+    if (effects.length > 0) this.#state.applyAll(effects);
     if (plan?.ddl === true) this.#followTemporary(plan);
   }
 
@@ -307,8 +328,8 @@ export class MirrorTap implements SessionTap {
     // Without the word TEMPORARY as well, the temporary table of a name is dropped first.
     const drops = digest.startsWith(temporary ? 'DROP' : 'DROP TABLE');
     for (const { name } of tables) {
-      if (drops) this.#state.temporaryDropped(name);
-      else if (temporary) this.#state.temporaryCreated(name);
+      if (drops) this.#state.temporary.dropped(name);
+      else if (temporary) this.#state.temporary.created(name);
     }
   }
 
@@ -336,6 +357,7 @@ export class MirrorTap implements SessionTap {
     this.#prepared.clear();
     restart();
     this.#state.sawStatus(status);
+    this.#followIsolation();
   }
 }
 

@@ -7,15 +7,17 @@ import { ownBytes } from '../wire/own-bytes.ts';
 import { type BoundPlan, PlanBinder } from './bound-plan.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { LongData } from './long-data.ts';
+import type { NamedStatement } from './named-statements.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import { sameNumbers } from './replay-needs.ts';
 import { type Execution, Selector, type SelectorOptions } from './selector.ts';
 import type { SessionEffect } from './session-effect.ts';
-import { readEffects } from './session-effects.ts';
+import { preparedText, readEffects } from './session-effects.ts';
 import type { SessionState } from './session-state.ts';
 import { NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement } from './statement.ts';
 import { tableKey } from './table-key.ts';
 import type { NumberedRows, Target } from './target.ts';
+import { tracesOf } from './traces.ts';
 
 export interface StatementReaderOptions extends SelectorOptions {
   readonly sql: SqlReader;
@@ -57,19 +59,19 @@ export class StatementReader {
       const plan = this.#sql.read(text, at, text.length, state.sqlMode);
       const { lexed } = this.#sql;
       at = lexed.next;
-      const effects = plan.session.length === 0 ? NO_EFFECTS : readEffects(plan, text, lexed);
+      const effects = hasEffects(plan) ? readEffects(plan, text, lexed) : NO_EFFECTS;
       const statement = this.#statement(plan, text, lexed, null, effects, state, dice, complete);
       if (last === null) first = statement;
       else last.next = statement;
       last = statement;
       if (at < 0 || effects.length === 0) continue;
-      if (effects.some((effect) => effect.what === 'variable' && effect.name === 'sql_mode')) {
-        // A new sql_mode changes how the rest is to be read, in ways that only the server's reply tells.
+      if (state === session) state = session.fork();
+      state.applyAll(effects);
+      if (effects.some(setsMode) && !state.expectMode()) {
+        // It changes how the rest is to be read, in ways that only the server's reply tells.
         last.next = plainStatement('other', null);
         return first;
       }
-      if (state === session) state = session.fork();
-      for (const effect of effects) state.apply(effect);
     }
     return first;
   }
@@ -109,8 +111,12 @@ export class StatementReader {
   ): Statement {
     const prepared = execution?.statement ?? null;
     if (plan.kind === 'other')
-      return new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared);
+      return (
+        this.#named(plan, sql, lexed, session) ??
+        new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared)
+      );
     const bound = this.#binder.bind(plan, session.database);
+    const traces = tracesOf(bound.traces, sql, lexed, complete);
     if (touchesTemporary(plan, session)) {
       const lasting = writtenBeside(bound, session);
       return new Statement(plan.kind, plan, lasting, false, NOT_MIRRORED, effects, prepared);
@@ -119,7 +125,7 @@ export class StatementReader {
     if (scope === 'none' || scope === 'unmoved') {
       // What it reaches of the tables that move is a doubt, although it is nothing to be mirrored.
       const aside = reachesMoved(bound) ? bound.keyless : null;
-      return new Statement(plan.kind, plan, aside, false, NOT_MIRRORED, effects, prepared);
+      return new Statement(plan.kind, plan, aside, false, NOT_MIRRORED, effects, prepared, traces);
     }
     if (this.#selector.passesOver(plan.kind)) {
       const mixed = scope === 'mixed';
@@ -133,8 +139,49 @@ export class StatementReader {
       : bound.keyless;
     const candidate = { plan, bound, sql, lexed, execution, found, target, complete, compared };
     const selection = this.#selector.select(candidate, session, dice);
-    return new Statement(plan.kind, plan, target, scope === 'mixed', selection, effects, prepared);
+    return new Statement(plan.kind, plan, target, scope === 'mixed', selection, effects, prepared, traces);
   }
+
+  /**
+   * EXECUTE, where the text that was prepared is known: what that text does, which is not mirrored, and so a doubt
+   * where it is a write. Null: anything may be executed.
+   */
+  #named(plan: Plan, sql: Buffer, lexed: Lexed, session: SessionState): Statement | null {
+    const { prepare } = plan;
+    if (prepare === null || (prepare.what !== 'execute' && prepare.what !== 'immediate')) return null;
+    const named =
+      prepare.what === 'execute'
+        ? session.statements.find(prepare.name)
+        : session.statementOf(preparedText(prepare.text, sql, lexed));
+    if (named === null || prepare.using === null) return null;
+    const inner = this.#sql.read(named.sql, 0, named.sql.length, named.mode);
+    const own = this.#sql.lexed;
+    if (own.next >= 0 || inner.prepare !== null) return null;
+    const effects = hasEffects(inner) ? readEffects(inner, named.sql, own) : NO_EFFECTS;
+    const target = this.#namedTarget(inner, named, own, session);
+    return new Statement('other', inner, target, false, NOT_MIRRORED, effects, null);
+  }
+
+  #namedTarget(
+    plan: Plan,
+    { sql, database }: NamedStatement,
+    lexed: Lexed,
+    session: SessionState,
+  ): Target | null {
+    if (plan.kind !== 'write' && plan.kind !== 'delete') return null;
+    const bound = this.#binder.bind(plan, database);
+    if (touchesTemporary(plan, session)) return writtenBeside(bound, session);
+    if (!reachesMoved(bound)) return null;
+    return targetOf(bound, readKeys(bound.binding, sql, lexed), session.quotesKnown, null);
+  }
+}
+
+function setsMode(effect: SessionEffect): boolean {
+  return effect.what === 'variable' && effect.name === 'sql_mode';
+}
+
+function hasEffects({ session, prepare }: Plan): boolean {
+  return session.length > 0 || prepare !== null;
 }
 
 function reachesMoved({ keyless, binding }: BoundPlan): boolean {
@@ -143,14 +190,14 @@ function reachesMoved({ keyless, binding }: BoundPlan): boolean {
 
 /** What a write changes of the moved tables where it names temporary ones too; null: nothing. */
 function writtenBeside({ keyless, binding }: BoundPlan, session: SessionState): Target | null {
-  const tables = session.temporaryTold
-    ? keyless.tables.filter((name) => !session.isTemporary(name))
+  const tables = session.temporary.told
+    ? keyless.tables.filter((name) => !session.temporary.has(name))
     : keyless.tables;
   return binding.plan.kind === 'read' || tables.length === 0 ? null : { ...keyless, tables };
 }
 
 function touchesTemporary(plan: Plan, session: SessionState): boolean {
-  return session.hasTemporaryTables && plan.tables.some(({ name }) => session.isTemporary(name));
+  return session.temporary.some && plan.tables.some(({ name }) => session.temporary.has(name));
 }
 
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */

@@ -6,8 +6,10 @@ import type { ReplayContext } from './replay-context.ts';
 import type { ReplayNeeds } from './replay-needs.ts';
 import type { RowHash } from './row-hash.ts';
 import type { SessionEffect } from './session-effect.ts';
+import type { SessionReads } from './session-reads.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
+import { NO_TRACES, type Traces } from './traces.ts';
 import type { PreparedReplay } from './unit.ts';
 import type { WriteSpan } from './write-span.ts';
 
@@ -16,6 +18,12 @@ export interface ReplayDraft {
   readonly sql: Buffer;
   readonly prepared: PreparedReplay | null;
   readonly context: ReplayContext;
+  /** What it reads of the session. */
+  readonly reads: SessionReads | null;
+  /** Those values as assignments of a SET; known once the primary has answered. */
+  readonly settings: readonly string[];
+  /** What NOW() gave, in seconds since 1970, where the session had set it. */
+  readonly fixedTime: number | null;
   readonly clock: ReplayNeeds['clock'];
   /** Numbers of AUTO_INCREMENT come out the same once the first of them is set. */
   readonly sameNumbers: boolean;
@@ -46,10 +54,12 @@ export class Statement {
   target: Target | null;
   /** It mixes tables that move and tables that do not. */
   readonly straddles: boolean;
-  readonly selection: Selection;
+  /** Decided anew by what is known of the session once the primary has answered. */
+  selection: Selection;
   readonly effects: readonly SessionEffect[];
   /** COM_STMT_PREPARE and COM_STMT_EXECUTE. */
   readonly prepared: PreparedStatement | null;
+  readonly traces: Traces;
   /** Of a write or delete of moved tables, from when it is sent. */
   span: WriteSpan | null = null;
   /** The following statement of the same text; set by the reader of that text. */
@@ -63,6 +73,7 @@ export class Statement {
     selection: Selection,
     effects: readonly SessionEffect[],
     prepared: PreparedStatement | null,
+    traces: Traces = NO_TRACES,
   ) {
     this.kind = kind;
     this.plan = plan;
@@ -71,6 +82,7 @@ export class Statement {
     this.selection = selection;
     this.effects = effects;
     this.prepared = prepared;
+    this.traces = traces;
   }
 }
 

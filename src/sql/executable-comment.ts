@@ -5,7 +5,7 @@
 import { isDigit } from './byte-classes.ts';
 
 /** Every server in use is later, and MariaDB doesn't skip it. */
-const ALWAYS_EXECUTED_MAX = 50500;
+const ALWAYS_EXECUTED_MAX = 50503;
 const MARIADB_ONLY = 0x40000000;
 
 /** Version digits of the comment that opens at `open` (0: none), marked if only MariaDB reads it. */

@@ -3,6 +3,7 @@
  * configuration or schema; `keys.ts` binds a plan to those.
  */
 import type { ModeExpression } from './mode-expression.ts';
+import type { PrepareStep } from './prepare-step.ts';
 
 /** The statement kinds of the design. */
 export type Kind = 'read' | 'write' | 'delete' | 'other';
@@ -102,6 +103,10 @@ export interface SessionChange {
     | { readonly word: string }
     /** sql_mode made out of what it is. */
     | { readonly mode: ModeExpression }
+    /** What a user variable holds. */
+    | { readonly userVariable: string }
+    /** What another setting of the session is. */
+    | { readonly setting: string }
     | 'expression'
     | null;
   /** SET NAMES … COLLATE x: its name, or where it stands as a literal. */
@@ -135,7 +140,13 @@ export interface Plan {
   /** CALL, EXECUTE, compound statements: replies may hold any number of results. */
   readonly anyResults: boolean;
   readonly session: readonly SessionChange[];
-  /** SQL-level PREPARE/EXECUTE/DEALLOCATE, HANDLER, XA: session state that is not followed. */
+  /** The user variables that it names, in lower case, each once; null: more than are told. */
+  readonly userVariables: readonly string[] | null;
+  /** Calls LAST_INSERT_ID with an argument. */
+  readonly setsLastInsertId: boolean;
+  /** PREPARE, EXECUTE and DEALLOCATE as SQL has them. */
+  readonly prepare: PrepareStep | null;
+  /** SQL-level EXECUTE, HANDLER, XA: what can't be seen into. */
   readonly opaque: boolean;
   /** The parser read the digest and agrees; false: it refused, and only our own reading of the words stands. */
   readonly parsed: boolean;

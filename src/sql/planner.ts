@@ -9,20 +9,19 @@ import { newNames } from './new-names.ts';
 import { parseStructure } from './parse.ts';
 import type { Assignment, Hazard, Plan, Predicate, TableName } from './plan.ts';
 import { readPredicates } from './predicates.ts';
+import { readPrepareStep } from './prepare-step.ts';
 import { readAssignments, readRows } from './row-source.ts';
 import { readSessionChanges } from './session-changes.ts';
 import type { SqlMode } from './sql-mode.ts';
 import { readTables, type TableReference } from './tables.ts';
 import { TokenList } from './token-list.ts';
 import { isTemporaryTable, readTransactionStep } from './transaction-step.ts';
+import { readUserVariables, setsLastInsertId } from './user-variables.ts';
 import { readVerb, type Verb } from './verb.ts';
 
 const UPDATE = keyword('UPDATE');
 const CALL = keyword('CALL');
 const EXECUTE = keyword('EXECUTE');
-const PREPARE = keyword('PREPARE');
-const DEALLOCATE = keyword('DEALLOCATE');
-const DROP = keyword('DROP');
 const HANDLER = keyword('HANDLER');
 const XA = keyword('XA');
 const DDL_VERBS = new Set(['CREATE', 'ALTER', 'DROP', 'RENAME'].map(keyword));
@@ -74,6 +73,9 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode, parserHasTime
     temporary: isTemporaryTable(list),
     anyResults: reading.compound || first === CALL || first === EXECUTE,
     session: readSessionChanges(list),
+    userVariables: hazards.has('user_variable') ? readUserVariables(list) : [],
+    setsLastInsertId: hazards.has('last_insert_id') && setsLastInsertId(list),
+    prepare: kind === 'other' ? readPrepareStep(list) : null,
     opaque: isOpaque(list),
     parsed: agreed,
     deferred,
@@ -176,6 +178,5 @@ function isDdl(list: TokenList): boolean {
 
 function isOpaque(list: TokenList): boolean {
   const first = list.keyword(list.first);
-  if ([PREPARE, EXECUTE, DEALLOCATE, HANDLER, XA].includes(first)) return true;
-  return first === DROP && list.keyword(list.first + 1) === PREPARE;
+  return [EXECUTE, HANDLER, XA].includes(first);
 }

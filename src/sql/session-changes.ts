@@ -4,6 +4,7 @@ import { TOKEN } from './lexed.ts';
 import { readModeExpression } from './mode-expression.ts';
 import type { SessionChange } from './plan.ts';
 import type { TokenList } from './token-list.ts';
+import { variableName } from './user-variables.ts';
 
 const USE = keyword('USE');
 const SET = keyword('SET');
@@ -112,34 +113,50 @@ function readAssignment(list: TokenList, from: number, to: number, scope: Scope)
   if (operator !== EQUALS && operator !== ASSIGN) return null;
   const isMode = /\bsql_mode\b/i.test(list.text(end - 1));
   const plain = readValue(list, end + 1, to);
-  const edit = isMode && plain === 'expression' ? readModeExpression(list, end + 1, to) : null;
+  const isEdit = isMode && (plain === 'expression' || isSetting(plain));
+  const edit = isEdit ? readModeExpression(list, end + 1, to) : null;
   const value = edit === null ? plain : { mode: edit };
   if (list.is(from, TOKEN.userVariable))
     return change('user_variable', variableName(list.text(from).slice(1)), value);
-  if (list.is(from, TOKEN.systemVariable)) return systemVariable(list.text(from).slice(2), value, scope);
+  if (list.is(from, TOKEN.systemVariable)) return systemVariable(list.text(from).slice(2), value);
   const name = list.sql.toString('utf8', list.start(from), list.end(end - 1));
   return change('variable', variableName(name), value, scope);
 }
 
+/** What a new session begins with is not followed but for sql_mode, which is read as an expression. */
+function settingValue(text: string): SessionChange['value'] {
+  const match = /^(?:(session|local|global)\.)?([^.]+)$/is.exec(text);
+  if (match === null || match[1]?.toLowerCase() === 'global') return 'expression';
+  return { setting: variableName(match[2]!) };
+}
+
+function isSetting(value: SessionChange['value']): boolean {
+  return typeof value === 'object' && value !== null && 'setting' in value;
+}
+
+/** `@@transaction_isolation` without a scope is the next transaction's alone. */
+const OF_THE_NEXT = /^(?:transaction|tx)_(?:isolation|read_only)$/i;
+
 /** `@@name` is the session's unless a scope stands before the dot. */
-function systemVariable(text: string, value: SessionChange['value'], scope: Scope): SessionChange {
+function systemVariable(text: string, value: SessionChange['value']): SessionChange {
   const match = /^(global|session|local|persist|persist_only)\.(.+)$/is.exec(text);
-  if (match === null)
-    return change('variable', variableName(text), value, scope === 'global' ? 'session' : scope);
+  if (match === null) {
+    const own = OF_THE_NEXT.test(text) ? 'transaction' : 'session';
+    return change('variable', variableName(text), value, own);
+  }
   const isSession = /^(session|local)$/i.test(match[1]!);
   return change('variable', variableName(match[2]!), value, isSession ? 'session' : 'global');
 }
 
-function variableName(text: string): string {
-  const quoted = /^(['"`])(.*)\1$/s.exec(text);
-  return (quoted === null ? text : quoted[2]!).toLowerCase();
-}
-
 function readValue(list: TokenList, from: number, to: number): SessionChange['value'] {
+  const isCall = to === from + 3 && list.is(from + 1, TOKEN.open) && list.is(from + 2, TOKEN.close);
+  if (isCall && /^last_insert_id$/i.test(list.text(from))) return { setting: 'last_insert_id' };
   if (to !== from + 1) return 'expression';
   const slot = list.slot(from);
   if (slot !== -1) return { slot };
   const kind = list.kind(from);
+  if (kind === TOKEN.userVariable) return { userVariable: variableName(list.text(from).slice(1)) };
+  if (kind === TOKEN.systemVariable) return settingValue(list.text(from).slice(2));
   return kind === TOKEN.word || kind === TOKEN.quoted
     ? { word: list.name(from).toLowerCase() }
     : 'expression';

@@ -63,6 +63,9 @@ export function selectedStatement(text: string, shape: StatementShape = {}): Sta
     sql: Buffer.from(text),
     prepared: null,
     context: CONTEXT,
+    reads: null,
+    settings: [],
+    fixedTime: null,
     clock: 'none',
     sameNumbers: false,
     keys: keysOf(table, keys),
@@ -101,6 +104,7 @@ export function plainOf(text: string, shape: StatementShape = {}): Statement {
     selection: { at: 'none' },
     effects: shape.effects ?? [],
     prepared: null,
+    traces: { generates: false, runsTriggers: false },
     span: null,
     next: shape.next ?? null,
   };

@@ -79,7 +79,7 @@ describe('a lane’s moment', () => {
   it('is set where it differs, and given back to the server’s own clock', () => {
     const lane = new LaneMoment();
     const set = (timestamp: number | 'own' | null, insertId: number | bigint = 0) =>
-      text(lane.commandFor({ timestamp, insertId }));
+      text(lane.commandFor({ timestamp, insertId, settings: [] }));
     expect(set(null)).toBeNull();
     expect(set('own')).toBeNull();
     expect(set(5)).toBe('SET TIMESTAMP = 5');
@@ -88,7 +88,7 @@ describe('a lane’s moment', () => {
     expect(set(6, 2n ** 63n)).toBe('SET TIMESTAMP = 6, INSERT_ID = 9223372036854775808');
     expect(set(null)).toBeNull();
     expect(set('own')).toBe('SET TIMESTAMP = DEFAULT');
-    lane.commandFor({ timestamp: 9, insertId: 0 });
+    lane.commandFor({ timestamp: 9, insertId: 0, settings: [] });
     lane.forget();
     expect(set('own')).toBeNull();
   });

@@ -59,8 +59,35 @@ describe('the effects of a statement', () => {
     ["SET sql_mode = '', time_zone = SYSTEM", [variable('sql_mode', "''"), variable('time_zone', 'system')]],
     ['SET autocommit = 0', [{ what: 'autocommit' }]],
     ['SET GLOBAL sql_mode = 0', []],
-    ['SET @a = 1', []],
-    ['SET TRANSACTION ISOLATION LEVEL READ COMMITTED', []],
+    ['SET @a = 1', [{ what: 'user_variable', name: 'a', value: { literal: '1', isText: false } }]],
+    [
+      "SET @`A b` := 'x', @'c' = @@sql_mode",
+      [
+        { what: 'user_variable', name: 'a b', value: { literal: "'x'", isText: true } },
+        { what: 'user_variable', name: 'c', value: { setting: 'sql_mode' } },
+      ],
+    ],
+    [
+      'SET @id = LAST_INSERT_ID(), @b = @A, @c = 1 + 1, @d = null',
+      [
+        { what: 'user_variable', name: 'id', value: { setting: 'last_insert_id' } },
+        { what: 'user_variable', name: 'b', value: { userVariable: 'a' } },
+        { what: 'user_variable', name: 'c', value: null },
+        { what: 'user_variable', name: 'd', value: { literal: 'null', isText: false } },
+      ],
+    ],
+    ['SET TRANSACTION ISOLATION LEVEL READ COMMITTED', [{ what: 'isolation', level: 'weak', scope: 'next' }]],
+    ['SET TRANSACTION READ ONLY', []],
+    [
+      'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY',
+      [{ what: 'isolation', level: 'locking', scope: 'session' }],
+    ],
+    ["SET tx_isolation = 'SERIALIZABLE'", [{ what: 'isolation', level: 'locking', scope: 'session' }]],
+    ["SET @@transaction_isolation = 'READ-COMMITTED'", [{ what: 'isolation', level: 'weak', scope: 'next' }]],
+    ['SET SESSION transaction_isolation = @old', [{ what: 'isolation', level: 'weak', scope: 'session' }]],
+    ["PREPARE S FROM 'DO 1'", [{ what: 'prepare', name: 's', text: { literal: "'DO 1'", isText: true } }]],
+    ['PREPARE s FROM @Text', [{ what: 'prepare', name: 's', text: { userVariable: 'text' } }]],
+    ['DEALLOCATE PREPARE `S`', [{ what: 'deallocate', name: 's' }]],
     ['SELECT 1', []],
   ])('%s', (text, effects) => {
     expect(effectsOf(text)).toEqual(effects);
@@ -185,12 +212,12 @@ describe('the state of a session', () => {
     const before = session.context;
     run(session, "SET sql_mode = 'ANSI', time_zone = @a");
     run(session, 'SET NAMES latin1');
-    session.temporaryCreated('t');
+    session.temporary.created('t');
     run(session, 'USE elsewhere');
     session.reset();
     expect(session.context).toMatchObject({ database: 'elsewhere', names: before.names });
     expect(variablesOf(session)).toEqual({});
-    expect([session.contextKnown, session.hasTemporaryTables]).toEqual([true, false]);
+    expect([session.contextKnown, session.temporary.some]).toEqual([true, false]);
     expect(session.sqlMode.charset).toBe('gbk');
   });
 
@@ -221,13 +248,13 @@ describe('the state of a session', () => {
 
   it('tells temporary tables apart, up to a bound', () => {
     const session = login();
-    session.temporaryCreated('a');
-    expect([session.isTemporary('a'), session.isTemporary('b')]).toEqual([true, false]);
-    session.temporaryDropped('a');
-    expect(session.hasTemporaryTables).toBe(false);
-    for (let count = 0; count < 1000; count++) session.temporaryCreated(`t${count}`);
-    session.temporaryDropped('t1');
-    expect(session.isTemporary('b')).toBe(true);
+    session.temporary.created('a');
+    expect([session.temporary.has('a'), session.temporary.has('b')]).toEqual([true, false]);
+    session.temporary.dropped('a');
+    expect(session.temporary.some).toBe(false);
+    for (let count = 0; count < 1000; count++) session.temporary.created(`t${count}`);
+    session.temporary.dropped('t1');
+    expect(session.temporary.has('b')).toBe(true);
   });
 });
 

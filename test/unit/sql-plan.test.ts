@@ -391,7 +391,7 @@ describe('flags', () => {
     ['CREATE USER a', ''],
     ['CALL p()', 'anyResults'],
     ['EXECUTE s', 'anyResults opaque'],
-    ['PREPARE s FROM "x"', 'opaque'],
+    ['PREPARE s FROM "x"', ''],
     ['XA END "a"', 'opaque'],
     ['HANDLER t CLOSE', 'opaque'],
     ['SET STATEMENT a=1 FOR EXECUTE s', 'anyResults opaque'],

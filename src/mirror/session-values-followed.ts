@@ -1,0 +1,63 @@
+/**
+ * What becomes known of a session and of a statement once the primary has answered: all that was sent before is
+ * answered too, so the session is as the statement found it, also where commands were sent ahead of their replies.
+ */
+import type { Plan } from '../sql/plan.ts';
+import type { ResultSummary } from '../wire/exchange.ts';
+import type { SessionState } from './session-state.ts';
+import type { Selection, Statement } from './statement.ts';
+import { lastInsertIdAfter } from './traces.ts';
+
+const UNSUPPORTED: Selection = { at: 'skipped', outcome: 'skipped_unsupported' };
+
+/** Before its effects are applied: gives its replay the values that it read of the session, or lets go of it. */
+export function settleSelection(statement: Statement, state: SessionState): void {
+  const { selection, kind } = statement;
+  if (selection.at !== 'selected') return;
+  const { draft } = selection;
+  const stands = state.contextKnown && state.context.id === draft.context.id;
+  const settings = draft.reads === null ? draft.settings : state.settingsFor(draft.reads);
+  if (!stands || (settings === null && kind !== 'read')) {
+    statement.selection = UNSUPPORTED;
+    return;
+  }
+  const fixedTime = state.values.time;
+  if (kind === 'read' || settings === null || (settings.length === 0 && fixedTime === null)) return;
+  statement.selection = { ...selection, draft: { ...draft, settings, fixedTime } };
+}
+
+/** Behind its effects: what it may have changed of the session without saying so. */
+export function followValues(
+  statement: Statement,
+  result: Pick<ResultSummary, 'ok' | 'insertId'>,
+  state: SessionState,
+): void {
+  const { plan, effects, traces } = statement;
+  if (plan === null || plan.anyResults || plan.hazards.has('any_effect')) {
+    state.hidden(plan !== null && /^CALL\b/i.test(plan.digest) ? 'routine' : 'anything');
+    return;
+  }
+  if (plan.kind === 'read' && plan.hazards.size === 0) return;
+  const { values } = state;
+  if (plan.hazards.has('unknown_function') || traces.runsTriggers) values.forget(null);
+  else if (mayAssign(plan)) values.forget(plan.userVariables);
+  values.lastInsertId = setsIt(statement)
+    ? values.lastInsertId
+    : lastInsertIdAfter(plan, traces, result, values.lastInsertId);
+  // The name's statement before is gone even where the new one was refused.
+  if (!result.ok)
+    for (const effect of effects) if (effect.what === 'prepare') state.statements.put(effect.name, null);
+}
+
+/** It has been told by its effects. */
+function setsIt({ plan, effects }: Statement): boolean {
+  return plan?.setsLastInsertId === false && effects.length > 0;
+}
+
+/** It may set a user variable that it names, in other ways than SET does. */
+function mayAssign({ kind, hazards, session, prepare }: Plan): boolean {
+  if (!hazards.has('user_variable') || prepare !== null) return false;
+  if (kind !== 'other') return hazards.has('assignment') || hazards.has('into') || hazards.has('load_data');
+  const isSet = session.length > 0;
+  return !isSet || (hazards.has('assignment') && session.some(({ value }) => value === 'expression'));
+}
