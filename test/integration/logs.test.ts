@@ -41,14 +41,13 @@ async function everythingSaid(more: Record<string, unknown>, env: Record<string,
       ...more,
     },
   });
-  try {
-    return await refusedOnTheShadow(proxy);
-  } finally {
-    await proxy.stop();
-  }
+  const answers = await refusedOnTheShadow(proxy).finally(() => proxy.stop());
+  // What is told once a second is told at the end as well.
+  return proxy.logs() + answers.join('\n');
 }
 
-async function refusedOnTheShadow(proxy: RunningProxy): Promise<string> {
+/** What the admin port answers once the shadow has refused statements. */
+async function refusedOnTheShadow(proxy: RunningProxy): Promise<string[]> {
   const client = await mariadb.connect({ port: proxy.port('s00'), database: 'mc_00' });
   await client.query(`REPLACE INTO messages VALUES (77, '${LITERAL}')`);
   await client.execute('REPLACE INTO messages VALUES (?, ?)', [78, LITERAL]);
@@ -57,12 +56,11 @@ async function refusedOnTheShadow(proxy: RunningProxy): Promise<string> {
   await waitFor(async () => (await proxy.metric('understudy_mirror_statements_total')) >= 3, {
     what: 'three statements to be settled',
   });
-  const answers = await Promise.all(
+  return Promise.all(
     ['/metrics', '/healthz', '/readyz', '/api/status'].map(async (path) =>
       (await fetch(`${proxy.adminUrl}${path}`)).text(),
     ),
   );
-  return proxy.logs() + answers.join('\n');
 }
 
 describe('what the proxy says', () => {
