@@ -6,6 +6,7 @@ export const WORKLOADS = [
   'oltp_point_select',
   'oltp_read_only',
   'oltp_read_write',
+  'oltp_write_only',
   'short_sessions',
 ] as const;
 export const PROTOCOLS = ['text', 'prepared'] as const;

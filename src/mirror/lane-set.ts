@@ -18,6 +18,7 @@ import { QueryKiller } from './kill-query.ts';
 import { Lane, type UnitResult } from './lane.ts';
 import { LaneLink, type LinkEnd } from './lane-link.ts';
 import { type LaneTarget, type LoggedIn, logIn } from './lane-login.ts';
+import { isRetryable, mayRetry, pauseMs } from './retries.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Unit } from './unit.ts';
 import type { Scheduled } from './write-order.ts';
@@ -39,15 +40,14 @@ export interface LaneSetOptions {
   readonly log: Log;
   readonly now: () => number;
   readonly random: () => number;
+  /** A unit will be run once more. */
+  readonly retried: () => void;
   /** A unit has come to its end. */
   readonly settled: (unit: Unit, result: UnitResult | 'timed_out') => void;
   /** Units that will not be run, as the shadow is down. */
   readonly dropped: (units: readonly Unit[]) => void;
 }
 
-/** The shadow's errors after which the same unit may succeed: a deadlock, a lock wait that took too long. */
-const RETRYABLE: ReadonlySet<number> = new Set([1213, 1205]);
-const ATTEMPTS_MAX = 3;
 const TICK_MS = 100;
 
 /** Times are in milliseconds of the clock that was passed in. */
@@ -113,7 +113,7 @@ export class LaneSet {
       const next = scheduler.peek();
       if (next === null || this.#closed) return;
       this.#used = true;
-      const lane = this.#laneFor(next);
+      const lane = this.#freeLane();
       if (lane === null) break;
       scheduler.take();
       this.#running++;
@@ -133,10 +133,10 @@ export class LaneSet {
    * The lane for a unit: one that sends this turn's units anyway, else the least busy one; null: none can
    * take it.
    */
-  #laneFor(scheduled: Scheduled): Lane | null {
+  #freeLane(): Lane | null {
     let best: Lane | null = null;
     for (const lane of this.#lanes) {
-      if (!lane.canTake(scheduled)) continue;
+      if (!lane.canTake) continue;
       if (best === null || lane.load < best.load) best = lane;
       if (lane.link.batching) {
         best = lane;
@@ -171,8 +171,13 @@ export class LaneSet {
     }
     const { lanes, now } = this.#options;
     const link = new LaneLink(socket, connectionId, now, (end, reason) => this.#ended(lane, end, reason));
-    const lane = new Lane(link, { ...lanes, shadow: kind }, (scheduled, result) =>
-      this.#unitDone(lane, scheduled, result),
+    const lane = new Lane(
+      link,
+      { ...lanes, shadow: kind },
+      {
+        free: () => this.kick(),
+        done: (scheduled, result) => this.#unitDone(lane, scheduled, result),
+      },
     );
     this.#lanes.add(lane);
     if (this.#state.at === 'probing') this.#succeeded();
@@ -180,23 +185,35 @@ export class LaneSet {
   }
 
   #unitDone(lane: Lane, scheduled: Scheduled, result: UnitResult): void {
-    // Taken back while it ran, and accounted for by whoever took it.
-    if (scheduled.finished) this.#running--;
-    if (scheduled.finished || this.#retry(lane, scheduled, result)) return;
     this.#running--;
-    this.#options.scheduler.finish(scheduled);
-    if (result.outcome !== 'lost') this.#succeeded();
-    const timedOut = result.outcome === 'lost' && this.#timedOut.has(lane);
-    this.#options.settled(scheduled.unit, timedOut ? 'timed_out' : result);
+    // Taken back while it ran, and accounted for by whoever took it.
+    if (scheduled.state === 'finished') return;
+    if (!this.#retries(scheduled, result)) {
+      this.#options.scheduler.finish(scheduled);
+      if (result.outcome !== 'lost') this.#succeeded();
+      const timedOut = result.outcome === 'lost' && this.#timedOut.has(lane);
+      this.#options.settled(scheduled.unit, timedOut ? 'timed_out' : result);
+    }
     this.kick();
   }
 
-  /** A deadlock among the lanes is nobody's fault: the unit is run again, whole. */
-  #retry(lane: Lane, scheduled: Scheduled, result: UnitResult): boolean {
-    if (!RETRYABLE.has(result.errno) || scheduled.attempts >= ATTEMPTS_MAX || this.#closed) return false;
-    if (result.outcome === 'lost') return false;
-    scheduled.attempts++;
-    lane.run(scheduled);
+  /** Sets a unit that the shadow turned down aside for another attempt; what waits for it goes on waiting. */
+  #retries(scheduled: Scheduled, result: UnitResult): boolean {
+    if (!isRetryable(result) || this.#closed) return false;
+    const { lanes, scheduler, now, random, retried } = this.#options;
+    const nowMs = now();
+    scheduled.failedFirstAtMs ??= nowMs;
+    if (!mayRetry(scheduled.attempts, nowMs - scheduled.failedFirstAtMs, lanes.timeoutMs)) return false;
+    retried();
+    scheduler.pause(scheduled);
+    const timer = setTimeout(
+      () => {
+        scheduler.resume(scheduled);
+        this.kick();
+      },
+      pauseMs(scheduled.attempts, random()),
+    );
+    timer.unref();
     return true;
   }
 
@@ -235,7 +252,7 @@ export class LaneSet {
   }
 
   #dropQueued(): void {
-    this.#options.dropped(this.#options.scheduler.clear(({ attempts }) => attempts > 0));
+    this.#options.dropped(this.#options.scheduler.clear('waiting'));
   }
 
   #tick(): void {

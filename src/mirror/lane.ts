@@ -1,162 +1,162 @@
 /**
- * One connection to the shadow and the units that it runs. Single statements that need nothing beforehand
- * are pipelined; a unit that needs an answer in between (a transaction, another context, a statement still
- * to be prepared) has the lane to itself.
+ * One connection to the shadow and the units that it runs. Single statements are pipelined. A unit that needs
+ * answers before it can end (a transaction, a context that is new here, a statement still to be prepared) holds the
+ * lane until it has them; its end and the unit behind it go out in one write.
  */
-import type { Exchange } from '../wire/exchange.ts';
 import { commandPayload } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
 import type { LaneLink, ReplyCallback } from './lane-link.ts';
 import { LaneMoment } from './lane-moment.ts';
+import { type Answer, LaneSession } from './lane-session.ts';
 import { PreparedOnLane } from './prepared-on-lane.ts';
-import { contextStatements, EMPTY_CONTEXT, type ReplayContext } from './replay-context.ts';
 import { RowHash } from './row-hash.ts';
-import { translateContext } from './shadow-dialect.ts';
 import type { ServerKind } from './sql-modes.ts';
-import type { Replay } from './unit.ts';
+import type { Replay, Unit } from './unit.ts';
 import type { Scheduled } from './write-order.ts';
-
-type Answer = Exchange<ReplyCallback>;
 
 export interface ReplayResult {
   /** Null: no answer came. */
-  readonly answer: Answer | null;
+  readonly answer: Answer;
   /** The rows' hash, where the replay is compared. */
   readonly rowHash: RowHash | null;
   /** The shadow could not be set up to do quite as the primary. */
   readonly unfaithful?: boolean;
 }
 
-/** What became of a unit. `results` are in the order of its replays; those not reached are left out. */
+/**
+ * What became of a unit. `rolled_back`: the shadow kept nothing of it; `lost`: what it kept of those without an
+ * answer, and of a transaction, is not known.
+ */
 export interface UnitResult {
   readonly outcome: 'answered' | 'rolled_back' | 'lost';
-  readonly results: readonly ReplayResult[];
+  /** In the order of the unit's replays; undefined, or left out at the end: not reached. */
+  readonly results: readonly (ReplayResult | undefined)[];
   /** The shadow's error that stopped the unit; 0: none. */
   readonly errno: number;
 }
 
-export type UnitCallback = (scheduled: Scheduled, result: UnitResult) => void;
+export interface LaneOwner {
+  /** The lane takes the next unit: what is sent at once goes out with the end of the one before. */
+  readonly free: () => void;
+  readonly done: (scheduled: Scheduled, result: UnitResult) => void;
+}
 
-const DEFAULT_NAMES = 'SET NAMES utf8mb4';
-/**
- * BEGIN would not do: a deadlock ends the transaction, and what was sent behind the statement that met it would
- * then stay for good, each statement by itself. With autocommit off all of it is one ROLLBACK away.
- */
-const BEGIN = text('SET autocommit = 0');
-const END = text('SET autocommit = 1');
-const COMMIT = text('COMMIT');
-const ROLLBACK = text('ROLLBACK');
-const RESET = Buffer.of(COM.RESET_CONNECTION);
+export interface LaneOptions {
+  /** Units under way at once. */
+  readonly pipeline: number;
+  readonly preparedStatements: number;
+  readonly shadow: ServerKind;
+}
+
+const COMMIT = commandPayload(COM.QUERY, 'COMMIT');
+const ROLLBACK = commandPayload(COM.QUERY, 'ROLLBACK');
+/** Statements of one unit that go out in one write. */
+const STATEMENTS_A_WRITE = 64;
+const LOST: UnitResult = { outcome: 'lost', results: [], errno: 0 };
 
 export class Lane {
   readonly link: LaneLink;
-  readonly #pipeline: number;
+  readonly #options: LaneOptions;
+  readonly #owner: LaneOwner;
+  readonly #session: LaneSession;
   readonly #prepared: PreparedOnLane;
-  readonly #onUnit: UnitCallback;
-  readonly #shadow: ServerKind;
   readonly #moment = new LaneMoment();
-  #context: ReplayContext = EMPTY_CONTEXT;
-  /** The same in the shadow's words. */
-  #entered: ReplayContext = EMPTY_CONTEXT;
-  /** The shadow could not be set up to do quite as the primary in this context. */
-  #unfaithful = false;
-  #piped = 0;
-  #exclusive = false;
+  #load = 0;
+  #use: 'free' | 'held' = 'free';
+  #last: 'single' | 'other' = 'other';
 
-  constructor(
-    link: LaneLink,
-    options: { pipeline: number; preparedStatements: number; shadow: ServerKind },
-    onUnit: UnitCallback,
-  ) {
+  constructor(link: LaneLink, options: LaneOptions, owner: LaneOwner) {
     this.link = link;
-    this.#pipeline = options.pipeline;
-    this.#shadow = options.shadow;
+    this.#options = options;
+    this.#owner = owner;
+    this.#session = new LaneSession(link, options.shadow);
     this.#prepared = new PreparedOnLane(link, options.preparedStatements);
-    this.#onUnit = onUnit;
-    this.#autocommit();
   }
 
   /** Units under way. */
   get load(): number {
-    return this.#piped + (this.#exclusive ? 1 : 0);
+    return this.#load;
   }
 
-  canTake(scheduled: Scheduled): boolean {
-    if (this.#exclusive) return false;
-    if (this.#piped === 0) return true;
-    return this.#piped < this.#pipeline && this.#isSimple(scheduled);
+  get canTake(): boolean {
+    return this.#use === 'free' && this.#load < this.#options.pipeline;
   }
 
   run(scheduled: Scheduled): void {
-    if (this.#isSimple(scheduled)) this.#runPiped(scheduled);
-    else void this.#runExclusive(scheduled);
+    this.#load++;
+    const single = this.#asSingle(scheduled.unit);
+    if (single !== null) this.#runSingle(scheduled, single);
+    else void this.#runHeld(scheduled);
   }
 
-  #isSimple({ unit }: Scheduled): boolean {
-    const [replay] = unit.replays;
-    if (unit.replays.length !== 1 || unit.transaction || replay === undefined) return false;
-    if (replay.context.id !== this.#context.id) return false;
-    return replay.prepared === null || this.#prepared.id(replay) !== null;
+  /** A unit's only statement, where nothing has to be known before it is sent. */
+  #asSingle({ replays, transaction }: Unit): Replay | null {
+    const [replay] = replays;
+    if (replays.length !== 1 || transaction || replay === undefined) return null;
+    if (replay.prepared !== null && this.#prepared.id(replay) === null) return null;
+    return this.#session.canEnterAhead(replay.context) ? replay : null;
   }
 
-  #runPiped(scheduled: Scheduled): void {
-    this.#piped++;
-    const replay = scheduled.unit.replays[0]!;
-    this.#send(replay, (result) => {
-      this.#piped--;
-      const { answer } = result;
-      const outcome = answer === null ? 'lost' : 'answered';
-      this.#onUnit(scheduled, { outcome, results: [result], errno: answer?.errno ?? 0 });
-    });
-  }
-
-  async #runExclusive(scheduled: Scheduled): Promise<void> {
-    this.#exclusive = true;
-    const result = scheduled.unit.transaction
-      ? await this.#runTransaction(scheduled.unit.replays)
-      : await this.#runEach(scheduled.unit.replays);
-    this.#exclusive = false;
-    this.#onUnit(scheduled, result);
-  }
-
-  async #runTransaction(replays: readonly Replay[]): Promise<UnitResult> {
-    const begun = await this.#command(BEGIN);
-    if (begun === null || !begun.ok)
-      return { outcome: endedBy(begun), results: [], errno: begun?.errno ?? 0 };
-    const ran = await this.#runEach(replays);
-    if (ran.outcome === 'lost') return ran;
-    if (ran.errno !== 0) {
-      await this.#endBy(ROLLBACK);
-      return { ...ran, outcome: 'rolled_back' };
+  #runSingle(scheduled: Scheduled, replay: Replay): void {
+    const session = this.#session;
+    // One among transactions gets a COMMIT of its own; from the second on it pays to have none.
+    if (session.autocommit !== 'off' || this.#last === 'single') session.setAutocommit('on');
+    this.#last = 'single';
+    session.enterAhead(replay.context);
+    if (session.autocommit === 'on') {
+      this.#send(replay, (result) => this.#done(scheduled, ofSingle(result)));
+      return;
     }
-    const committed = await this.#endBy(COMMIT);
-    if (committed?.ok === true) return ran;
-    return { outcome: endedBy(committed), results: ran.results, errno: committed?.errno ?? 0 };
+    let ran = LOST;
+    this.#send(replay, (result) => {
+      ran = ofSingle(result);
+    });
+    this.link.send(COMMIT, (answer) => this.#done(scheduled, afterCommit(ran, answer)));
   }
 
-  async #endBy(command: Buffer): Promise<Answer | null> {
-    const sent = [this.#command(command), this.#command(END)] as const;
-    const [answer] = await Promise.all(sent);
-    return answer;
+  async #runHeld(scheduled: Scheduled): Promise<void> {
+    const { replays, transaction } = scheduled.unit;
+    const session = this.#session;
+    this.#use = 'held';
+    this.#last = 'other';
+    if (transaction) session.setAutocommit('off');
+    else if (session.autocommit === 'unknown') session.setAutocommit('on');
+    const ran = await this.#runEach(replays);
+    const failed = ran.errno !== 0;
+    const ending =
+      ran.outcome === 'lost' || session.autocommit !== 'off'
+        ? null
+        : this.#command(failed ? ROLLBACK : COMMIT);
+    this.#use = 'free';
+    this.#owner.free();
+    const ended = await ending;
+    if (failed) this.#done(scheduled, transaction ? { ...ran, outcome: 'rolled_back' } : ran);
+    else this.#done(scheduled, ending === null ? ran : afterCommit(ran, ended));
+  }
+
+  #done(scheduled: Scheduled, result: UnitResult): void {
+    this.#load--;
+    this.#owner.done(scheduled, result);
   }
 
   /** Runs replays in order, those of one context in one write; stops behind the first group with an error. */
   async #runEach(replays: readonly Replay[]): Promise<UnitResult> {
-    const results: ReplayResult[] = [];
+    const results: (ReplayResult | undefined)[] = [];
     let at = 0;
     while (at < replays.length) {
-      const refused = await this.#prepareFor(replays[at]!);
-      if (refused !== null) {
-        results.push({ answer: refused.answer, rowHash: null });
-        return { outcome: endedBy(refused.answer), results, errno: refused.answer?.errno ?? 0 };
-      }
       const group = this.#groupFrom(replays, at);
-      const sent = group.map((replay) => new Promise<ReplayResult>((resolve) => this.#send(replay, resolve)));
-      const answered = await Promise.all(sent);
-      results.push(...answered);
-      if (answered.some(({ answer }) => answer === null)) return { outcome: 'lost', results, errno: 0 };
-      const failed = answered.find(({ answer }) => answer !== null && !answer.ok);
-      if (failed?.answer) return { outcome: 'answered', results, errno: failed.answer.errno };
+      const refused = await this.#makeReady(group);
+      if (refused !== null) {
+        const { answer } = refused;
+        if (answer === null) return { ...LOST, results };
+        results[at + refused.at] = { answer, rowHash: null };
+        return { outcome: 'answered', results, errno: answer.errno };
+      }
+      await this.#sendAll(group, results);
+      const answers = results.slice(at).map((result) => result?.answer ?? null);
+      if (answers.includes(null)) return { ...LOST, results };
+      const failed = answers.find((answer) => answer?.ok === false);
+      if (failed) return { outcome: 'answered', results, errno: failed.errno };
       at += group.length;
     }
     return { outcome: 'answered', results, errno: 0 };
@@ -164,63 +164,57 @@ export class Lane {
 
   /** The replays from `at` on that can go out in one write. */
   #groupFrom(replays: readonly Replay[], at: number): readonly Replay[] {
+    const most = Math.min(STATEMENTS_A_WRITE, this.#options.preparedStatements);
+    const context = replays[at]!.context.id;
     let end = at + 1;
-    while (end < replays.length && end - at < this.#pipeline) {
-      const next = replays[end]!;
-      if (next.context.id !== this.#context.id) break;
-      if (next.prepared !== null && this.#prepared.id(next) === null) break;
-      end++;
-    }
-    return replays.slice(at, end);
+    while (end < replays.length && end - at < most && replays[end]!.context.id === context) end++;
+    return at === 0 && end === replays.length ? replays : replays.slice(at, end);
   }
 
-  /** Brings the lane into the replay's context and prepares its statement; answers what the shadow refused. */
-  async #prepareFor(replay: Replay): Promise<{ answer: Answer | null } | null> {
-    const refused = await this.#enter(replay.context);
-    if (refused !== null) return refused;
-    if (replay.prepared === null || this.#prepared.id(replay) !== null) return null;
-    const answer = await this.#command(commandPayload(COM.STMT_PREPARE, replay.sql));
-    if (answer === null || !answer.ok) return { answer };
-    this.#prepared.add(replay, answer.statementId);
-    return null;
+  /** Enters the group's context and prepares its statements; answers what the shadow refused, and for which of them. */
+  async #makeReady(group: readonly Replay[]): Promise<{ answer: Answer; at: number } | null> {
+    const { context } = group[0]!;
+    if (this.#session.canEnterAhead(context)) this.#session.enterAhead(context);
+    else {
+      const refused = await this.#session.enter(context);
+      if (refused !== null) {
+        this.#prepared.forget();
+        this.#moment.forget();
+        return { ...refused, at: 0 };
+      }
+    }
+    const missing = this.#prepared.missing(group);
+    if (missing.length === 0) return null;
+    const answers = await Promise.all(
+      missing.map(({ sql }) => this.#command(commandPayload(COM.STMT_PREPARE, sql))),
+    );
+    let refused: { answer: Answer; at: number } | null = null;
+    for (const [index, replay] of missing.entries()) {
+      const answer = answers[index] ?? null;
+      if (answer?.ok === true) this.#prepared.add(replay, answer.statementId);
+      else refused ??= { answer, at: group.indexOf(replay) };
+    }
+    return refused;
   }
 
-  async #enter(context: ReplayContext): Promise<{ answer: Answer | null } | null> {
-    if (context.id === this.#context.id) return null;
-    const { context: own, faithful } = translateContext(context, this.#shadow);
-    const commands = contextStatements(this.#entered, own, DEFAULT_NAMES).map(text);
-    // The database first: SET CHARACTER SET takes its connection's character set from it.
-    if (context.database !== null && context.database !== this.#context.database) {
-      commands.unshift(commandPayload(COM.INIT_DB, context.database));
-    }
-    const sent = commands.map((command) => this.#command(command));
-    const answers = await Promise.all(sent);
-    const refused = answers.find((answer) => answer === null || !answer.ok);
-    if (refused === undefined) {
-      this.#context = context;
-      this.#entered = own;
-      this.#unfaithful = !faithful;
-      return null;
-    }
-    // Half-way between two contexts nothing may run: back to the beginning.
-    await this.#command(RESET);
-    this.#autocommit();
-    this.#prepared.forget();
-    this.#moment.forget();
-    this.#context = EMPTY_CONTEXT;
-    this.#entered = EMPTY_CONTEXT;
-    this.#unfaithful = false;
-    return { answer: refused };
-  }
-
-  /** The shadow may be set up to begin its sessions without it, and a single statement would never be committed. */
-  #autocommit(): void {
-    this.link.send(END, () => {});
+  /** Puts the results behind those that are there. */
+  #sendAll(group: readonly Replay[], results: (ReplayResult | undefined)[]): Promise<void> {
+    const from = results.length;
+    let open = group.length;
+    return new Promise((resolve) => {
+      for (const [index, replay] of group.entries()) {
+        this.#send(replay, (result) => {
+          results[from + index] = result;
+          open--;
+          if (open === 0) resolve();
+        });
+      }
+    });
   }
 
   #send(replay: Replay, done: (result: ReplayResult) => void): void {
     const rowHash = replay.primary.rowHash === null ? null : new RowHash();
-    let unfaithful = this.#unfaithful;
+    let { unfaithful } = this.#session;
     const moment = this.#moment.commandFor(replay.moment);
     if (moment !== null) {
       this.link.send(moment, (answer) => {
@@ -248,15 +242,19 @@ export class Lane {
     }
   }
 
-  #command(payload: Buffer): Promise<Answer | null> {
+  #command(payload: Buffer): Promise<Answer> {
     return new Promise((resolve) => this.link.send(payload, resolve));
   }
 }
 
-function text(sql: string): Buffer {
-  return commandPayload(COM.QUERY, sql);
+function ofSingle(result: ReplayResult): UnitResult {
+  const { answer } = result;
+  return answer === null ? LOST : { outcome: 'answered', results: [result], errno: answer.errno };
 }
 
-function endedBy(answer: Answer | null): 'answered' | 'lost' {
-  return answer === null ? 'lost' : 'answered';
+/** `ran`: what the statements before the COMMIT came to. */
+function afterCommit(ran: UnitResult, answer: Answer): UnitResult {
+  if (answer === null || ran.outcome === 'lost') return LOST;
+  if (answer.ok) return ran;
+  return { outcome: 'rolled_back', results: ran.results, errno: answer.errno };
 }

@@ -21,9 +21,20 @@ export class PreparedOnLane {
     return this.#ids.get(replay.context.id)?.get(replay.prepared.text) ?? null;
   }
 
+  /**
+   * Those of `group` (of one context, and no more than the bound) that are still to be prepared, each text once.
+   * Where there is no room for them, what was prepared before is closed, and they are more.
+   */
+  missing(group: readonly Replay[]): readonly Replay[] {
+    const missing = this.#unknown(group);
+    if (this.#count + missing.length <= this.#max) return missing;
+    this.#closeAll();
+    return this.#unknown(group);
+  }
+
+  /** Only what was missing. */
   add(replay: Replay, id: number): void {
     if (replay.prepared === null) return;
-    if (this.#count >= this.#max) this.#closeAll();
     let inContext = this.#ids.get(replay.context.id);
     if (inContext === undefined) {
       inContext = new Map();
@@ -37,6 +48,12 @@ export class PreparedOnLane {
   forget(): void {
     this.#ids.clear();
     this.#count = 0;
+  }
+
+  #unknown(group: readonly Replay[]): readonly Replay[] {
+    const unknown = group.filter((replay) => replay.prepared !== null && this.id(replay) === null);
+    if (unknown.length < 2) return unknown;
+    return [...new Map(unknown.map((replay) => [replay.prepared?.text, replay])).values()];
   }
 
   #closeAll(): void {

@@ -18,6 +18,8 @@ export class Scheduler {
   /** Units not finished, in the order of their offering: the first is the oldest. */
   readonly #unfinished = new Chain<Scheduled>();
   #ready = new Fifo<Scheduled>();
+  /** Ready to be run once more: before all others, as later units may wait for them. */
+  #again = new Fifo<Scheduled>();
   #statements = 0;
   #bytes = 0;
 
@@ -56,34 +58,44 @@ export class Scheduler {
 
   /** The unit that is to run next; it stays until `take`. */
   peek(): Scheduled | null {
-    return this.#ready.peek();
+    return this.#again.peek() ?? this.#ready.peek();
   }
 
-  /** Takes the unit that `peek` shows; the taker must call `finish` for it. */
+  /** Takes the unit that `peek` shows; the taker must call `finish` for it, or `pause` and `resume`. */
   take(): Scheduled | null {
-    const next = this.#ready.shift();
+    const next = this.#again.shift() ?? this.#ready.shift();
     if (next === null) return null;
     next.attempts++;
+    next.state = 'running';
     return next;
+  }
+
+  /** The unit is to be run once more, but not yet. It keeps its place: what waits for it goes on waiting. */
+  pause(scheduled: Scheduled): void {
+    if (scheduled.state === 'running') scheduled.state = 'waiting';
+  }
+
+  /** A paused unit may be taken again; it may have been cleared away meanwhile. */
+  resume(scheduled: Scheduled): void {
+    if (scheduled.state === 'waiting') this.#again.push(scheduled);
   }
 
   /** Lets go of a unit, whatever became of it, and of those that waited for it. */
   finish(scheduled: Scheduled): void {
-    if (scheduled.finished) return;
-    scheduled.finished = true;
+    if (scheduled.state === 'finished') return;
+    scheduled.state = 'finished';
     this.#unfinished.remove(scheduled);
     this.#statements -= scheduled.unit.replays.length;
     this.#bytes -= scheduled.unit.bytes;
     for (const freed of this.#order.leave(scheduled)) this.#ready.push(freed);
   }
 
-  /** Takes out every unit that is not running, oldest first. */
-  clear(isRunning: (scheduled: Scheduled) => boolean): Unit[] {
-    const dropped = [...this.#unfinished].filter((scheduled) => !isRunning(scheduled));
+  /** Takes out what waits, or everything, oldest first. */
+  clear(what: 'waiting' | 'all'): Unit[] {
+    const dropped = [...this.#unfinished].filter(({ state }) => what === 'all' || state === 'waiting');
     for (const scheduled of dropped) this.finish(scheduled);
-    const ready = this.#ready.toArray();
     this.#ready = new Fifo();
-    for (const scheduled of ready) if (!scheduled.finished) this.#ready.push(scheduled);
+    this.#again = new Fifo();
     this.#order.restart(this.#unfinished);
     return dropped.map((scheduled) => scheduled.unit);
   }

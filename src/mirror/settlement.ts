@@ -43,7 +43,9 @@ export class Settlement {
     }
     this.#tellOfUnit(unit, result);
     // What is in a transaction stands or falls with it.
-    const undone = unit.transaction && (result.outcome !== 'answered' || result.errno !== 0);
+    const undone =
+      result.outcome === 'rolled_back' ||
+      (unit.transaction && (result.outcome !== 'answered' || result.errno !== 0));
     for (let index = 0; index < unit.replays.length; index++) {
       const replay = unit.replays[index]!;
       const answered = result.results[index];
@@ -70,7 +72,7 @@ export class Settlement {
 
   /** An error of what stands around the statements (their context, the COMMIT) is none of their own answers. */
   #tellOfUnit(unit: Unit, { outcome, results, errno }: UnitResult): void {
-    if (outcome === 'lost' || errno === 0 || results.some(({ answer }) => answer?.ok === false)) return;
+    if (outcome === 'lost' || errno === 0 || results.some((ran) => ran?.answer?.ok === false)) return;
     const [replay] = unit.replays;
     if (replay !== undefined)
       this.#incident(replay, 'replay_error', () => `error ${errno} around the statement`, errno);

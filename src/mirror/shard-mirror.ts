@@ -110,6 +110,7 @@ export class ShardMirror implements TapSource {
       log,
       now,
       random,
+      retried: () => metrics.retried(),
       settled: (unit, result) => this.#settlement.ran(unit, result),
       dropped: (units) => {
         for (const unit of units) this.#settlement.all(unit, this.#dropOutcome(), 'dropped');
@@ -149,7 +150,7 @@ export class ShardMirror implements TapSource {
     this.#stopping = true;
     this.#schema.stop();
     this.#lanes.close();
-    for (const unit of this.#scheduler.clear(() => false))
+    for (const unit of this.#scheduler.clear('all'))
       this.#settlement.all(unit, 'dropped_shutdown', 'dropped');
   }
 

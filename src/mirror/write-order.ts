@@ -11,12 +11,15 @@ export interface Scheduled extends Chained<Scheduled> {
   readonly unit: Unit;
   /** How often it has been run. */
   attempts: number;
+  /** Monotonic milliseconds: when an attempt first failed; null: none did. */
+  failedFirstAtMs: number | null;
   /** Earlier claims that still stand in its way; it may run at 0. */
   waitsFor: number;
   /** Each counts this unit in its `waitsFor`. */
   readonly successors: Scheduled[];
   readonly spells: Spell[];
-  finished: boolean;
+  /** `waiting`: for earlier units, for a lane, or for its next attempt. */
+  state: 'waiting' | 'running' | 'finished';
 }
 
 /** The time between two barriers on a table, during which units with keys of it run beside each other. */
@@ -43,10 +46,11 @@ export class WriteOrder {
     const scheduled: Scheduled = {
       unit,
       attempts: 0,
+      failedFirstAtMs: null,
       waitsFor: 0,
       successors: [],
       spells: [],
-      finished: false,
+      state: 'waiting',
       before: null,
       after: null,
     };
@@ -112,7 +116,7 @@ export class WriteOrder {
     }
     spell.unfinished++;
     scheduled.spells.push(spell);
-    if (spell.behind !== null && !spell.behind.finished) waitFor(spell.behind, scheduled);
+    if (spell.behind !== null && spell.behind.state !== 'finished') waitFor(spell.behind, scheduled);
   }
 
   #close(table: string, barrier: Scheduled): void {
@@ -121,7 +125,7 @@ export class WriteOrder {
       if (spell.unfinished > 0) {
         spell.before = barrier;
         barrier.waitsFor++;
-      } else if (spell.behind !== null && !spell.behind.finished) {
+      } else if (spell.behind !== null && spell.behind.state !== 'finished') {
         waitFor(spell.behind, barrier);
       }
     }
@@ -129,7 +133,7 @@ export class WriteOrder {
   }
 
   #forgetIfIdle(spell: Spell): void {
-    if (spell.unfinished > 0 || (spell.behind !== null && !spell.behind.finished)) return;
+    if (spell.unfinished > 0 || (spell.behind !== null && spell.behind.state !== 'finished')) return;
     if (this.#spells.get(spell.table) === spell) this.#spells.delete(spell.table);
   }
 }
@@ -145,5 +149,5 @@ function waitFor(before: Scheduled, scheduled: Scheduled): void {
 
 function free(waiting: Scheduled, freed: Scheduled[]): void {
   waiting.waitsFor--;
-  if (waiting.waitsFor === 0 && !waiting.finished) freed.push(waiting);
+  if (waiting.waitsFor === 0 && waiting.state !== 'finished') freed.push(waiting);
 }

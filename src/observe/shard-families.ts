@@ -55,6 +55,9 @@ const MIRROR: readonly ShardFamily[] = [
   counter('understudy_mirror_not_sampled_total', 'Statements that the ratio left out.', (shard) =>
     shard.unsampled.samples(),
   ),
+  counter('understudy_mirror_retries_total', 'Units run once more after a deadlock.', (shard) => [
+    { labels: { shard: shard.name }, value: shard.retries },
+  ]),
   counter('understudy_mirror_compared_total', 'Statements whose two answers were compared.', (shard) =>
     shard.comparisons.samples(),
   ),

@@ -75,6 +75,7 @@ export class ShardMetrics {
   readonly blinded: CounterSet<BlindReason>;
   readonly refusals: CounterSet;
   readonly journalAppends: DurationHistogram;
+  retries = 0;
   relayedToOld = 0;
   relayedToClient = 0;
 
@@ -111,6 +112,11 @@ export class ShardMetrics {
   /** A selected statement has come to its end on the mirror: once each, under one outcome. */
   mirror(kind: StatementKind, outcome: MirrorOutcome): void {
     this.mirrored.add(kind, outcome);
+  }
+
+  /** The shadow chose a unit for the victim of a deadlock, or let it wait too long: it is run once more. */
+  retried(): void {
+    this.retries++;
   }
 
   /** The ratio left a statement out that could have been mirrored. */

@@ -27,6 +27,7 @@ export class LaneRig {
   readonly endings = new Map<Unit, Ending[]>();
   /** Units in the order of their ends. */
   readonly order: Unit[] = [];
+  retries = 0;
 
   constructor(options: LaneRigOptions) {
     this.lanes = new LaneSet({
@@ -44,6 +45,9 @@ export class LaneRig {
       log: silentLog(),
       now: () => performance.now(),
       random: () => Math.random(),
+      retried: () => {
+        this.retries++;
+      },
       settled: (unit, result) => this.#ended(unit, result),
       dropped: (units) => {
         for (const unit of units) this.#ended(unit, 'dropped');
@@ -95,7 +99,7 @@ export class LaneRig {
 
   close(): void {
     this.lanes.close();
-    for (const unit of this.scheduler.clear(() => false)) this.#ended(unit, 'dropped');
+    for (const unit of this.scheduler.clear('all')) this.#ended(unit, 'dropped');
   }
 
   #ended(unit: Unit, ending: Ending): void {

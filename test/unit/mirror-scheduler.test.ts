@@ -42,10 +42,17 @@ function unit(claims: readonly string[], statements = 1, bytes = 10, answeredAtM
 
 const ROOMY: SchedulerLimits = { statements: 1000, bytes: 100_000 };
 
+interface Entry {
+  readonly unit: Unit;
+  /** What it was taken as; null: never yet. */
+  taken: Scheduled | null;
+  at: 'queue' | 'running' | 'paused' | 'resumed';
+}
+
 /** What the scheduler should hold, in the order of the offers. */
 class Model {
   readonly limits: SchedulerLimits;
-  unfinished: { unit: Unit; running: Scheduled | null }[] = [];
+  unfinished: Entry[] = [];
 
   constructor(limits: SchedulerLimits) {
     this.limits = limits;
@@ -71,8 +78,8 @@ class Model {
   ready(): Unit[] {
     return this.unfinished
       .filter(
-        ({ unit, running }, index) =>
-          running === null &&
+        ({ unit, at }, index) =>
+          (at === 'queue' || at === 'resumed') &&
           !this.unfinished.slice(0, index).some((before) => meet(before.unit.writes, unit.writes)),
       )
       .map(({ unit }) => unit);
@@ -83,6 +90,8 @@ type Command =
   | { readonly do: 'offer'; readonly claims: string[]; readonly statements: number; readonly bytes: number }
   | { readonly do: 'take' }
   | { readonly do: 'finish'; readonly which: number }
+  | { readonly do: 'pause'; readonly which: number }
+  | { readonly do: 'resume'; readonly which: number }
   | { readonly do: 'clear' };
 
 const commands: fc.Arbitrary<Command> = fc.oneof(
@@ -97,6 +106,8 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.constant({ do: 'take' as const }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('finish' as const), which: fc.nat(100) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('pause' as const), which: fc.nat(100) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('resume' as const), which: fc.nat(100) }) },
   { weight: 1, arbitrary: fc.constant({ do: 'clear' as const }) },
 );
 
@@ -109,6 +120,8 @@ function play(limits: SchedulerLimits, script: readonly Command[]): void {
       offer(scheduler, model, unit(command.claims, command.statements, command.bytes, clock++));
     else if (command.do === 'take') take(scheduler, model);
     else if (command.do === 'finish') finish(scheduler, model, command.which);
+    else if (command.do === 'pause') pause(scheduler, model, command.which);
+    else if (command.do === 'resume') resume(scheduler, model, command.which);
     else clear(scheduler, model);
     expect(scheduler.statements).toBe(model.statements);
     expect(scheduler.bytes).toBe(model.bytes);
@@ -124,7 +137,7 @@ function play(limits: SchedulerLimits, script: readonly Command[]): void {
 function offer(scheduler: Scheduler, model: Model, offered: Unit): void {
   const admitted = model.admits(offered);
   expect(scheduler.offer(offered)).toBe(admitted);
-  if (admitted) model.unfinished.push({ unit: offered, running: null });
+  if (admitted) model.unfinished.push({ unit: offered, taken: null, at: 'queue' });
 }
 
 function take(scheduler: Scheduler, model: Model): void {
@@ -137,28 +150,52 @@ function take(scheduler: Scheduler, model: Model): void {
     return;
   }
   expect(ready).toContain(taken.unit);
-  model.unfinished.find(({ unit }) => unit === taken.unit)!.running = taken;
+  const entry = model.unfinished.find(({ unit }) => unit === taken.unit)!;
+  // Others may wait for what is run once more.
+  if (model.unfinished.some(({ at }) => at === 'resumed')) expect(entry.at).toBe('resumed');
+  entry.taken = taken;
+  entry.at = 'running';
+}
+
+function pause(scheduler: Scheduler, model: Model, which: number): void {
+  const entry = pick(model, 'running', which);
+  if (entry?.taken == null) return;
+  scheduler.pause(entry.taken);
+  entry.at = 'paused';
+}
+
+function resume(scheduler: Scheduler, model: Model, which: number): void {
+  const entry = pick(model, 'paused', which);
+  if (entry?.taken == null) return;
+  scheduler.resume(entry.taken);
+  entry.at = 'resumed';
+}
+
+function pick(model: Model, at: Entry['at'], which: number): Entry | undefined {
+  const entries = model.unfinished.filter((entry) => entry.at === at);
+  return entries[which % Math.max(1, entries.length)];
 }
 
 function finish(scheduler: Scheduler, model: Model, which: number): void {
-  const running = model.unfinished.filter((entry) => entry.running !== null);
-  if (running.length === 0) return;
-  const entry = running[which % running.length]!;
-  scheduler.finish(entry.running!);
-  scheduler.finish(entry.running!);
+  const entry = pick(model, 'running', which);
+  if (entry?.taken == null) return;
+  scheduler.finish(entry.taken);
+  scheduler.finish(entry.taken);
   model.unfinished = model.unfinished.filter((other) => other !== entry);
 }
 
 function clear(scheduler: Scheduler, model: Model): void {
-  const running = new Set(model.unfinished.map((entry) => entry.running));
-  const waiting = model.unfinished.filter((entry) => entry.running === null).map((entry) => entry.unit);
-  expect(scheduler.clear((scheduled) => running.has(scheduled))).toEqual(waiting);
-  model.unfinished = model.unfinished.filter((entry) => entry.running !== null);
+  const waiting = model.unfinished.filter(({ at }) => at !== 'running');
+  expect(scheduler.clear('waiting')).toEqual(waiting.map(({ unit }) => unit));
+  // Its pause ends behind the clearing: nobody may run it then.
+  for (const { at, taken } of waiting) if (at === 'paused' && taken !== null) scheduler.resume(taken);
+  model.unfinished = model.unfinished.filter(({ at }) => at === 'running');
 }
 
 /** Nothing may be left behind: what is held comes out to the last unit. */
 function drain(scheduler: Scheduler, model: Model): void {
   while (model.unfinished.length > 0) {
+    while (pick(model, 'paused', 0) !== undefined) resume(scheduler, model, 0);
     while (model.ready().length > 0) take(scheduler, model);
     expect(scheduler.take()).toBeNull();
     finish(scheduler, model, 0);
@@ -208,7 +245,7 @@ describe('the scheduler', () => {
     const running = scheduler.take()!;
     const waiting = unit(['t/1']);
     scheduler.offer(waiting);
-    expect(scheduler.clear((scheduled) => scheduled === running)).toEqual([waiting]);
+    expect(scheduler.clear('waiting')).toEqual([waiting]);
     scheduler.offer(unit(['t/1']));
     expect(scheduler.take()).toBeNull();
     scheduler.finish(running);

@@ -1,0 +1,128 @@
+/**
+ * What one lane's session on the shadow is set to: who commits, and the context of what is replayed. A setting
+ * that the shadow has taken before goes out ahead of the statements that need it, in the same write.
+ */
+import type { Exchange } from '../wire/exchange.ts';
+import { commandPayload } from '../wire/packets.ts';
+import { COM } from '../wire/protocol.ts';
+import type { LaneLink, ReplyCallback } from './lane-link.ts';
+import { contextStatements, EMPTY_CONTEXT, type ReplayContext } from './replay-context.ts';
+import { translateContext } from './shadow-dialect.ts';
+import type { ServerKind } from './sql-modes.ts';
+
+/** Of a command; null: none came. */
+export type Answer = Exchange<ReplyCallback> | null;
+
+/** `unknown`: the shadow may be set up to begin its sessions either way. */
+type Autocommit = 'unknown' | 'on' | 'off';
+
+const DEFAULT_NAMES = 'SET NAMES utf8mb4';
+/**
+ * BEGIN would not do: a deadlock ends the transaction, and what was sent behind the statement that met it would
+ * then stay for good, each statement by itself. With autocommit off all of it is one ROLLBACK away.
+ */
+const SWITCH = { on: text('SET autocommit = 1'), off: text('SET autocommit = 0') } as const;
+const RESET = Buffer.of(COM.RESET_CONNECTION);
+/** Contexts remembered as taken; past them all are forgotten and asked for anew. */
+const TAKEN_MAX = 256;
+
+export class LaneSession {
+  readonly #link: LaneLink;
+  readonly #shadow: ServerKind;
+  #autocommit: Autocommit = 'unknown';
+  #context: ReplayContext = EMPTY_CONTEXT;
+  /** The same in the shadow's words. */
+  #entered: ReplayContext = EMPTY_CONTEXT;
+  #unfaithful = false;
+  /** Ids of contexts that the shadow has taken on this lane. */
+  readonly #taken = new Set<string>([EMPTY_CONTEXT.id]);
+
+  constructor(link: LaneLink, shadow: ServerKind) {
+    this.#link = link;
+    this.#shadow = shadow;
+  }
+
+  get autocommit(): Autocommit {
+    return this.#autocommit;
+  }
+
+  /** The shadow could not be set up to do quite as the primary in this context. */
+  get unfaithful(): boolean {
+    return this.#unfaithful;
+  }
+
+  /** For what is sent from here on. */
+  setAutocommit(wanted: 'on' | 'off'): void {
+    if (this.#autocommit === wanted) return;
+    this.#autocommit = wanted;
+    this.ahead(SWITCH[wanted]);
+  }
+
+  /**
+   * Sends what the shadow has no reason to refuse, and whose answer nothing waits for. Where it refuses all the
+   * same, nobody knows what the commands behind it did: the lane ends, and they are lost.
+   */
+  ahead(command: Buffer): void {
+    this.#link.send(command, (answer) => {
+      if (answer?.ok === false) this.#link.end('lost', `the shadow refused a setting: error ${answer.errno}`);
+    });
+  }
+
+  /** The shadow will take it: it did before. In another database a statement that is not undone could do harm. */
+  canEnterAhead({ id, database }: ReplayContext): boolean {
+    if (id === this.#context.id) return true;
+    return this.#taken.has(id) && (database === null || database === this.#context.database);
+  }
+
+  /** Only what `canEnterAhead`. */
+  enterAhead(context: ReplayContext): void {
+    if (context.id === this.#context.id) return;
+    for (const command of this.#commandsInto(context)) this.ahead(command);
+    this.#enteredInto(context);
+  }
+
+  /** Waits for the shadow; answers what it refused: then the session was reset, prepared statements and all. */
+  async enter(context: ReplayContext): Promise<{ readonly answer: Answer } | null> {
+    const sent = this.#commandsInto(context).map((command) => this.#command(command));
+    const answers = await Promise.all(sent);
+    const refused = answers.find((answer) => answer === null || !answer.ok);
+    if (refused === undefined) {
+      this.#enteredInto(context);
+      return null;
+    }
+    // Half-way between two contexts nothing may run: back to the beginning.
+    this.ahead(RESET);
+    this.#autocommit = 'unknown';
+    this.#context = EMPTY_CONTEXT;
+    this.#entered = EMPTY_CONTEXT;
+    this.#unfaithful = false;
+    return { answer: refused };
+  }
+
+  #commandsInto(context: ReplayContext): Buffer[] {
+    const { context: own } = translateContext(context, this.#shadow);
+    const commands = contextStatements(this.#entered, own, DEFAULT_NAMES).map(text);
+    // The database first: SET CHARACTER SET takes its connection's character set from it.
+    if (context.database !== null && context.database !== this.#context.database) {
+      commands.unshift(commandPayload(COM.INIT_DB, context.database));
+    }
+    return commands;
+  }
+
+  #enteredInto(context: ReplayContext): void {
+    const { context: own, faithful } = translateContext(context, this.#shadow);
+    this.#context = context;
+    this.#entered = own;
+    this.#unfaithful = !faithful;
+    if (this.#taken.size >= TAKEN_MAX) this.#taken.clear();
+    this.#taken.add(context.id);
+  }
+
+  #command(payload: Buffer): Promise<Answer> {
+    return new Promise((resolve) => this.#link.send(payload, resolve));
+  }
+}
+
+function text(sql: string): Buffer {
+  return commandPayload(COM.QUERY, sql);
+}
