@@ -1,6 +1,6 @@
 /** Lanes to a shadow that is slow, gone, refusing or talking nonsense: every unit ends once, and lanes come back. */
-import type { RowDataPacket } from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Unit } from '../../src/mirror/unit.ts';
 import { type FaultyProxy, startFaultyProxy } from '../harness/faulty-proxy.ts';
 import { type Ending, LaneRig, type LaneRigOptions } from '../harness/lane-rig.ts';
@@ -194,6 +194,124 @@ describe('a shadow that misbehaves', () => {
     expect(rig.lanes.status.state).not.toBe('up');
     await db.restart();
     await rig.recovered(() => ONE);
+    expectOneEndEach(rig);
+  });
+});
+
+describe('a transaction whose connection ends', () => {
+  const ids = (unit: number): number[] => [1, 2, 3].map((row) => unit * 10 + row);
+  const inserts = (unit: number) =>
+    ids(unit).map((id) => replayOf(`INSERT INTO one.messages (folderid) VALUES (${id})`, { keys: [unit] }));
+
+  async function keptOf(unit: number): Promise<number> {
+    const rows = await db.query<RowDataPacket[]>(
+      `SELECT 1 FROM one.messages WHERE folderid IN (${ids(unit).join(', ')})`,
+    );
+    return rows.length;
+  }
+
+  /** Kept whole or not at all, and as its end says, where that says which. */
+  async function expectWhole(rig: LaneRig, units: ReadonlyMap<Unit, number>): Promise<Set<string>> {
+    const seen = new Set<string>();
+    for (const [unit, number] of units) {
+      const [ending] = rig.endings.get(unit) ?? [];
+      const sort = ending === undefined ? 'no end' : sortOf(ending);
+      const kept = await keptOf(number);
+      seen.add(`${sort}, ${kept}`);
+    }
+    for (const each of seen) expect(['answered, 3', 'lost, 0', 'lost, 3', 'dropped, 0']).toContain(each);
+    return seen;
+  }
+
+  const blockers: Connection[] = [];
+  async function openBlocker(): Promise<Connection> {
+    const blocker = await db.connect();
+    blockers.push(blocker);
+    return blocker;
+  }
+
+  /** Its connection's id on the server, as soon as it is at this statement. */
+  const laneThatRuns = (sql: string): Promise<number> =>
+    waitFor(
+      async () => {
+        const [found] = await db.query<RowDataPacket[]>(
+          'SELECT ID AS id FROM information_schema.PROCESSLIST WHERE INFO = ?',
+          [sql],
+        );
+        return found?.id as number | undefined;
+      },
+      { what: `a lane to run ${sql}` },
+    );
+
+  beforeEach(() => db.query('DELETE FROM one.messages'));
+  afterEach(() => {
+    for (const blocker of blockers.splice(0)) blocker.destroy();
+  });
+
+  it('at any byte of the answers is kept whole or not at all', async () => {
+    const rig = createRig({ lanes: { pipeline: 4 } });
+    const units = new Map<Unit, number>();
+    let number = 0;
+    const OK_BYTES = 11;
+    const answers = 2 * (1 + 3 + 1);
+    for (let bytes = 0; bytes <= answers * OK_BYTES; bytes += 5) {
+      await rig.recovered(() => ONE);
+      await network.set({ mode: 'close', afterBytes: bytes });
+      for (const _ of [1, 2]) units.set(rig.offer(inserts(++number), `unit ${number}`), number);
+      await rig.allEnded();
+      await network.set({ mode: 'pass' });
+    }
+    await rig.recovered(() => ONE);
+    // Both sides of the COMMIT were met.
+    const seen = await expectWhole(rig, units);
+    for (const sort of ['answered, 3', 'lost, 0', 'lost, 3']) expect(seen).toContain(sort);
+    expectOneEndEach(rig);
+  });
+
+  it.each([1, 2, 3])('while its statement %i runs is not kept, and can be run anew', async (row) => {
+    const rig = createRig({ breaker: { failures: 10 } });
+    const blocked = ids(1)[row - 1];
+    const blocker = await openBlocker();
+    await blocker.query('BEGIN');
+    await blocker.query(`INSERT INTO one.messages (folderid) VALUES (${blocked})`);
+    const unit = rig.offer(inserts(1));
+    const waiting = await laneThatRuns(`INSERT INTO one.messages (folderid) VALUES (${blocked})`);
+    await db.query(`KILL ${waiting}`);
+    expect(sortOf(await rig.ending(unit))).toBe('lost');
+    blocker.destroy();
+    await waitFor(async () => (await keptOf(1)) === 0, { what: 'the server to roll both back' });
+    expect((await rig.run(inserts(1))).outcome).toBe('answered');
+    expect(await keptOf(1)).toBe(3);
+  });
+
+  it('while it commits is not kept', async () => {
+    const rig = createRig({ breaker: { failures: 10 } });
+    await rig.run(ONE);
+    const blocker = await openBlocker();
+    await blocker.query('BACKUP STAGE START');
+    await blocker.query('BACKUP STAGE BLOCK_COMMIT');
+    const unit = rig.offer(inserts(1));
+    const committing = await laneThatRuns('COMMIT');
+    await db.query(`KILL ${committing}`);
+    expect(sortOf(await rig.ending(unit))).toBe('lost');
+    blocker.destroy();
+    expect((await rig.run(inserts(2))).outcome).toBe('answered');
+    expect([await keptOf(1), await keptOf(2)]).toEqual([0, 3]);
+  });
+
+  it('with the whole server is kept whole or not at all', async () => {
+    const rig = createRig({ port: db.port, lanes: { perShard: 3 } });
+    await rig.run(ONE);
+    const units = new Map<Unit, number>();
+    for (let number = 1; number <= 400; number++)
+      units.set(rig.offer(inserts(number), `unit ${number}`), number);
+    await waitFor(() => rig.order.length > 50, { what: 'some units to end' });
+    await db.kill9();
+    await rig.allEnded();
+    await db.restart();
+    await rig.recovered(() => ONE);
+    const seen = await expectWhole(rig, units);
+    for (const sort of ['answered, 3', 'dropped, 0']) expect(seen).toContain(sort);
     expectOneEndEach(rig);
   });
 });

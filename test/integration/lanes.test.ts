@@ -197,6 +197,47 @@ describe('transactions', () => {
     ]);
   });
 
+  it('are run again after one deadlock upon another, while what shares their keys waits', async () => {
+    const rig = createRig({ lanes: { perShard: 3 } });
+    await rig.run([inOne('INSERT INTO messages (folderid) VALUES (1), (2)')]);
+    const SECOND = 'UPDATE messages SET v = v * 2 WHERE folderid = 1';
+    const others = [await openSession(), await openSession()] as const;
+    // The server ends the transaction that has changed fewer rows: never theirs.
+    const grow = async (round: number): Promise<void> => {
+      const other = others[round % 2]!;
+      await other.query('BEGIN');
+      await other.query(
+        `INSERT INTO messages (folderid) SELECT seq + ${1000 * (round + 1)} FROM seq_1_to_200`,
+      );
+    };
+    await grow(0);
+    let holds: Promise<unknown> = others[0].query('UPDATE messages SET v = v + 10 WHERE folderid = 1');
+    await holds;
+    const unit = rig.offer([inOne('UPDATE messages SET v = v * 2 WHERE folderid = 2'), inOne(SECOND)], 'a');
+    const successor = rig.offer([inOne('UPDATE messages SET v = v + 1 WHERE folderid = 2')], 'a');
+    const rounds = 5;
+    for (let round = 0; round < rounds; round++) {
+      await waitFor(() => runs(SECOND), { what: 'the lane to wait for row 1' });
+      await grow(round + 1);
+      // In the queue for row 1 before the lane comes back to it.
+      holds = others[(round + 1) % 2]!.query('UPDATE messages SET v = v + 10 WHERE folderid = 1');
+      const other = others[round % 2]!;
+      await other.query('UPDATE messages SET v = v + 10 WHERE folderid = 2');
+      await other.query('COMMIT');
+      await holds;
+    }
+    expect(rig.endings.get(successor)).toEqual([]);
+    await waitFor(() => runs(SECOND), { what: 'the lane to wait for row 1' });
+    await others[rounds % 2]!.query('COMMIT');
+    expect(brief((await rig.ending(unit)) as UnitResult)).toMatchObject({ outcome: 'answered', errno: 0 });
+    await rig.ending(successor);
+    expect([rig.retries, rig.order.slice(1)]).toEqual([rounds, [unit, successor]]);
+    expect(await rowsOf('SELECT folderid, v FROM one.messages WHERE folderid < 1000')).toEqual([
+      { folderid: 1, v: 20 * (rounds + 1) },
+      { folderid: 2, v: 20 * rounds + 1 },
+    ]);
+  });
+
   it('are given up when a lock is not to be had in the time that a replay may take', async () => {
     const rig = createRig({ lanes: { timeoutMs: 2000 } });
     await rig.run([inOne('INSERT INTO messages (folderid) VALUES (1)')]);
@@ -222,6 +263,12 @@ async function lockWaits(): Promise<boolean> {
   const rows = await rowsOf(
     "SELECT 1 AS one FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'",
   );
+  return rows.length > 0;
+}
+
+/** Of the server's own account of its sessions, which is never an old one. */
+async function runs(sql: string): Promise<boolean> {
+  const rows = await rowsOf(`SELECT 1 AS one FROM information_schema.PROCESSLIST WHERE INFO = '${sql}'`);
   return rows.length > 0;
 }
 

@@ -185,12 +185,25 @@ describe('a lane’s prepared statements', () => {
     const { held, closed } = createRig(2);
     held.add(replay('one'), 1);
     held.add(replay('two', contextB), 2);
+    expect(held.missing([replay('one')])).toEqual([]);
     expect(closed).toEqual([]);
-    held.add(replay('three'), 3);
+    const missing = held.missing([replay('three')]);
     expect(closed).toEqual([1, 2]);
+    held.add(missing[0]!, 3);
     expect([held.id(replay('one')), held.id(replay('three'))]).toEqual([null, 3]);
     held.add(replay('four'), 4);
     expect(held.id(replay('three'))).toBe(3);
+  });
+
+  it('are missing once for each text, and anew where room was made for them', () => {
+    const { held, closed } = createRig(2);
+    const textsOf = (texts: readonly string[]) =>
+      held.missing(texts.map((text) => replay(text))).map(({ prepared }) => prepared?.text);
+    expect(textsOf(['one', 'one'])).toEqual(['one']);
+    held.add(replay('one'), 1);
+    held.add(replay('gone'), 2);
+    expect(textsOf(['one', 'two', 'two'])).toEqual(['one', 'two']);
+    expect(closed).toEqual([1, 2]);
   });
 
   it('are forgotten when the connection is reset, which closed them', () => {
