@@ -1,30 +1,53 @@
 /** What the proxy may cost, and whether it does. */
 import { PROTOCOLS, type Protocol, type Run, type Target, type Workload } from './results.ts';
-import { cpuOf, pairedRatio, runsOf, type Spread } from './summary.ts';
+import { cpuOf, pairedRatio, runsOf, type Spread, spreadOf } from './summary.ts';
 
 /** The aims are about this many client threads. */
 export const AIM_THREADS = 8;
 
-/** CPU per statement or session of `target`, over that of `base` in the same round. */
+/** A figure of `target`, over that of `base` in the same round where there is one. */
 export interface Aim {
   readonly workload: Workload;
+  /**
+   * `cpu`: per statement or session; `cpuMicros`: the same by itself, in microseconds; `rate`: statements or sessions a
+   * second; `drain`: seconds from the end of the load until the mirror has caught up.
+   */
+  readonly figure: 'cpu' | 'cpuMicros' | 'rate' | 'drain';
   readonly target: Target;
-  readonly base: Target;
-  readonly atMost: number;
+  readonly base: Target | null;
+  readonly bound: 'at most' | 'at least';
+  readonly limit: number;
 }
 
 export const AIMS: readonly Aim[] = [
-  { workload: 'oltp_point_select', target: 'mirror-0', base: 'haproxy', atMost: 1.25 },
-  { workload: 'oltp_point_select', target: 'mirror-0', base: 'proxysql', atMost: 1 },
-  { workload: 'oltp_point_select', target: 'reads-100', base: 'haproxy', atMost: 1.9 },
-  { workload: 'short_sessions', target: 'mirror-0', base: 'haproxy', atMost: 1.6 },
+  cpu('oltp_point_select', 'mirror-0', 'haproxy', 1.25),
+  cpu('oltp_point_select', 'mirror-0', 'proxysql', 1),
+  cpu('oltp_point_select', 'reads-100', 'haproxy', 1.9),
+  cpu('short_sessions', 'mirror-0', 'haproxy', 1.6),
+  ...everything('oltp_read_write'),
+  ...everything('oltp_write_only'),
+  cpu('oltp_write_only', 'mirror-100', 'mirror-100-unjournalled', 1.05),
 ];
+
+function cpu(workload: Workload, target: Target, base: Target, limit: number): Aim {
+  return { workload, figure: 'cpu', target, base, bound: 'at most', limit };
+}
+
+/** With all that is written mirrored. */
+function everything(workload: Workload): Aim[] {
+  const target = 'mirror-100';
+  return [
+    { workload, figure: 'rate', target, base: 'direct', bound: 'at least', limit: 0.5 },
+    { workload, figure: 'cpuMicros', target, base: null, bound: 'at most', limit: 85 },
+    { workload, figure: 'drain', target, base: null, bound: 'at most', limit: 1 },
+  ];
+}
 
 export interface Judgement {
   readonly aim: Aim;
   readonly protocol: Protocol;
   /** Null: one of the two was not measured. */
-  readonly ratio: Spread | null;
+  readonly measured: Spread | null;
   readonly verdict: 'met' | 'not met' | 'not measured';
 }
 
@@ -34,13 +57,26 @@ export function judge(runs: readonly Run[]): Judgement[] {
     AIMS.flatMap((aim) => {
       const own = runsOf(runs, { workload: aim.workload, protocol, threads: AIM_THREADS });
       if (own.length === 0) return [];
-      const ratio = pairedRatio(own, aim.target, aim.base, cpuOf);
-      return [{ aim, protocol, ratio, verdict: verdictOf(aim, ratio) }];
+      const measured = figureOf(aim, own);
+      return [{ aim, protocol, measured, verdict: verdictOf(aim, measured) }];
     }),
   );
 }
 
-function verdictOf({ atMost }: Aim, ratio: Spread | null): Judgement['verdict'] {
-  if (ratio === null) return 'not measured';
-  return ratio.median <= atMost ? 'met' : 'not met';
+function figureOf({ figure, target, base }: Aim, runs: readonly Run[]): Spread | null {
+  const read = (run: Run): number | null => {
+    if (figure === 'rate') return run.perSecond;
+    if (figure !== 'drain') return cpuOf(run);
+    // What did not drain in the time that was given took longer than any aim allows.
+    return run.mirror === null ? null : (run.mirror.drainSeconds ?? Number.POSITIVE_INFINITY);
+  };
+  if (base !== null) return pairedRatio(runs, target, base, read);
+  const values = runs.flatMap((run) => (run.target === target ? (read(run) ?? []) : []));
+  return values.length === 0 ? null : spreadOf(values);
+}
+
+function verdictOf({ bound, limit }: Aim, measured: Spread | null): Judgement['verdict'] {
+  if (measured === null) return 'not measured';
+  const met = bound === 'at most' ? measured.median <= limit : measured.median >= limit;
+  return met ? 'met' : 'not met';
 }

@@ -1,5 +1,6 @@
 /** Runs every case on every way in turn, and keeps each run's figures. */
 import { cpus } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Proxy as RunningProxy } from '../test/harness/proxy.ts';
 import { waitFor } from '../test/harness/wait.ts';
 import { type PlannedCase, takesPart, WARM_UP_SECONDS } from './plan.ts';
@@ -9,6 +10,9 @@ import type { Way } from './stage.ts';
 import { type Load, runLoad } from './sysbench.ts';
 
 const DRAIN_TIMEOUT_MS = 60_000;
+const LAG_LOOK_MS = 200;
+
+type Settled = Pick<MirrorFigures, 'queueStatements' | 'lagSeconds' | 'drainSeconds'>;
 
 /** Runs of `seconds` each; `report` hears of every one as it ends. */
 export async function measure(
@@ -49,9 +53,12 @@ function rotated<T>(list: readonly T[], by: number): T[] {
 export async function runOnce(way: Way, load: Load, round: number): Promise<Run> {
   const { mirroring } = way;
   const outcomesBefore = mirroring === undefined ? null : await readOutcomes(mirroring);
+  const doubtsBefore = mirroring === undefined ? 0 : await readDoubts(mirroring);
   const before = way.pid === undefined ? null : readCpuTime(way.pid);
   const others = watchOthers();
+  const lag = mirroring === undefined ? null : watchLag(mirroring);
   const figures = await runLoad(load);
+  const lagMaxSeconds = (await lag?.end()) ?? null;
   const othersShare = others();
   const settled = mirroring === undefined ? null : await settle(mirroring);
   // Read after the mirror has caught up: what it still had to do belongs to these statements.
@@ -59,7 +66,12 @@ export async function runOnce(way: Way, load: Load, round: number): Promise<Run>
   const mirror =
     mirroring === undefined || outcomesBefore === null || settled === null
       ? null
-      : { outcomes: difference(await readOutcomes(mirroring), outcomesBefore), ...settled };
+      : {
+          outcomes: difference(await readOutcomes(mirroring), outcomesBefore),
+          ...settled,
+          lagMaxSeconds,
+          doubts: (await readDoubts(mirroring)) - doubtsBefore,
+        };
   const sessions = unitOf(load.workload) === 'session';
   return {
     workload: load.workload,
@@ -100,12 +112,31 @@ function total({ user, system }: CpuTime): number {
 }
 
 /** What the mirror had left when the load ended; it waits until that is done. */
-async function settle(proxy: RunningProxy): Promise<Omit<MirrorFigures, 'outcomes'>> {
+async function settle(proxy: RunningProxy): Promise<Settled> {
   const ended = performance.now();
   const { statements, lagSeconds } = await readQueue(proxy);
   const drained = await waitUntilDrained(proxy);
   const drainSeconds = drained ? round2((performance.now() - ended) / 1000) : null;
   return { queueStatements: statements, lagSeconds: round2(lagSeconds), drainSeconds };
+}
+
+/** Looks now and then; `end` tells the worst lag that was seen. */
+function watchLag(proxy: RunningProxy): { end(): Promise<number> } {
+  let worst = 0;
+  const stopped = new AbortController();
+  const watching = (async () => {
+    while (!stopped.signal.aborted) {
+      worst = Math.max(worst, (await readQueue(proxy)).lagSeconds);
+      await delay(LAG_LOOK_MS, undefined, { signal: stopped.signal }).catch(() => {});
+    }
+  })();
+  return {
+    async end() {
+      stopped.abort();
+      await watching;
+      return round2(worst);
+    },
+  };
 }
 
 async function waitUntilDrained(proxy: RunningProxy): Promise<boolean> {
@@ -126,6 +157,15 @@ async function readQueue(proxy: RunningProxy): Promise<{ statements: number; lag
     statements: shards.reduce((sum, { queue }) => sum + queue.statements, 0),
     lagSeconds: Math.max(...shards.map(({ lagSeconds }) => lagSeconds)),
   };
+}
+
+/** Keys that are in doubt for another reason than that they were just written. */
+async function readDoubts(proxy: RunningProxy): Promise<number> {
+  let doubts = 0;
+  for (const { journal } of (await proxy.status()).shards) {
+    for (const [reason, count] of Object.entries(journal.byReason)) if (reason !== 'written') doubts += count;
+  }
+  return doubts;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { MirrorFigures, Run, Target } from './results.ts';
 const MIRRORING: readonly (readonly [Target, string])[] = [
   ['reads-100', 'Reads at 100'],
   ['mirror-100', 'Everything at 100'],
+  ['mirror-100-unjournalled', 'Everything at 100, without the journal'],
 ];
 
 /** One line for each way that mirrors, with sums over the rounds; empty where none does. */
@@ -31,8 +32,17 @@ function renderAccount(runs: readonly Run[]): string {
   const became = shares.length === 0 ? '' : `: ${shares.join(', ')}`;
   return [
     `${thousands(relayed)} statements relayed, ${thousands(all)} selected for the mirror${became}.`,
+    renderDoubts(mirrors, all),
     renderLoadEnd(mirrors),
   ].join(' ');
+}
+
+/** Of the selected statements; one may leave several doubts, and several one. */
+function renderDoubts(mirrors: readonly MirrorFigures[], selected: number): string {
+  const seen = mirrors.flatMap(({ doubts }) => doubts ?? []);
+  if (seen.length === 0) return '';
+  const doubts = seen.reduce((sum, count) => sum + count, 0);
+  return `Doubts: ${thousands(doubts)} (${percent(doubts / selected)}).`;
 }
 
 /** What was seen when a load ended: the worst round counts. */
@@ -45,7 +55,10 @@ function renderLoadEnd(mirrors: readonly MirrorFigures[]): string {
     drained.length < drains.length
       ? `in ${drains.length - drained.length} of ${drains.length} rounds the queue did not empty in time`
       : `the queue was empty at most ${worst(drained).toFixed(2)} s later`;
-  return `At the end of a load the queue held at most ${queue} and the lag was at most ${lag} s; ${emptied}.`;
+  const whileLoaded = mirrors.flatMap(({ lagMaxSeconds }) => lagMaxSeconds ?? []);
+  const during =
+    whileLoaded.length === 0 ? '' : `While it ran the lag was at most ${worst(whileLoaded).toFixed(2)} s. `;
+  return `${during}At the end of a load the queue held at most ${queue} and the lag was at most ${lag} s; ${emptied}.`;
 }
 
 function worst(values: readonly number[]): number {

@@ -4,7 +4,7 @@ import type { Selection } from './plan.ts';
 import { PROTOCOLS, TARGETS, type Target, THREAD_COUNTS, WORKLOADS } from './results.ts';
 import { TLS_WAYS } from './tls-ways.ts';
 
-const UNDERSTUDY: readonly Target[] = ['mirror-0', 'reads-100', 'mirror-100'];
+const UNDERSTUDY: readonly Target[] = ['mirror-0', 'reads-100', 'mirror-100', 'mirror-100-unjournalled'];
 const TLS = TLS_WAYS.flatMap(({ target, plain }): Target[] => [plain, target]);
 const SECONDS = 1;
 const PROFILE_SECONDS = 10;
@@ -16,8 +16,9 @@ what is measured; lists are separated by commas
   --protocol LIST  of ${PROTOCOLS.join(', ')}
   --threads LIST   client threads
   --peers LIST     of ${TARGETS.join(', ')};
-                   understudy stands for mirror-0, reads-100 and mirror-100; tls for the two whose
-                   clients have TLS and the same without (oltp_point_select, short_sessions; text, 8 threads)
+                   understudy stands for mirror-0, reads-100, mirror-100 and the last without its journal;
+                   tls for the two whose clients have TLS and the same without (oltp_point_select,
+                   short_sessions; text, 8 threads)
   --full           every workload with every protocol, at ${THREAD_COUNTS.join(', ')} threads
   --rounds N       runs of each (5; 10 where an aim is judged)
   --seconds N      length of one run (${SECONDS})

@@ -22,6 +22,7 @@ export const TARGETS = [
   'mirror-0',
   'reads-100',
   'mirror-100',
+  'mirror-100-unjournalled',
   'direct-tls',
   'mirror-0-tls',
 ] as const;
@@ -61,6 +62,10 @@ const mirrorSchema = z.strictObject({
   lagSeconds: z.number(),
   /** From the end of the load until nothing waited; null: it did not empty in time. */
   drainSeconds: z.number().nullable(),
+  /** The worst that was seen while the load ran; null: it was not looked at. */
+  lagMaxSeconds: z.number().nullable().default(null),
+  /** Doubts in the journal that the run has added, written keys left out; null: they were not looked at. */
+  doubts: z.number().nullable().default(null),
 });
 
 const runSchema = z.strictObject({

@@ -16,6 +16,8 @@ import { DATABASE, prepareTables, type SecureClient } from './sysbench.ts';
 import { type BenchCertificates, makeBenchCertificates, SECURE_USER } from './tls-ways.ts';
 
 const SHARD = 's00';
+const EVERYTHING = { reads: 100, writes: 100, deletes: 100 } as const;
+const WITHOUT_JOURNAL = new URL('without-journal.mjs', import.meta.url).href;
 const NET_RELAY = fileURLToPath(new URL('net-relay.ts', import.meta.url));
 /** The tables and their indexes fit many times over: the way is measured, not the disk. */
 const SERVER_SETTINGS = [
@@ -119,7 +121,9 @@ async function startWay(target: Target, servers: Servers, nodeArgs: readonly str
     case 'reads-100':
       return mirrorWay(target, servers, { reads: 100, writes: 0, deletes: 0 }, nodeArgs);
     case 'mirror-100':
-      return mirrorWay(target, servers, { reads: 100, writes: 100, deletes: 100 }, nodeArgs);
+      return mirrorWay(target, servers, EVERYTHING, nodeArgs);
+    case 'mirror-100-unjournalled':
+      return mirrorWay(target, servers, EVERYTHING, [...nodeArgs, '--import', WITHOUT_JOURNAL]);
   }
 }
 

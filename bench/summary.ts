@@ -82,7 +82,7 @@ export function cpuOf(run: Run): number | null {
   return run.cpuMicros === null ? null : run.cpuMicros.user + run.cpuMicros.system;
 }
 
-function spreadOf(values: readonly number[]): Spread {
+export function spreadOf(values: readonly number[]): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 

@@ -1,5 +1,5 @@
 /** Results as Markdown: what the terminal shows and what docs/performance.md holds. */
-import { type Judgement, judge } from './aims.ts';
+import { type Aim, type Judgement, judge } from './aims.ts';
 import { decimals, NONE, table, thousands } from './markdown.ts';
 import { renderMirror } from './mirror-account.ts';
 import { type Case, cross } from './plan.ts';
@@ -26,12 +26,19 @@ export const TARGET_NAMES: Readonly<Record<Target, string>> = {
   'mirror-0': 'Understudy, mirror at 0',
   'reads-100': 'Understudy, reads at 100',
   'mirror-100': 'Understudy, everything at 100',
+  'mirror-100-unjournalled': 'the same without its journal',
   'direct-tls': 'direct, TLS',
   'mirror-0-tls': 'Understudy, mirror at 0, TLS to the client',
 };
 const PROTOCOL_NAMES: Readonly<Record<Protocol, string>> = {
   text: 'text protocol',
   prepared: 'prepared statements',
+};
+const FIGURE_NAMES: Readonly<Record<Aim['figure'], string>> = {
+  cpu: 'CPU',
+  cpuMicros: 'CPU in µs',
+  rate: 'rate',
+  drain: 'seconds until the lag is gone',
 };
 /** A difference between rounds, over their median, from which on a figure tells little. */
 const WIDE_SPREAD = 0.25;
@@ -86,17 +93,22 @@ function renderAims(judgements: readonly Judgement[]): string {
   return [
     '### Aims',
     table(
-      ['aim, CPU of one over the other', 'protocol', 'at most', 'measured', 'lowest–highest', 'verdict'],
-      judgements.map(({ aim, protocol, ratio, verdict }) => [
-        `${aim.workload}, 8 threads: ${TARGET_NAMES[aim.target]} ÷ ${TARGET_NAMES[aim.base]}`,
+      ['aim', 'protocol', 'bound', 'measured', 'lowest–highest', 'verdict'],
+      judgements.map(({ aim, protocol, measured, verdict }) => [
+        `${aim.workload}, 8 threads: ${aimText(aim)}`,
         protocol,
-        aim.atMost.toFixed(2),
-        decimals(ratio?.median, 3),
-        range(ratio, 2),
+        `${aim.bound} ${aim.limit.toFixed(2)}`,
+        decimals(measured?.median, 3),
+        range(measured, 2),
         verdict,
       ]),
     ),
   ].join('\n\n');
+}
+
+function aimText({ target, base, figure }: Aim): string {
+  const over = base === null ? '' : ` ÷ ${TARGET_NAMES[base]}`;
+  return `${FIGURE_NAMES[figure]}, ${TARGET_NAMES[target]}${over}`;
 }
 
 function renderWays({ workload }: Case, runs: readonly Run[]): string {

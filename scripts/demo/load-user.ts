@@ -15,6 +15,8 @@ export interface LoadUserOptions extends Pick<LoadConfig, 'account' | 'folders'>
   readonly stream: number;
   /** Keeps its connection between sessions. */
   readonly stays: boolean;
+  /** Hears how long each statement took, in milliseconds. */
+  readonly answered?: (milliseconds: number) => void;
 }
 
 type Counts = { -readonly [field in keyof Omit<LoadFigures, 'errorSamples'>]: number };
@@ -88,8 +90,10 @@ export class LoadUser {
 
   async #run(connection: Connection, statement: Statement): Promise<void> {
     const { sql, params, prepared } = statement;
+    const sentAtMs = performance.now();
     const answer = prepared ? connection.execute(sql, [...params]) : connection.query(sql);
     const [result] = await withDeadline(answer, ANSWER_TIMEOUT_MS);
+    this.#options.answered?.(performance.now() - sentAtMs);
     this.#counts.statements += 1;
     if (prepared) this.#counts.prepared += 1;
     if (sql === 'START TRANSACTION') this.#counts.transactions += 1;

@@ -56,6 +56,8 @@ export interface SeedOptions {
   readonly seed: number;
   /** Folders (inboxes) of this database. */
   readonly folders: number;
+  /** Rows of the smallest folders, over all tables; 8 where left out. */
+  readonly rowsMin?: number;
   /** Rows of the largest folder, over all tables. */
   readonly rowsMax?: number;
 }
@@ -99,7 +101,11 @@ export async function seed(server: SqlServer, database: string, options: SeedOpt
   };
   try {
     for (let index = 0; index < options.folders; index += 1) {
-      for (let left = random.heavyTailed(8, options.rowsMax ?? 2000, 1.1); left > 0; left -= 1) {
+      for (
+        let left = random.heavyTailed(options.rowsMin ?? 8, options.rowsMax ?? 2000, 1.1);
+        left > 0;
+        left -= 1
+      ) {
         const table = random.pick(MOVED_TABLES);
         rows += 1;
         const values = pending.get(table) ?? [];
