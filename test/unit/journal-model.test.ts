@@ -73,15 +73,19 @@ const CHURN: fc.WeightedArbitrary<Step> = { weight: 1, arbitrary: fc.record({ do
 /** Holds a journal of so many bytes to the model through many sequences of steps. */
 async function hold(maxBytes: number, steps: readonly fc.WeightedArbitrary<Step>[]): Promise<void> {
   const sequence = fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 40, size: 'max' });
-  const follow = async (each: readonly Step[]): Promise<void> => {
-    const model = await JournalModel.start(maxBytes);
-    try {
-      for (const step of each) await model.run(step);
-    } finally {
-      await model.end();
-    }
-  };
-  await fc.assert(fc.asyncProperty(sequence, follow), { numRuns: RUNS });
+  await fc.assert(
+    fc.asyncProperty(sequence, (each) => follow(maxBytes, each)),
+    { numRuns: RUNS },
+  );
+}
+
+async function follow(maxBytes: number, steps: readonly Step[]): Promise<void> {
+  const model = await JournalModel.start(maxBytes);
+  try {
+    for (const step of steps) await model.run(step);
+  } finally {
+    await model.end();
+  }
 }
 
 /** Sequences for each test. */
@@ -93,4 +97,23 @@ it('invariants 4 and 8: whatever happens, the journal holds what the model does,
 
 it('invariant 3: a journal at its bound forgets nothing in silence', async () => {
   await hold(96 * 1024, STEPS);
+});
+
+it('a write that is under way for long stays on record, and what is settled beside it goes', async () => {
+  const tick: Step = { do: 'tick', ms: 70_000, meanwhile: [] };
+  const write: Deed = { do: 'write', places: [{ table: 'messages', key: '1' }] };
+  const page: Step = { do: 'page', reader: 0, limit: 100, meanwhile: [] };
+  await follow(64 * 1024 * 1024, [
+    { do: 'deed', deed: write },
+    tick,
+    { do: 'deed', deed: { ...write, places: [{ table: 'messages', key: '2' }] } },
+    tick,
+    tick,
+    { do: 'deed', deed: { do: 'finish', which: 1, reason: null } },
+    tick,
+    tick,
+    page,
+    { do: 'kill', tickOperations: 0, startOperations: null },
+    page,
+  ]);
 });
