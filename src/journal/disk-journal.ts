@@ -26,8 +26,9 @@ import {
   TICK_MS,
 } from './journal-options.ts';
 import { JournalReader } from './journal-reader.ts';
+import { LossRecord } from './loss-record.ts';
 import { OneByOne } from './one-by-one.ts';
-import type { JournalState, Reset } from './state-file.ts';
+import type { JournalState } from './state-file.ts';
 import { WrittenLog } from './written-log.ts';
 
 type Life =
@@ -43,12 +44,11 @@ export class DiskJournal implements Journal {
   readonly #doubts: DoubtLog;
   readonly #folder: JournalFolder;
   readonly #reader: JournalReader;
+  readonly #losses: LossRecord;
   readonly #turns = new OneByOne();
   #life: Life = { at: 'opening' };
   #incarnation = randomBytes(8).toString('hex');
   #generation = 0;
-  #epoch = 0;
-  #reset: Reset | null = null;
   #slow: string | null = null;
   #slowToldAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
@@ -63,6 +63,11 @@ export class DiskJournal implements Journal {
     const identity = () => ({ shard, incarnation: this.#incarnation, generation: this.#generation });
     this.#options = options;
     this.#index = new DoubtIndex(bounds.index);
+    this.#losses = new LossRecord({
+      wallClock: options.wallClock,
+      nextNumber: () => this.#index.next,
+      lost: (reason) => options.lost(reason),
+    });
     this.#writtenAppender = this.#appender();
     this.#doubtAppender = this.#appender();
     this.#doubts = new DoubtLog({
@@ -95,7 +100,7 @@ export class DiskJournal implements Journal {
       doubts: this.#doubts,
       written: this.#written,
       identity,
-      lostBefore: () => this.#reset?.number ?? null,
+      lostBefore: () => this.#losses.reset?.number ?? null,
       notesKept: () => this.#keepNotes(),
     });
   }
@@ -153,7 +158,7 @@ export class DiskJournal implements Journal {
   }
 
   get reset(): boolean {
-    return this.#reset !== null;
+    return this.#losses.reset !== null;
   }
 
   get pending(): number {
@@ -175,19 +180,16 @@ export class DiskJournal implements Journal {
       appends: this.#writtenAppender.appends + this.#doubtAppender.appends,
       pending: this.#written.pending,
       writtenKeys: this.#written.keys,
-      reset: this.#reset !== null,
-      epoch: this.#epoch,
-      resetReason: this.#reset?.reason ?? null,
+      reset: this.#losses.reset !== null,
+      epoch: this.#losses.epoch,
+      resetReason: this.#losses.reset?.reason ?? null,
       failing: this.#life.at === 'failing' ? this.#life.reason : this.#slow,
     };
   }
 
   /** Something was lost that this journal can't name: a full pass is owed from now on. */
   lost(reason: string): void {
-    this.#epoch += 1;
-    const was = this.#reset;
-    this.#reset = { reason, atMs: this.#options.wallClock(), number: this.#index.next };
-    if (was === null) this.#options.lost(reason);
+    this.#losses.lost(reason);
     this.#saveState();
   }
 
@@ -196,8 +198,7 @@ export class DiskJournal implements Journal {
    * is made good. False where more was lost meanwhile, or the journal can't be written just now.
    */
   fullPassDone(epoch: number): boolean {
-    if (epoch !== this.#epoch || this.#life.at !== 'open') return false;
-    this.#reset = null;
+    if (this.#life.at !== 'open' || !this.#losses.madeGood(epoch)) return false;
     this.#saveState();
     return true;
   }
@@ -265,20 +266,12 @@ export class DiskJournal implements Journal {
     nextId,
     losses,
   }: NonNullable<Awaited<ReturnType<JournalFolder['open']>>>): void {
-    const { wallClock, log } = this.#options;
     this.#incarnation = state?.incarnation ?? this.#incarnation;
     this.#generation = Math.max(generation, state?.generation ?? 0) + 1;
     this.#doubts.begin(nextId);
-    this.#epoch += state?.epoch ?? 0;
-    const older = this.#reset ?? state?.reset ?? null;
-    if (older !== null) this.#reset = { ...older, number: this.#index.next };
-    if (state?.exposed === true) losses = [...losses, 'the process ended while its disk was slow'];
-    for (const loss of losses) log.warn({ reason: loss }, 'the journal is damaged');
-    const first = losses[0];
-    if (first === undefined) return;
-    this.#epoch += 1;
-    this.#reset ??= { reason: first, atMs: wallClock(), number: this.#index.next };
-    this.#options.lost(first);
+    const found = state?.exposed === true ? [...losses, 'the process ended while its disk was slow'] : losses;
+    for (const reason of found) this.#options.log.warn({ reason }, 'the journal is damaged');
+    this.#losses.take(state, found);
   }
 
   #failed(reason: string): void {
@@ -322,8 +315,8 @@ export class DiskJournal implements Journal {
     return {
       incarnation: this.#incarnation,
       generation: this.#generation,
-      epoch: this.#epoch,
-      reset: this.#reset,
+      epoch: this.#losses.epoch,
+      reset: this.#losses.reset,
       exposed: this.#slow !== null,
     };
   }
@@ -380,8 +373,7 @@ export class DiskJournal implements Journal {
 
   async #sync(): Promise<void> {
     await this.#doubts.sync();
-    const { fd } = this.#written;
-    if (fd !== null) await this.#options.disk.sync(fd);
+    await this.#written.sync();
   }
 
   /** What was noted and settled is on disk as surely as `sync` has it. */

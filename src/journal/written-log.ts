@@ -3,41 +3,25 @@
  * Nothing of it is in memory but the buffer of the turn and, for each segment, how many of its writes are under
  * way. What a start finds of these segments are keys of writes that nobody saw the end of.
  */
-import { join } from 'node:path';
 import type { Appender } from './appender.ts';
 import type { Disk } from './disk.ts';
 import { FrameWriter, KEY_LENGTH_MAX, TABLE_LENGTH_MAX } from './frame-writer.ts';
 import type { WriteMark } from './journal.ts';
-import { encodeHeader } from './segment-header.ts';
-
-/** A second of a segment or so: as fine as it is told which writes were under way when a cursor was given. */
-export interface WrittenSlice extends WriteMark {
-  readonly start: number;
-  readonly end: number;
-  readonly pending: number;
-  /** The number of cursors that were given when it last changed. */
-  readonly touched: number;
-}
-
-export interface WrittenSegment {
-  readonly id: number;
-  readonly path: string;
-  readonly fd: number;
-  /** Where its records begin. */
-  readonly headerBytes: number;
-  readonly slices: readonly WrittenSlice[];
-}
+import {
+  createSegment,
+  pendingOf,
+  type Segment,
+  type SegmentIdentity,
+  Slice,
+  sumBytes,
+  type WrittenSegment,
+} from './written-segment.ts';
 
 export interface WrittenLogOptions {
   readonly disk: Disk;
   readonly directory: string;
   readonly appender: Appender;
-  /** What the header of a segment says beside its number. */
-  readonly identity: () => {
-    readonly shard: string;
-    readonly incarnation: string;
-    readonly generation: number;
-  };
+  readonly identity: () => SegmentIdentity;
   readonly segmentBytes: number;
   readonly segmentMs: number;
   /** How long a segment stays after its last write was settled. */
@@ -59,39 +43,6 @@ export interface WrittenWatch {
   written(table: string, key: string | null): void;
 }
 
-class Slice implements WrittenSlice {
-  readonly #log: WrittenLog;
-  readonly start: number;
-  end: number;
-  pending = 0;
-  touched = 0;
-
-  constructor(log: WrittenLog, start: number) {
-    this.#log = log;
-    this.start = start;
-    this.end = start;
-  }
-
-  release(): void {
-    this.pending -= 1;
-    this.touched = this.#log.cursors;
-    this.#log.released();
-  }
-}
-
-interface Segment {
-  readonly id: number;
-  readonly path: string;
-  readonly fd: number;
-  readonly headerBytes: number;
-  readonly slices: Slice[];
-  /** Of its first record. */
-  beganAtMs: number;
-  bytes: number;
-  /** Since when every write in it was settled. */
-  settledAtMs: number;
-}
-
 const SLICE_MS = 1000;
 
 export class WrittenLog {
@@ -100,12 +51,12 @@ export class WrittenLog {
   /** Oldest first; the last one is written to. */
   #segments: Segment[] = [];
   #spare: Segment | null = null;
+  #cursors = 0;
   #slice: Slice = new Slice(this, 0);
   #sliceAtMs = 0;
   #nextId = 1;
   #pending = 0;
   #keys = 0;
-  #cursors = 0;
   /** Slices with writes whose keys could not be appended. */
   readonly #unrecorded = new Set<Slice>();
   /** Sees what is written while a reader's entries are settled. */
@@ -217,6 +168,8 @@ export class WrittenLog {
 
   /** Makes the first segment. Rejects with the disk's errors. */
   async start(): Promise<void> {
+    // What a disk that failed did not keep, a full pass is owed for; it is not asked again.
+    for (const segment of this.#segments) segment.syncedBytes = segment.bytes;
     await this.#prepareSpare();
     this.#rotate();
     await this.#prepareSpare();
@@ -240,9 +193,14 @@ export class WrittenLog {
     }
   }
 
-  /** Files of the current segment to be synchronised, by descriptor. */
-  get fd(): number | null {
-    return this.#current?.fd ?? null;
+  /** The medium keeps what was appended, also to segments that others have followed, when it resolves. */
+  async sync(): Promise<void> {
+    for (const segment of this.#segments) {
+      const { bytes } = segment;
+      if (segment.syncedBytes === bytes) continue;
+      await this.#options.disk.sync(segment.fd);
+      segment.syncedBytes = bytes;
+    }
   }
 
   get currentPath(): string | null {
@@ -315,7 +273,6 @@ export class WrittenLog {
   #newSlice(): void {
     const current = this.#current;
     this.#slice = new Slice(this, current?.bytes ?? 0);
-    this.#slice.touched = this.#cursors;
     this.#sliceAtMs = this.#options.now();
     current?.slices.push(this.#slice);
   }
@@ -323,29 +280,9 @@ export class WrittenLog {
   async #prepareSpare(): Promise<void> {
     if (this.#spare !== null) return;
     const { disk, directory, identity, now } = this.#options;
-    const { shard, incarnation, generation } = identity();
     const id = this.#nextId;
     this.#nextId += 1;
-    const path = join(directory, `written-${generation}-${id}.log`);
-    const header = encodeHeader({ kind: 'written', shard, incarnation, generation, id });
-    await disk.remove(path);
-    const fd = await disk.create(path);
-    try {
-      await disk.append(fd, header);
-    } catch (error) {
-      await disk.close(fd);
-      throw error;
-    }
-    this.#spare = {
-      id,
-      path,
-      fd,
-      headerBytes: header.length,
-      slices: [],
-      beganAtMs: now(),
-      bytes: header.length,
-      settledAtMs: now(),
-    };
+    this.#spare = await createSegment(disk, directory, identity(), id, now());
   }
 
   /** Keeps to `bytesMax` in any case; that is when a segment may go before its time. */
@@ -382,14 +319,4 @@ export class WrittenLog {
       await this.#options.disk.remove(path);
     }
   }
-}
-
-function pendingOf(segment: { readonly slices: readonly WrittenSlice[] }): number {
-  return segment.slices.reduce((sum, { pending }) => sum + pending, 0);
-}
-
-function sumBytes(segments: Iterable<{ readonly bytes: number }>): number {
-  let sum = 0;
-  for (const { bytes } of segments) sum += bytes;
-  return sum;
 }

@@ -3,7 +3,7 @@ import type { Disk } from './disk.ts';
 import { readFrames } from './frame-reader.ts';
 import type { Doubt } from './journal.ts';
 import { type RecordVisitor, readRecords } from './record-reader.ts';
-import type { WrittenSegment } from './written-log.ts';
+import type { WrittenSegment } from './written-segment.ts';
 
 /** Where a reader stands: the records of the frame at `offset` up to `skip` were read. */
 export interface WrittenPosition {

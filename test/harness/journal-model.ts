@@ -134,8 +134,10 @@ export class JournalModel {
     if (step.do === 'deed') this.#deed(step.deed);
     else if (step.do === 'churn') await this.#churn();
     else if (step.do === 'end of turn') await endOfTurn();
-    else if (step.do === 'tick') await this.#meanwhile(step.meanwhile, () => this.#tick(step.ms));
-    else if (step.do === 'page') await this.#page(step.reader, step.limit, step.meanwhile);
+    else if (step.do === 'tick') {
+      await this.#meanwhile(step.meanwhile, () => this.#tick(step.ms));
+      if (step.meanwhile.length === 0) this.#checkSynced();
+    } else if (step.do === 'page') await this.#page(step.reader, step.limit, step.meanwhile);
     else if (step.do === 'settle') await this.#settle(step.reader, step.meanwhile);
     else if (step.do === 'close') await this.#close();
     else if (step.do === 'kill') await this.#kill(step.tickOperations, step.startOperations);
@@ -192,6 +194,15 @@ export class JournalModel {
     this.#nowMs += ms;
     vi.advanceTimersByTime(1000);
     await this.#quiet();
+  }
+
+  /** What was written before a tick is on the medium behind it, in whichever file it stands. */
+  #checkSynced(): void {
+    const names = new Set(this.#writes.map(({ frame }) => frame?.name));
+    const late = this.#disk
+      .files()
+      .filter(({ path, synced, length }) => names.has(basename(path)) && synced < length);
+    expect(late, 'is not synchronised').toEqual([]);
   }
 
   /** The journal's work is done that was asked for. */

@@ -13,6 +13,7 @@ import {
   type TestJournalOptions,
   texts,
 } from '../harness/journal.ts';
+import { MemoryDisk } from '../harness/memory-disk.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -366,24 +367,25 @@ describe('the written log', () => {
 
 describe('damage', () => {
   it('a log cut off at any byte keeps what was whole before, and owes nothing', async () => {
-    const before = await open();
+    const disk = new MemoryDisk();
+    const before = await open({ disk, directory: '/journal' });
     for (const key of ['1', '2', '3']) {
       before.journal.note('messages', key, 'failed');
       await endOfTurn();
     }
-    const whole = before.crash();
-    const log = readFileSync(join(whole, 'doubts-1.log'));
+    const path = '/journal/doubts-1.log';
+    const whole = disk.files().find((file) => file.path === path)?.length ?? 0;
     let seen = 0;
-    for (let length = 0; length <= log.length; length++) {
-      const left = makeJournal({ directory: before.crash() });
-      truncateSync(join(left.directory, 'doubts-1.log'), length);
-      await left.journal.open();
-      const keys = [...left.journal.entries()].map(({ key }) => key);
+    for (let length = 0; length <= whole; length++) {
+      const left = disk.copy();
+      left.cut(path, length);
+      const { journal } = await openJournal({ disk: left, directory: '/journal' });
+      const keys = [...journal.entries()].map(({ key }) => key);
       expect(keys, `${length} bytes`).toEqual(['1', '2', '3'].slice(0, keys.length));
-      expect(left.journal.reset).toBe(false);
+      expect(journal.reset).toBe(false);
       expect(keys.length).toBeGreaterThanOrEqual(seen);
       seen = keys.length;
-      await left.journal.close();
+      await journal.close();
     }
     expect(seen).toBe(3);
   });
