@@ -1,4 +1,5 @@
 /** Servers that are there for all cases; a case has databases and a proxy of its own. */
+import { startFaultyProxy } from '../../test/harness/faulty-proxy.ts';
 import { coverage, readJournal } from '../../test/harness/journal-entries.ts';
 import { startMariadb } from '../../test/harness/mariadb.ts';
 import { createSchema, MESSAGE_CENTRE_TABLES, seed } from '../../test/harness/message-centre.ts';
@@ -30,6 +31,8 @@ const CENTRE: Record<FidelityCase['rows'], { folders: number; rowsMax: number }>
   cold: { folders: 3000, rowsMax: 60 },
 };
 const OWN_FOLDERS: Record<FidelityCase['rows'], number> = { hot: 1, cold: 200 };
+/** Of the new server in hot cases: without it replays are so quick that none has another beside it to be mistaken for. */
+const LATENCY_MS = 4;
 const DRAIN_TIMEOUT_MS = 120_000;
 const SETTINGS = ['--innodb-buffer-pool-size=128M', '--innodb-lock-wait-timeout=5'];
 
@@ -97,6 +100,7 @@ async function play(
   { old, fresh, names }: Cast,
   { seconds, seed: loadSeed }: { seconds: number; seed: number },
 ): Promise<FidelityResult> {
+  const { rows } = fidelityCase;
   const moved = movedTables(fidelityCase);
   const keyOf = (table: string): string | null => (moved === '*' ? null : (moved[table]?.key ?? null));
   const oldSide = { server: old, database: names.old };
@@ -105,6 +109,8 @@ async function play(
     Promise.all(tables.map((table) => readTable(oldSide, table, keyOf(table))));
   const before = await contents();
   const port = await freePort();
+  const network = await startFaultyProxy(fresh);
+  if (rows === 'hot') await network.set({ mode: 'latency', ms: LATENCY_MS });
   const proxy = await startProxy({
     name: 'fidelity',
     config: {
@@ -113,7 +119,7 @@ async function play(
           name: SHARD,
           port,
           old: { host: old.host, port: old.port, database: names.old },
-          new: { host: fresh.host, port: fresh.port, database: names.fresh },
+          new: { host: network.host, port: network.port, database: names.fresh },
         },
       ],
       tables: moved,
@@ -146,6 +152,7 @@ async function play(
     });
   } finally {
     await proxy.kill9();
+    await network.close();
   }
 }
 
