@@ -4,6 +4,7 @@
  * and settled, so that the doubts of one round excuse nothing in the next.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FaultyProxy, startFaultyProxy } from '../harness/faulty-proxy.ts';
 import { type Coverage, coverage, readJournal } from '../harness/journal-entries.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { freePorts } from '../harness/ports.ts';
@@ -22,6 +23,8 @@ const WRITERS_A_SHARD = 5;
 const FOLDERS_A_WRITER = 4;
 const FOLDERS_A_ROUND = 1000;
 const SHARED_FOLDERS = 3;
+/** So that a kill finds writes that are not replayed yet. */
+const SHADOW_LATENCY_MS = 10;
 const VICTIMS = ['worker', 'proxy', 'shadow'] as const;
 type Victim = (typeof VICTIMS)[number];
 type Shard = (typeof SHARDS)[number];
@@ -29,6 +32,7 @@ type Totals = { rows: number; differing: number } & Record<Exclude<keyof Coverag
 
 let old: Mariadb;
 let fresh: Mariadb;
+let network: FaultyProxy;
 let config: Parameters<typeof startProxy>[0]['config'];
 let proxy: RunningProxy;
 
@@ -39,6 +43,8 @@ beforeAll(async () => {
     await old.query(database(`old_${shard}`, engine));
     await fresh.query(database(`new_${shard}`, 'InnoDB'));
   }
+  network = await startFaultyProxy(fresh);
+  await network.set({ mode: 'latency', ms: SHADOW_LATENCY_MS });
   const ports = await freePorts(SHARDS.length);
   config = {
     workers: 2,
@@ -47,7 +53,7 @@ beforeAll(async () => {
       name,
       port: ports[index] ?? 0,
       old: { host: old.host, port: old.port, database: `old_${name}` },
-      new: { host: fresh.host, port: fresh.port, database: `new_${name}` },
+      new: { host: network.host, port: network.port, database: `new_${name}` },
     })),
     mirror: { reads: 100, writes: 100, deletes: 100 },
     lanes: { timeoutMs: 2000, connectTimeoutMs: 1000 },
@@ -59,6 +65,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await proxy?.kill9();
+  await network?.close();
   await Promise.all([old?.destroy(), fresh?.destroy()]);
 });
 
