@@ -3,6 +3,7 @@
  * costs a unit the same whatever the queue holds.
  */
 import type { Chained } from '../base/chain.ts';
+import { KeyTable } from '../base/key-table.ts';
 import { ANY_TABLE } from './schema-relations.ts';
 import type { Unit, WriteSet } from './unit.ts';
 
@@ -37,9 +38,9 @@ const NONE: readonly Scheduled[] = [];
 
 export class WriteOrder {
   /** The last unit of each key that is not finished. */
-  readonly #tails = new Map<string, Scheduled>();
+  readonly #tails = new KeyTable<Scheduled>();
   /** The present spell of each table with units that are not finished. */
-  readonly #spells = new Map<string, Spell>();
+  readonly #spells = new KeyTable<Spell>();
 
   /** Gives a new unit its place behind all those before it. */
   enter(unit: Unit): Scheduled {

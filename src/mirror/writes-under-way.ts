@@ -3,6 +3,7 @@
  * two of different sessions that touch one key at the same time are told, as nobody can know which of them the
  * primary took first.
  */
+import { KeyTable } from '../base/key-table.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
@@ -25,10 +26,10 @@ interface Commits {
 
 export class WritesUnderWay {
   readonly #journal: Journal;
-  readonly #keys = new Map<string, KeySpell>();
-  readonly #tables = new Map<string, TableSpell>();
+  readonly #keys = new KeyTable<KeySpell>();
+  readonly #tables = new KeyTable<TableSpell>();
   /** Keys of transactions whose commit was sent and not answered. */
-  readonly #committing = new Map<string, Commits>();
+  readonly #committing = new KeyTable<Commits>();
 
   constructor(journal: Journal) {
     this.#journal = journal;
