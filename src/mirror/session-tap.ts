@@ -14,6 +14,7 @@ import { COM } from '../wire/protocol.ts';
 import { queryTextAt } from '../wire/query-packet.ts';
 import type { AnsiQuotes } from './ansi-quotes.ts';
 import type { ByteRoom } from './byte-room.ts';
+import { ChangesAhead, mattersBehind } from './changes-ahead.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import type { SessionBeginning } from './session-beginning.ts';
 import { SessionState } from './session-state.ts';
@@ -62,6 +63,7 @@ export class MirrorTap implements SessionTap {
   readonly #capabilities: Capabilities;
   readonly #state: SessionState;
   readonly #prepared: PreparedStatements;
+  readonly #ahead = new ChangesAhead();
   /** Drawn once a transaction, for statements that have no key. */
   #dice: number;
 
@@ -84,10 +86,12 @@ export class MirrorTap implements SessionTap {
   }
 
   command(exchange: Exchange<Statement>): void {
-    if (exchange.type === COM.QUERY) {
-      this.#query(exchange);
-      return;
-    }
+    if (exchange.type === COM.QUERY) this.#query(exchange);
+    else this.#otherCommand(exchange);
+    this.#ahead.sent(exchange);
+  }
+
+  #otherCommand(exchange: Exchange<Statement>): void {
     const payload = exchange.keep();
     switch (exchange.type) {
       case COM.STMT_EXECUTE:
@@ -115,6 +119,7 @@ export class MirrorTap implements SessionTap {
   }
 
   reply(exchange: Exchange<Statement>): void {
+    this.#ahead.answered(exchange);
     switch (exchange.type) {
       case COM.QUERY:
       case COM.STMT_EXECUTE:
@@ -176,9 +181,10 @@ export class MirrorTap implements SessionTap {
   }
 
   #prepare(exchange: Exchange<Statement>): void {
-    const prepared = exchange.truncated
-      ? null
-      : this.#options.reader.readPrepare(exchange.payload.subarray(1), this.#state);
+    const prepared =
+      exchange.truncated || this.#ahead.some
+        ? null
+        : this.#options.reader.readPrepare(exchange.payload.subarray(1), this.#state);
     this.#prepared.sent(prepared);
     if (prepared !== null) exchange.note = plainStatement(prepared.plan.kind, prepared.plan, prepared);
   }
@@ -234,7 +240,8 @@ export class MirrorTap implements SessionTap {
     const { plan, target, kind } = statement;
     const { writes } = this.#options;
     if (target !== null && kind !== 'read') statement.span = writes.sent(target, this.#recorder);
-    if (plan === null || hidesEffects(plan)) this.#options.opaque('sending');
+    statement.blind = this.#ahead.some && mattersBehind(statement);
+    if (plan === null || hidesEffects(plan) || statement.blind) this.#options.opaque('sending');
     if (plan?.ddl === true && !plan.temporary) this.#options.schemaChanging(plan, this.#state.database);
     this.#recorder.sending(statement);
   }
@@ -315,22 +322,13 @@ export class MirrorTap implements SessionTap {
 
   #succeeded({ plan, effects }: Statement): void {
     if (effects.length > 0) this.#state.applyAll(effects);
-    if (plan?.ddl === true) this.#followTemporary(plan);
+    if (plan?.ddl === true) this.#state.temporary.follow(plan, this.#state.database);
   }
 
   /** What a statement, carried out or not, may have changed beside the keys that it names. */
-  #reportUnseen({ plan }: Statement): void {
-    if (plan === null || hidesEffects(plan)) this.#options.opaque('done');
+  #reportUnseen({ plan, blind }: Statement): void {
+    if (plan === null || hidesEffects(plan) || blind) this.#options.opaque('done');
     if (plan?.ddl === true && !plan.temporary) this.#options.schemaChanged(plan, this.#state.database);
-  }
-
-  #followTemporary({ digest, tables, temporary }: Plan): void {
-    // Without the word TEMPORARY as well, the temporary table of a name is dropped first.
-    const drops = digest.startsWith(temporary ? 'DROP' : 'DROP TABLE');
-    for (const { name } of tables) {
-      if (drops) this.#state.temporary.dropped(name);
-      else if (temporary) this.#state.temporary.created(name);
-    }
   }
 
   #statementReset(exchange: Exchange<Statement>): void {

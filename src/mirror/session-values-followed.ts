@@ -15,7 +15,7 @@ export function settleSelection(statement: Statement, state: SessionState): void
   const { selection, kind } = statement;
   if (selection.at !== 'selected') return;
   const { draft } = selection;
-  const stands = state.contextKnown && state.context.id === draft.context.id;
+  const stands = !statement.blind && state.contextKnown && state.context.id === draft.context.id;
   const settings = draft.reads === null ? draft.settings : state.settingsFor(draft.reads);
   if (!stands || (settings === null && kind !== 'read')) {
     statement.selection = UNSUPPORTED;

@@ -117,8 +117,8 @@ export class StatementReader {
       );
     const bound = this.#binder.bind(plan, session.database);
     const traces = tracesOf(bound.traces, sql, lexed, complete);
-    if (touchesTemporary(plan, session)) {
-      const lasting = writtenBeside(bound, session);
+    if (touchesTemporary(plan, session, session.database)) {
+      const lasting = writtenBeside(bound, session, session.database);
       return new Statement(plan.kind, plan, lasting, false, NOT_MIRRORED, effects, prepared);
     }
     const { scope } = bound.binding;
@@ -170,7 +170,7 @@ export class StatementReader {
   ): Target | null {
     if (plan.kind !== 'write' && plan.kind !== 'delete') return null;
     const bound = this.#binder.bind(plan, database);
-    if (touchesTemporary(plan, session)) return writtenBeside(bound, session);
+    if (touchesTemporary(plan, session, database)) return writtenBeside(bound, session, database);
     if (!reachesMoved(bound)) return null;
     return targetOf(bound, readKeys(bound.binding, sql, lexed), session.quotesKnown, null);
   }
@@ -188,16 +188,26 @@ function reachesMoved({ keyless, binding }: BoundPlan): boolean {
   return binding.plan.kind !== 'read' && (keyless.tables.length > 0 || keyless.reached.length > 0);
 }
 
-/** What a write changes of the moved tables where it names temporary ones too; null: nothing. */
-function writtenBeside({ keyless, binding }: BoundPlan, session: SessionState): Target | null {
-  const tables = session.temporary.told
-    ? keyless.tables.filter((name) => !session.temporary.has(name))
-    : keyless.tables;
-  return binding.plan.kind === 'read' || tables.length === 0 ? null : { ...keyless, tables };
+/** What a write changes of the moved tables where it names temporary ones, or perhaps does; null: nothing. */
+function writtenBeside(
+  { keyless, binding }: BoundPlan,
+  { temporary }: SessionState,
+  database: string | null,
+): Target | null {
+  const { plan } = binding;
+  const lasting = new Set(
+    plan.tables
+      .filter((table) => !temporary.isSurely(table.database ?? database, table.name))
+      .map(({ name }) => name),
+  );
+  // A table of another name is what a view stands on.
+  const named = new Set(plan.tables.map(({ name }) => name));
+  const tables = keyless.tables.filter((name) => lasting.has(name) || !named.has(name));
+  return plan.kind === 'read' || tables.length === 0 ? null : { ...keyless, tables };
 }
 
-function touchesTemporary(plan: Plan, session: SessionState): boolean {
-  return session.temporary.some && plan.tables.some(({ name }) => session.temporary.has(name));
+function touchesTemporary({ tables }: Plan, { temporary }: SessionState, database: string | null): boolean {
+  return temporary.some && tables.some((table) => temporary.has(table.database ?? database, table.name));
 }
 
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */

@@ -62,6 +62,8 @@ export class Statement {
   readonly traces: Traces;
   /** Of a write or delete of moved tables, from when it is sent. */
   span: WriteSpan | null = null;
+  /** It was read while a change of how it is to be read was under way. */
+  blind = false;
   /** The following statement of the same text; set by the reader of that text. */
   next: Statement | null = null;
 

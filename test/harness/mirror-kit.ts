@@ -106,6 +106,7 @@ export function plainOf(text: string, shape: StatementShape = {}): Statement {
     prepared: null,
     traces: { generates: false, runsTriggers: false },
     span: null,
+    blind: false,
     next: shape.next ?? null,
   };
 }

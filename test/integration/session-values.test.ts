@@ -259,6 +259,36 @@ describe.each([
     expect(added.overlaps).toBeGreaterThan(0);
   });
 
+  it('a temporary table is nobody’s matter, and what it was made from is', async () => {
+    const added = await through(async (client) => {
+      await client.query("INSERT INTO messages VALUES (1, 1, 'a', NULL)");
+      await client.query('CREATE TEMPORARY TABLE picked AS SELECT * FROM messages');
+      await client.query("INSERT INTO messages VALUES (2, 1, 'read before', NULL)");
+      await client.query('CREATE TEMPORARY TABLE users LIKE messages');
+      await client.query('CREATE TEMPORARY TABLE messages SELECT * FROM picked');
+      await client.query("INSERT INTO messages VALUES (3, 1, 'hidden', NULL)");
+      await client.execute('INSERT INTO messages VALUES (?, 1, ?, NULL)', [4, 'hidden too']);
+      await client.query('TRUNCATE TABLE messages');
+      await client.query('DROP TEMPORARY TABLE messages');
+      await client.execute('INSERT INTO messages VALUES (?, 1, ?, NULL)', [5, 'seen']);
+      await client.query('CREATE TEMPORARY TABLE mysql.messages (a INT)');
+      await client.query("INSERT INTO messages VALUES (6, 1, 'of our own database', NULL)");
+    });
+    expect(added).toEqual({ mirrored: 4, skipped: 0, hazards: 0, opaque: 0, overlaps: 0 });
+    expect(await differing()).toEqual([]);
+  });
+
+  it('a name that a temporary table left by a RENAME is in doubt', async () => {
+    const added = await run(
+      'CREATE TEMPORARY TABLE messages (a INT)',
+      'ALTER TABLE messages RENAME TO other',
+      "INSERT INTO messages VALUES (1, 1, 'lasting again', NULL)",
+    );
+    expect(added).toMatchObject({ mirrored: 0, skipped: 0 });
+    expect(added.hazards).toBeGreaterThan(0);
+    expect(await differing()).toEqual([1]);
+  });
+
   it('under locks that hold, what was committed first was done first', async () => {
     await through(async (client) => {
       const other = await connect();

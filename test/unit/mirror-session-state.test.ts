@@ -7,6 +7,7 @@ import { SessionState } from '../../src/mirror/session-state.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { DEFAULT_SQL_MODE } from '../../src/sql/sql-mode.ts';
 import { STATUS } from '../../src/wire/protocol.ts';
+import { planOf } from '../harness/mirror-kit.ts';
 
 const GBK_COLLATION = 28;
 const reader = new SqlReader({ maxPlans: 100, seed: 1 });
@@ -212,7 +213,7 @@ describe('the state of a session', () => {
     const before = session.context;
     run(session, "SET sql_mode = 'ANSI', time_zone = @a");
     run(session, 'SET NAMES latin1');
-    session.temporary.created('t');
+    session.temporary.follow(planOf('CREATE TEMPORARY TABLE t (a INT)'), 'old_db');
     run(session, 'USE elsewhere');
     session.reset();
     expect(session.context).toMatchObject({ database: 'elsewhere', names: before.names });
@@ -247,14 +248,20 @@ describe('the state of a session', () => {
   });
 
   it('tells temporary tables apart, up to a bound', () => {
-    const session = login();
-    session.temporary.created('a');
-    expect([session.temporary.has('a'), session.temporary.has('b')]).toEqual([true, false]);
-    session.temporary.dropped('a');
-    expect(session.temporary.some).toBe(false);
-    for (let count = 0; count < 1000; count++) session.temporary.created(`t${count}`);
-    session.temporary.dropped('t1');
-    expect(session.temporary.has('b')).toBe(true);
+    const { temporary } = login();
+    const ddl = (text: string) => temporary.follow(planOf(text), 'old_db');
+    const has = (name: string) => temporary.has('old_db', name);
+    ddl('CREATE TEMPORARY TABLE a AS SELECT * FROM b');
+    expect([has('a'), has('b'), temporary.has('elsewhere', 'a')]).toEqual([true, false, false]);
+    ddl('ALTER TABLE b RENAME TO c');
+    expect(has('c')).toBe(false);
+    ddl('ALTER TABLE a RENAME TO c');
+    expect([has('a'), has('c'), temporary.isSurely('old_db', 'c')]).toEqual([true, true, false]);
+    ddl('DROP TABLE a, c');
+    expect(temporary.some).toBe(false);
+    for (let count = 0; count < 1000; count++) ddl(`CREATE TEMPORARY TABLE t${count} (a INT)`);
+    ddl('DROP TEMPORARY TABLE t1');
+    expect([has('b'), temporary.isSurely('old_db', 't2')]).toEqual([true, false]);
   });
 });
 

@@ -444,6 +444,66 @@ describe('a text of several statements', () => {
   });
 });
 
+describe('commands sent ahead of their answers', () => {
+  const names = (rig: Rig) => rig.units.flatMap(({ replays }) => replays.map(({ context }) => context.names));
+
+  it('are replayed in what the session has set by then, or are doubts', () => {
+    const rig = new Rig();
+    const sent = [
+      "SET time_zone = 'UTC'",
+      insert(1),
+      'SET @a = 5',
+      'INSERT INTO messages VALUES (2, @a)',
+    ].map((text) => rig.command(query(text)));
+    for (const exchange of sent) rig.reply(exchange);
+    // Its zone was not known yet when it was read.
+    expect([rig.keys, rig.doubts, rig.outcomes]).toEqual([
+      [],
+      ['hazard 1', 'hazard 2'],
+      { skipped_unsupported: 2 },
+    ]);
+    const again = ['SET @a = 6', 'INSERT INTO messages VALUES (3, @a)'].map((text) =>
+      rig.command(query(text)),
+    );
+    for (const exchange of again) rig.reply(exchange);
+    expect(rig.units[0]?.replays[0]?.moment.settings).toEqual(['@`a` = 6']);
+  });
+
+  it.each<[string, Buffer]>([
+    ['USE', query('USE old')],
+    ['COM_INIT_DB', Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from('old')])],
+    ['SET NAMES', query('SET NAMES gbk')],
+    ['a new sql_mode', query("SET sql_mode = 'ANSI'")],
+  ])('may have touched anything where %s was under way', (_what, payload) => {
+    const rig = new Rig({ database: 'elsewhere' });
+    const change = rig.command(payload);
+    const write = rig.command(query(insert(1)));
+    const read = rig.command(query('SELECT 1'));
+    expect(rig.announced).toEqual(['opaque']);
+    for (const exchange of [change, write, read]) rig.reply(exchange);
+    expect([rig.units, rig.events]).toEqual([[], ['opaque']]);
+    rig.query(`USE old`);
+    rig.query(insert(2));
+    expect([rig.keys, rig.events]).toEqual([[['2']], ['opaque']]);
+    expect(names(rig)).toHaveLength(1);
+  });
+
+  it('EXECUTE of a name that is being prepared anew may be anything', () => {
+    const rig = new Rig();
+    rig.query("PREPARE s FROM 'SELECT 1'");
+    rig.query('EXECUTE s');
+    expect([rig.announced, rig.events]).toEqual([[], []]);
+    const sent = [`PREPARE s FROM '${insert(1)}'`, 'EXECUTE s'].map((text) => rig.command(query(text)));
+    for (const exchange of sent) rig.reply(exchange);
+    expect([rig.announced, rig.events]).toEqual([['opaque'], ['opaque']]);
+    rig.query('EXECUTE s');
+    expect([rig.events, rig.doubts]).toEqual([['opaque'], ['hazard 1']]);
+    rig.query("PREPARE s FROM 'nonsense'", FAILED);
+    rig.query('EXECUTE s');
+    expect(rig.events).toEqual(['opaque', 'opaque']);
+  });
+});
+
 describe('prepared statements', () => {
   const INSERT = 'INSERT INTO messages (folderid, t) VALUES (?, ?)';
 

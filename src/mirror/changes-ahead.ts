@@ -1,0 +1,49 @@
+/**
+ * Commands under way that change how what comes behind them is to be read: the database, the character set, the
+ * quotes, what a prepared name stands for. A client that does not wait for their answers is read in a state that
+ * may be over by then.
+ */
+import type { Exchange } from '../wire/exchange.ts';
+import { COM } from '../wire/protocol.ts';
+import type { SessionEffect } from './session-effect.ts';
+import type { Statement } from './statement.ts';
+
+const COMMANDS: readonly number[] = [COM.INIT_DB, COM.RESET_CONNECTION, COM.CHANGE_USER];
+const STATEMENTS: readonly number[] = [COM.QUERY, COM.STMT_EXECUTE];
+
+export class ChangesAhead {
+  #unanswered = 0;
+
+  get some(): boolean {
+    return this.#unanswered > 0;
+  }
+
+  /** Once its statements are read. */
+  sent(exchange: Exchange<Statement>): void {
+    if (changes(exchange)) this.#unanswered++;
+  }
+
+  answered(exchange: Exchange<Statement>): void {
+    if (changes(exchange)) this.#unanswered--;
+  }
+}
+
+function changes({ type, note }: Exchange<Statement>): boolean {
+  if (COMMANDS.includes(type)) return true;
+  if (!STATEMENTS.includes(type)) return false;
+  for (let statement = note; statement !== null; statement = statement.next) {
+    if (statement.effects.length > 0 && statement.effects.some(changesReading)) return true;
+  }
+  return false;
+}
+
+function changesReading(effect: SessionEffect): boolean {
+  if (effect.what === 'variable') return /^(?:sql_mode|character_set_|collation_)/.test(effect.name);
+  return ['use', 'names', 'prepare', 'deallocate'].includes(effect.what);
+}
+
+/** What it changes, or whether it does, may have been read wrong; a read is at worst not compared. */
+export function mattersBehind({ kind, plan, target }: Statement): boolean {
+  if (plan === null || kind === 'read') return false;
+  return kind !== 'other' || plan.ddl || target !== null || plan.kind !== kind;
+}
