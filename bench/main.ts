@@ -23,6 +23,7 @@ import { ROWS_PER_TABLE, TABLES } from './sysbench.ts';
 import { renderResults } from './tables.ts';
 
 const LEXER = fileURLToPath(new URL('lexer.ts', import.meta.url));
+const JOURNAL = fileURLToPath(new URL('journal.ts', import.meta.url));
 const PROFILED_BY_DEFAULT = { workload: 'oltp_point_select', protocol: 'text', threads: 8 } as const;
 
 async function run(args: readonly string[]): Promise<number> {
@@ -33,6 +34,7 @@ async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options.lexer && !existsSync(LEXER)) return refuse('there is no bench/lexer.ts');
+  if (options.journal) return runFile(JOURNAL);
   if (options.profile !== 'none') return runProfile(options);
   const machine = await describeMachine();
   const missing = missingPeers(machine);
@@ -43,7 +45,7 @@ async function run(args: readonly string[]): Promise<number> {
   const results = await measureAll(options, machine, targets);
   process.stdout.write(`${renderResults(results)}\n`);
   keep(results, options);
-  return options.lexer ? runLexer() : 0;
+  return options.lexer ? runFile(LEXER) : 0;
 }
 
 /** A sentence for each peer that can't be measured here. */
@@ -124,8 +126,9 @@ function noteRun({
   note(`${load} round ${round} ${target}: ${Math.round(perSecond)}/s, p99 ${p99Ms} ms${cpu}${others}`);
 }
 
-function runLexer(): number {
-  const done = spawnSync(process.execPath, ['--import', 'tsx', LEXER], { stdio: 'inherit' });
+function runFile(file: string): number {
+  const args = ['--expose-gc', '--import', 'tsx', file];
+  const done = spawnSync(process.execPath, args, { stdio: 'inherit' });
   return done.status ?? 1;
 }
 

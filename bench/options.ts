@@ -33,6 +33,7 @@ others
   --cpuprofile FILE  the same, and keeps V8's profile there
   --perf           the same by Linux's perf: CPU alone, with the kernel's functions
   --lexer          also run the lexer's own bench
+  --journal        the journal's own bench and nothing else: what it costs a statement, and a doubt in memory
   --help           show this
 `;
 
@@ -48,6 +49,7 @@ export interface BenchOptions {
   readonly jsonFile: string | undefined;
   readonly docs: boolean;
   readonly lexer: boolean;
+  readonly journal: boolean;
   readonly help: boolean;
 }
 
@@ -85,6 +87,7 @@ function readOptions(args: readonly string[]): BenchOptions {
     jsonFile: values.json,
     docs: values.docs,
     lexer: values.lexer,
+    journal: values.journal,
     help: values.help,
   };
 }
@@ -110,6 +113,7 @@ function parse(args: readonly string[]) {
       json: { type: 'string' },
       docs: { type: 'boolean', default: false },
       lexer: { type: 'boolean', default: false },
+      journal: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });

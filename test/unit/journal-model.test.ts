@@ -117,3 +117,14 @@ it('a write that is under way for long stays on record, and what is settled besi
     page,
   ]);
 });
+
+it('what was noted of a write is on disk before its keys go', async () => {
+  const tick = (ms: number): Step => ({ do: 'tick', ms, meanwhile: [] });
+  await follow(64 * 1024 * 1024, [
+    { do: 'deed', deed: { do: 'write', places: [{ table: 'messages', key: '1' }] } },
+    tick(10_000),
+    { do: 'deed', deed: { do: 'finish', which: 0, reason: 'failed' } },
+    tick(70_000),
+    { do: 'kill', tickOperations: 0, startOperations: null },
+  ]);
+});

@@ -557,6 +557,24 @@ describe('a disk that fails', () => {
     expect(after.reset).toBe(false);
   });
 
+  it('what waits for a slow disk is bounded, and a full pass is owed beyond it', async () => {
+    let atMs = 0;
+    const disk = faultyDisk((ms) => {
+      atMs += ms;
+    });
+    const { journal, failures } = await open({ disk, now: () => atMs });
+    disk.slowMs = 500;
+    for (let key = 0; key < 100; key++) write(journal, `${key}`.padEnd(8000));
+    expect([journal.reset, failures]).toEqual([false, []]);
+    for (let key = 0; key < 100; key++) write(journal, `${key}`.padEnd(8000));
+    expect([journal.reset, failures]).toEqual([
+      true,
+      [expect.stringMatching(/^1\d{6} bytes wait for a slow disk$/)],
+    ]);
+    disk.slowMs = 0;
+    await waitFor(() => journal.figures().failing === null, { what: 'the journal is written again' });
+  });
+
   it('a process that ends while its disk is slow owes a full pass', async () => {
     let atMs = 0;
     const disk = faultyDisk((ms) => {
