@@ -99,32 +99,45 @@ it('invariant 3: a journal at its bound forgets nothing in silence', async () =>
   await hold(96 * 1024, STEPS);
 });
 
+const tick = (ms: number): Step => ({ do: 'tick', ms, meanwhile: [] });
+const page = (limit: number): Step => ({ do: 'page', reader: 0, limit, meanwhile: [] });
+const powerCut: Step = { do: 'power', kind: 'doubts', part: 0 };
+
+function write(key: string): Step {
+  return { do: 'deed', deed: { do: 'write', places: [{ table: 'messages', key }] } };
+}
+
+function note(key: string): Step {
+  return { do: 'deed', deed: { do: 'note', place: { table: 'messages', key }, reason: 'failed', count: 1 } };
+}
+
 it('a write that is under way for long stays on record, and what is settled beside it goes', async () => {
-  const tick: Step = { do: 'tick', ms: 70_000, meanwhile: [] };
-  const write: Deed = { do: 'write', places: [{ table: 'messages', key: '1' }] };
-  const page: Step = { do: 'page', reader: 0, limit: 100, meanwhile: [] };
   await follow(64 * 1024 * 1024, [
-    { do: 'deed', deed: write },
-    tick,
-    { do: 'deed', deed: { ...write, places: [{ table: 'messages', key: '2' }] } },
-    tick,
-    tick,
+    write('1'),
+    tick(70_000),
+    write('2'),
+    tick(70_000),
+    tick(70_000),
     { do: 'deed', deed: { do: 'finish', which: 1, reason: null } },
-    tick,
-    tick,
-    page,
+    tick(70_000),
+    tick(70_000),
+    page(100),
     { do: 'kill', tickOperations: 0, startOperations: null },
-    page,
+    page(100),
   ]);
 });
 
 it('what was noted of a write is on disk before its keys go', async () => {
-  const tick = (ms: number): Step => ({ do: 'tick', ms, meanwhile: [] });
   await follow(64 * 1024 * 1024, [
-    { do: 'deed', deed: { do: 'write', places: [{ table: 'messages', key: '1' }] } },
+    write('1'),
     tick(10_000),
     { do: 'deed', deed: { do: 'finish', which: 0, reason: 'failed' } },
     tick(70_000),
     { do: 'kill', tickOperations: 0, startOperations: null },
   ]);
+});
+
+it('a reader does not pass by a doubt that a loss of power brings back to its old place', async () => {
+  const kept: Step[] = [note('1'), { do: 'end of turn' }, tick(1000)];
+  await follow(64 * 1024 * 1024, [...kept, note('2'), note('1'), page(1), powerCut, page(100)]);
 });

@@ -221,6 +221,20 @@ describe('reading', () => {
     });
   });
 
+  it('gives the keys that a start finds also to a reader of notes which a loss of power took back', async () => {
+    const disk = new MemoryDisk();
+    const { journal } = await open({ disk, directory: '/journal', sync: 'never' });
+    const path = '/journal/doubts-1.log';
+    const header = disk.files().find((file) => file.path === path)?.length ?? 0;
+    for (const key of ['1', '2', '3']) journal.note('messages', key, 'failed');
+    const { cursor } = await readAll(journal);
+    write(journal, '4');
+    const left = disk.copy();
+    left.cut(path, header);
+    const after = await open({ disk: left, directory: '/journal' });
+    expect(texts((await readAll(after.journal, 10, cursor)).entries)).toEqual(['messages/4/written 1']);
+  });
+
   it('says reset to the reader of another journal, and gives it all', async () => {
     const other = await (await open()).journal.read('', 10);
     const { journal } = await open();
