@@ -62,7 +62,7 @@ export interface WriteSet {
 
 export interface Unit {
   readonly replays: readonly Replay[];
-  /** Runs between BEGIN and COMMIT. */
+  /** Is kept by the shadow whole or not at all. */
   readonly transaction: boolean;
   readonly bytes: number;
   readonly writes: WriteSet;
