@@ -49,6 +49,7 @@ export interface StatementShape {
   readonly keys?: readonly (number | string)[];
   readonly keysComplete?: boolean;
   readonly transactional?: Target['transactional'];
+  readonly numbered?: Target['numbered'];
   readonly leftOut?: readonly (number | string)[];
   readonly draft?: Partial<ReplayDraft>;
   readonly effects?: Statement['effects'];
@@ -118,7 +119,7 @@ function targetOf({ table = 'messages', keys = [1], leftOut = [], ...shape }: St
     tables: [table],
     keys: keysOf(table, [...keys, ...leftOut]),
     keysComplete: shape.keysComplete ?? true,
-    numbered: null,
+    numbered: shape.numbered ?? null,
     transactional: shape.transactional ?? 'yes',
   };
 }

@@ -89,6 +89,26 @@ describe('statements outside a transaction', () => {
     expect([rig.outcomes, rig.doubts]).toEqual([{}, []]);
   });
 
+  it('stay in the written log until their replay is over, an answer of the primary is not enough', () => {
+    const rig = new Rig();
+    const statement = rig.write([1], CLOSED);
+    expect(rig.units).toHaveLength(1);
+    expect([rig.journal.pending, rig.journal.log.includes('release')]).toEqual([1, false]);
+    rig.writes.settled(statement.span!);
+    expect(rig.journal.pending).toBe(0);
+  });
+
+  it('of rows that the server numbers go on under the keys that it gave out', () => {
+    const rig = new Rig();
+    rig.write([], okResult({ insertId: 7 }), { numbered: { rows: 2, step: 5 } });
+    rig.write([], okResult({ insertId: 0 }), { numbered: { rows: 1, step: 1 } });
+    expect(rig.offered).toEqual([['7', '12'], []]);
+    expect(rig.units.map(({ writes }) => writes)).toEqual([
+      { keys: ['messages/7', 'messages/12'], tables: ['messages'], barriers: [] },
+      { keys: [], tables: [], barriers: ['messages'] },
+    ]);
+  });
+
   it('carry to their replay what the primary answered', () => {
     const rig = new Rig();
     rig.write([1], okResult({ affectedRows: 7, rows: 3 }), { draft: { compareAffected: true } });
