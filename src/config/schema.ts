@@ -187,6 +187,11 @@ const lanesSchema = z.strictObject({
   timeoutMs: milliseconds(10, 600_000)
     .default(5000)
     .describe('A replay that takes longer is ended, on the server too'),
+  ddlTimeoutMs: milliseconds(1000, 86_400_000)
+    .default(3_600_000)
+    .describe(
+      'With "ddl": "mirror": a replayed change of definitions that takes longer is ended, on the server too',
+    ),
   preparedStatements: z
     .number()
     .int()
@@ -277,6 +282,12 @@ export const configSchema = z
     mirror: mirrorSchema
       .prefault({})
       .describe('The ratios; live: a change of the file is applied without a restart'),
+    ddl: z
+      .enum(['incident', 'mirror'])
+      .default('incident')
+      .describe(
+        'Changes of definitions of moved tables. "incident": told of, and the table is in doubt; "mirror": replayed on the new cluster too, in order',
+      ),
     sampling: z
       .strictObject({ reads: z.enum(['dice', 'key']).default('dice') })
       .prefault({})

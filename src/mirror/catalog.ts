@@ -123,6 +123,27 @@ export class ShardCatalog implements Catalog {
     return { column, columns: schema.columns.map((each) => each.name) };
   }
 
+  /** No view bears these names, and no trigger or foreign key goes along where they are given to other tables. */
+  isPlain(names: readonly string[]): boolean {
+    const relations = this.#relations;
+    if (relations === null) return false;
+    return names.every(
+      (name) => !this.#unsettled.has(name) && relations.view(name) === null && !relations.isTied(name),
+    );
+  }
+
+  /** The moved table of a trigger, as far as the newest reading tells; null: not known, or one that stays. */
+  tableOfTrigger(name: string): string | null {
+    const folded = name.toLowerCase();
+    const found = this.#reading?.triggers.find((trigger) => trigger.name.toLowerCase() === folded);
+    return found !== undefined && this.#isMoved(found.table) ? found.table : null;
+  }
+
+  /** Is it the shard's own database, or one of several that the shard has? */
+  isShards(database: string): boolean {
+    return this.#isOurs(database);
+  }
+
   /** A reading of the schema begins: what changes from here on, its `learn` must not vouch for. */
   beginReading(): void {
     this.#changedMeanwhile = new Set();

@@ -27,6 +27,8 @@ export interface LaneSettings {
   readonly perShard: number;
   readonly pipeline: number;
   readonly timeoutMs: number;
+  /** The same for a change of definitions. */
+  readonly ddlTimeoutMs: number;
   readonly preparedStatements: number;
 }
 
@@ -258,10 +260,12 @@ export class LaneSet {
   #tick(): void {
     const { lanes, now } = this.#options;
     for (const lane of [...this.#lanes]) {
-      if (lane.link.waitingMs() <= lanes.timeoutMs) continue;
+      const limitMs = lane.defining ? lanes.ddlTimeoutMs : lanes.timeoutMs;
+      if (lane.link.waitingMs() <= limitMs) continue;
       this.#timedOut.add(lane);
       void this.#killer.kill(lane.link.connectionId);
-      lane.link.end('timed_out', `no answer within ${lanes.timeoutMs} ms`);
+      // A definition that takes long says nothing of the shadow's health.
+      lane.link.end(lane.defining ? 'closed' : 'timed_out', `no answer within ${limitMs} ms`);
     }
     if (this.#state.at === 'open') this.#closeIdle();
     this.#move(afterWait(this.#state, now()));

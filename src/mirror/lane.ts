@@ -48,6 +48,8 @@ export interface LaneOptions {
   readonly shadow: ServerKind;
 }
 
+/** Answered once everything that was sent before it is. */
+const PING = Buffer.of(COM.PING);
 const COMMIT = commandPayload(COM.QUERY, 'COMMIT');
 const ROLLBACK = commandPayload(COM.QUERY, 'ROLLBACK');
 /** Statements of one unit that go out in one write. */
@@ -64,6 +66,7 @@ export class Lane {
   #load = 0;
   #use: 'free' | 'held' = 'free';
   #last: 'single' | 'other' = 'other';
+  #defining = false;
 
   constructor(link: LaneLink, options: LaneOptions, owner: LaneOwner) {
     this.link = link;
@@ -78,14 +81,21 @@ export class Lane {
     return this.#load;
   }
 
+  /** What it waits for is a change of definitions, which has a time limit of its own. */
+  get defining(): boolean {
+    return this.#defining;
+  }
+
   get canTake(): boolean {
     return this.#use === 'free' && this.#load < this.#options.pipeline;
   }
 
   run(scheduled: Scheduled): void {
     this.#load++;
+    const { definition, replays } = scheduled.unit;
     const single = this.#asSingle(scheduled.unit);
-    if (single !== null) this.#runSingle(scheduled, single);
+    if (definition !== null) void this.#runDefinition(scheduled, replays[0]!);
+    else if (single !== null) this.#runSingle(scheduled, single);
     else void this.#runHeld(scheduled);
   }
 
@@ -132,6 +142,26 @@ export class Lane {
     const ended = await ending;
     if (failed) this.#done(scheduled, transaction ? { ...ran, outcome: 'rolled_back' } : ran);
     else this.#done(scheduled, ending === null ? ran : afterCommit(ran, ended));
+  }
+
+  /** By itself, and once all before it is answered, so that the time that it takes is its own. */
+  async #runDefinition(scheduled: Scheduled, replay: Replay): Promise<void> {
+    const results: ReplayResult[] = [];
+    this.#use = 'held';
+    this.#last = 'other';
+    if (this.#session.autocommit !== 'on') this.#session.setAutocommit('on');
+    const refused = await this.#makeReady([replay]);
+    if (refused === null) {
+      await this.#command(PING);
+      this.#defining = true;
+      await this.#sendAll([replay], results);
+      this.#defining = false;
+    } else {
+      results.push({ answer: refused.answer, rowHash: null });
+    }
+    this.#use = 'free';
+    this.#owner.free();
+    this.#done(scheduled, ofSingle(results[0]!));
   }
 
   #done(scheduled: Scheduled, result: UnitResult): void {

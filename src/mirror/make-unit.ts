@@ -12,7 +12,7 @@ export function makeUnit(replays: readonly Replay[], answeredAtMs: number): Unit
   let bytes = 0;
   for (const replay of replays) bytes += replay.bytes;
   const transaction = replays.length > 1 && replays.some((replay) => replay.kind !== 'read');
-  return { replays, transaction, bytes, writes: writeSetOf(replays), answeredAtMs };
+  return { replays, transaction, bytes, writes: writeSetOf(replays), definition: null, answeredAtMs };
 }
 
 /** A read that is compared must see what the primary's saw; any other disturbs nobody. */

@@ -46,6 +46,7 @@ export interface ForeignKey {
 }
 
 export interface Trigger {
+  readonly name: string;
   readonly table: string;
   readonly event: WriteEvent;
   readonly text: string;

@@ -148,7 +148,10 @@ export class Outlet {
     const { writes, doubt } = this.#options;
     writes.answered(span);
     const keys = writes.unordered(span);
-    if (keys.length > 0) doubt(span.target.tables, keys, true, 'overlap');
+    const { target } = span;
+    if (keys.length > 0) doubt(target.tables, keys, true, 'overlap');
+    if (writes.definitions.meets(target.tables, span.sentAt, span.writer))
+      doubt(target.tables, target.keys, target.keysComplete, 'overlap');
     if (span.overlappedTables.length > 0) doubt(span.overlappedTables, NO_KEYS, false, 'overlap');
   }
 

@@ -51,6 +51,7 @@ interface ForeignKeyRow extends RowDataPacket {
 }
 
 interface TriggerRow extends RowDataPacket {
+  readonly name: string;
   readonly table: string;
   readonly event: string;
   readonly text: string;
@@ -99,7 +100,7 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
     'k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION',
   );
   const triggers = await query<TriggerRow>(
-    `SELECT EVENT_OBJECT_TABLE AS \`table\`, EVENT_MANIPULATION AS event, ACTION_STATEMENT AS text,
+    `SELECT TRIGGER_NAME AS name, EVENT_OBJECT_TABLE AS \`table\`, EVENT_MANIPULATION AS event, ACTION_STATEMENT AS text,
             SQL_MODE AS sqlMode
        FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA {scope}`,
     'EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME',
@@ -202,8 +203,8 @@ function collectForeignKeys(rows: readonly ForeignKeyRow[]): ForeignKey[] {
   return [...made.values()];
 }
 
-function triggerOf({ table, event, text, sqlMode }: TriggerRow): Trigger {
-  return { table, event: event.toLowerCase() as WriteEvent, text, sqlMode };
+function triggerOf({ name, table, event, text, sqlMode }: TriggerRow): Trigger {
+  return { name, table, event: event.toLowerCase() as WriteEvent, text, sqlMode };
 }
 
 /** Without SHOW VIEW the definition is an empty text. */

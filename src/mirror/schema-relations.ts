@@ -73,6 +73,13 @@ export class SchemaRelations {
     return touched.includes(null) ? 'unknown' : 'known';
   }
 
+  /** Triggers act on it, as far as is known, or foreign keys tie it to others. */
+  isTied(table: string): boolean {
+    const { foreignKeys } = this.#schema;
+    if (EVENTS.some((event) => this.triggers(table, event) !== 'none')) return true;
+    return foreignKeys.some(({ child, parent }) => child === table || parent === table);
+  }
+
   /** The moved tables that these changes of `table` may change besides, in the end; `*` among them: any. */
   reached(table: string, changes: readonly Change[]): readonly string[] {
     const seen = new Set<string>();

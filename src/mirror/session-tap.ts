@@ -15,6 +15,7 @@ import { queryTextAt } from '../wire/query-packet.ts';
 import type { AnsiQuotes } from './ansi-quotes.ts';
 import type { ByteRoom } from './byte-room.ts';
 import { ChangesAhead, mattersBehind } from './changes-ahead.ts';
+import type { Definitions } from './definitions.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import type { SessionBeginning } from './session-beginning.ts';
 import { SessionState } from './session-state.ts';
@@ -42,10 +43,7 @@ export interface SessionTapOptions {
     readonly quotes: AnsiQuotes;
     readonly beginning: SessionBeginning;
   };
-  /** A definition was changed, or may have been: `database` is the session's. */
-  readonly schemaChanged: (plan: Plan, database: string | null) => void;
-  /** The same is about to be sent: what it changes is in doubt from here on. */
-  readonly schemaChanging: (plan: Plan, database: string | null) => void;
+  readonly definitions: Definitions;
   /** Something is about to be sent, or was done, that can't be seen into. */
   readonly opaque: (when: 'sending' | 'done') => void;
   readonly writes: WritesUnderWay;
@@ -148,6 +146,7 @@ export class MirrorTap implements SessionTap {
 
   lostStep(): void {
     this.#recorder.lostTrack([], 0);
+    this.#options.writes.definitions.abandon(this.#recorder);
   }
 
   closed(unanswered: readonly Exchange<Statement>[]): void {
@@ -157,10 +156,12 @@ export class MirrorTap implements SessionTap {
         if (exchange.type === COM.STMT_PREPARE) break;
         this.#options.metrics.statement(statement.kind, 'lost', 0);
         this.#reportUnseen(statement);
+        this.#options.definitions.uncertain(statement);
         statements.push(statement);
       }
     }
     this.#recorder.closed(statements);
+    this.#options.writes.definitions.abandon(this.#recorder);
     this.#prepared.clear();
   }
 
@@ -242,7 +243,7 @@ export class MirrorTap implements SessionTap {
     if (target !== null && kind !== 'read') statement.span = writes.sent(target, this.#recorder);
     statement.blind = this.#ahead.some && mattersBehind(statement);
     if (plan === null || hidesEffects(plan) || statement.blind) this.#options.opaque('sending');
-    if (plan?.ddl === true && !plan.temporary) this.#options.schemaChanging(plan, this.#state.database);
+    this.#options.definitions.sending(statement, this.#recorder);
     this.#recorder.sending(statement);
   }
 
@@ -278,6 +279,7 @@ export class MirrorTap implements SessionTap {
         if (exchange.ok) this.#succeeded(statement);
         followValues(statement, UNTOLD, this.#state);
         this.#reportUnseen(statement);
+        this.#options.definitions.uncertain(statement);
       }
       // How far it came, and what it set on the way, is not known.
       if (!exchange.ok) this.#state.hidden('anything');
@@ -286,8 +288,10 @@ export class MirrorTap implements SessionTap {
     }
     statements.forEach((statement, index) => {
       const result = results[index];
-      if (result === undefined) this.#recorder.notReached(statement);
-      else this.#statementAnswered(statement, result, seconds / results.length, exchange.answeredAtMs);
+      if (result === undefined) {
+        this.#recorder.notReached(statement);
+        this.#options.definitions.notReached(statement);
+      } else this.#statementAnswered(statement, result, seconds / results.length, exchange.answeredAtMs);
     });
   }
 
@@ -310,6 +314,9 @@ export class MirrorTap implements SessionTap {
     this.#reportUnseen(statement);
     if (plan !== null && statement.straddles) this.#options.straddled(plan);
     recorder.answered(statement, result, seconds, answeredAtMs);
+    // What it committed first goes ahead of it.
+    if (statement.definition !== null)
+      this.#options.definitions.answered(statement, this.#state, { ok: result.ok, seconds, answeredAtMs });
     if (!recorder.inTransaction) this.#dice = this.#options.random();
     this.#followIsolation();
   }
@@ -328,7 +335,6 @@ export class MirrorTap implements SessionTap {
   /** What a statement, carried out or not, may have changed beside the keys that it names. */
   #reportUnseen({ plan, blind }: Statement): void {
     if (plan === null || hidesEffects(plan) || blind) this.#options.opaque('done');
-    if (plan?.ddl === true && !plan.temporary) this.#options.schemaChanged(plan, this.#state.database);
   }
 
   #statementReset(exchange: Exchange<Statement>): void {

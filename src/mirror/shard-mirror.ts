@@ -9,14 +9,13 @@ import type { DoubtReason, Journal } from '../journal/journal.ts';
 import type { ShardIncidents } from '../observe/incident.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
 import { Mismatches } from '../observe/mismatches.ts';
-import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import type { DatabaseMap } from '../sql/rewrite.ts';
 import { DEFAULT_SQL_MODE } from '../sql/sql-mode.ts';
 import type { Agreement } from '../wire/login.ts';
 import { ByteRoom } from './byte-room.ts';
 import { ShardCatalog } from './catalog.ts';
-import { ddlSubjects } from './ddl-subjects.ts';
+import { Definitions, type FailedDefinition } from './definitions.ts';
 import { GuardedTap } from './guarded-tap.ts';
 import { LaneSet } from './lane-set.ts';
 import { Outlet } from './outlet.ts';
@@ -54,6 +53,8 @@ export interface ShardMirrorOptions {
   readonly random: () => number;
 }
 
+type Dropped = Extract<FailedDefinition, `dropped_${string}`>;
+
 /** What the sessions of a shard have prepared, together: a thousand sessions of a session's bound would be too much. */
 const PREPARED_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -65,6 +66,7 @@ export class ShardMirror implements TapSource {
   readonly #lanes: LaneSet;
   readonly #writes: WritesUnderWay;
   readonly #settlement: Settlement;
+  readonly #definitions: Definitions;
   readonly #schema: SchemaReader;
   readonly #catalog: ShardCatalog;
   /** The old database's name and the new one's; null: names stay. */
@@ -96,6 +98,12 @@ export class ShardMirror implements TapSource {
         if (span !== null) this.#writes.settled(span);
       },
     });
+    this.#definitions = new Definitions({
+      ...{ catalog: this.#catalog, writes: this.#writes, metrics, incidents },
+      offer: (unit) => this.#offer(unit),
+      doubt: (table, reason) => this.#note(table, null, reason),
+      refresh: () => void this.#schema.refresh(),
+    });
     this.#lanes = new LaneSet({
       target: {
         ...shard.new,
@@ -111,14 +119,18 @@ export class ShardMirror implements TapSource {
       now,
       random,
       retried: () => metrics.retried(),
-      settled: (unit, result) => this.#settlement.ran(unit, result),
+      settled: (unit, result) => {
+        if (unit.definition === null) this.#settlement.ran(unit, result);
+        else this.#definitions.ran(unit, result);
+      },
       dropped: (units) => {
-        for (const unit of units) this.#settlement.all(unit, this.#dropOutcome(), 'dropped');
+        for (const unit of units) this.#drop(unit, this.#dropOutcome());
       },
     });
     const reader = new StatementReader({
       sql: options.sql,
       catalog: this.#catalog,
+      ddl: config.ddl,
       sampler: new Sampler({
         ratios: options.ratios,
         readsByKey: config.sampling.reads === 'key',
@@ -150,8 +162,7 @@ export class ShardMirror implements TapSource {
     this.#stopping = true;
     this.#schema.stop();
     this.#lanes.close();
-    for (const unit of this.#scheduler.clear('all'))
-      this.#settlement.all(unit, 'dropped_shutdown', 'dropped');
+    for (const unit of this.#scheduler.clear('all')) this.#drop(unit, 'dropped_shutdown');
   }
 
   tap(agreement: Agreement): SessionTap {
@@ -201,9 +212,8 @@ export class ShardMirror implements TapSource {
       mapDatabase: laneDatabase(shard),
       random,
       server: this.#catalog,
-      schemaChanged: (plan, database) => this.#schemaChanged(plan, database),
       opaque: () => this.unseen(),
-      schemaChanging: (plan, database) => this.#doubtTables(plan, database),
+      definitions: this.#definitions,
       writes: this.#writes,
       straddled: (plan) => this.straddles.add(plan),
     };
@@ -211,14 +221,24 @@ export class ShardMirror implements TapSource {
 
   #offer(unit: Unit): void {
     if (this.#stopping) {
-      this.#settlement.all(unit, 'dropped_shutdown', 'dropped');
-    } else if (!this.#lanes.admits()) {
-      this.#settlement.all(unit, 'dropped_shadow_down', 'dropped');
+      this.#drop(unit, 'dropped_shutdown');
+    } else if (!this.#isAdmitted(unit)) {
+      this.#drop(unit, 'dropped_shadow_down');
     } else if (!this.#scheduler.offer(unit)) {
-      this.#settlement.all(unit, 'dropped_queue_full', 'dropped');
+      this.#drop(unit, 'dropped_queue_full');
     } else {
       this.#lanes.kick();
     }
+  }
+
+  /** A shadow that is on its way back gets a share of the traffic, and every change of definitions. */
+  #isAdmitted({ definition }: Unit): boolean {
+    return definition === null ? this.#lanes.admits() : this.#lanes.status.state !== 'down';
+  }
+
+  #drop(unit: Unit, outcome: Dropped): void {
+    if (unit.definition === null) this.#settlement.all(unit, outcome, 'dropped');
+    else this.#definitions.failed(unit, outcome);
   }
 
   #dropOutcome(): 'dropped_shutdown' | 'dropped_shadow_down' {
@@ -234,44 +254,6 @@ export class ShardMirror implements TapSource {
   #note(table: string, key: string | null, reason: DoubtReason): void {
     this.#options.journal.note(table, key, reason);
     this.#options.metrics.doubt(reason);
-  }
-
-  #schemaChanged(plan: Plan, database: string | null): void {
-    const subjects = ddlSubjects(plan);
-    this.#doubtTables(plan, database);
-    for (const table of this.#redefined(plan, database)) {
-      this.#options.incidents.report({
-        reason: 'ddl',
-        digest: { id: plan.id, text: plan.digest },
-        table,
-        message: 'run on the old cluster alone: run it on the new one too',
-      });
-    }
-    if (subjects.unsettled.length > 0) this.#catalog.unsettle(subjects.unsettled);
-    if (namesWhatItChanges(plan)) this.#catalog.forget(plan.tables.map(({ name }) => name));
-    else this.#catalog.forgetAll();
-    void this.#schema.refresh();
-  }
-
-  #doubtTables(plan: Plan, database: string | null): void {
-    for (const table of this.#redefined(plan, database)) {
-      this.#options.journal.written(table, null);
-      this.#note(table, null, 'table');
-    }
-  }
-
-  /** The moved tables whose definition it changes. */
-  #redefined(plan: Plan, database: string | null): ReadonlySet<string> {
-    const subjects = ddlSubjects(plan);
-    const redefined = new Set<string>();
-    if (subjects.isView) return redefined;
-    const named = plan.tables.map((table) => ({ ...table, database: table.database ?? database }));
-    const changed = subjects.changed.map((name) => ({ database, name }));
-    for (const { database: at, name } of [...named, ...changed]) {
-      if (this.#catalog.table(at, name) !== null && this.#catalog.view(at, name) === null)
-        redefined.add(name);
-    }
-    return redefined;
   }
 
   #schemaSource(): SchemaSource {
@@ -290,11 +272,6 @@ export class ShardMirror implements TapSource {
       ...{ now, wallClock },
     };
   }
-}
-
-/** Others (RENAME, CREATE INDEX, ALTER DATABASE …) change tables that their plan does not list. */
-function namesWhatItChanges({ digest, tables, hazards }: Plan): boolean {
-  return /^(?:CREATE|DROP) TABLE /.test(digest) && tables.length > 0 && hazards.size === 0;
 }
 
 /**

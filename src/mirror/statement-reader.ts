@@ -1,9 +1,11 @@
 /** Turns a client's command into statements: what each touches, and whether and how it would be replayed. */
+import { DefinitionReader } from '../sql/definition.ts';
 import { type KeysFound, NO_KEYS, type ParamReader, readKeys } from '../sql/keys.ts';
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import { ownBytes } from '../wire/own-bytes.ts';
+import { type BoundDefinition, bindDefinition } from './bound-definition.ts';
 import { type BoundPlan, PlanBinder } from './bound-plan.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { LongData } from './long-data.ts';
@@ -22,6 +24,8 @@ import { tracesOf } from './traces.ts';
 export interface StatementReaderOptions extends SelectorOptions {
   readonly sql: SqlReader;
   readonly catalog: ShardCatalog;
+  /** What becomes of changes of definitions. */
+  readonly ddl: 'incident' | 'mirror';
 }
 
 /** Statements of one text beyond these are read as one that can't be followed. */
@@ -32,8 +36,11 @@ export class StatementReader {
   readonly #sql: SqlReader;
   readonly #binder: PlanBinder;
   readonly #selector: Selector;
+  readonly #definitions = new DefinitionReader();
+  readonly #options: StatementReaderOptions;
 
   constructor(options: StatementReaderOptions) {
+    this.#options = options;
     this.#sql = options.sql;
     this.#binder = new PlanBinder(options.catalog);
     this.#selector = new Selector(options);
@@ -110,11 +117,19 @@ export class StatementReader {
     complete: boolean,
   ): Statement {
     const prepared = execution?.statement ?? null;
-    if (plan.kind === 'other')
-      return (
-        this.#named(plan, sql, lexed, session) ??
-        new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared)
+    if (plan.kind === 'other') {
+      const named = this.#named(plan, sql, lexed, session);
+      if (named !== null) return named;
+      const other = new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared);
+      other.definition = this.#definition(
+        plan,
+        { sql, database: session.database },
+        lexed,
+        session,
+        complete,
       );
+      return other;
+    }
     const bound = this.#binder.bind(plan, session.database);
     const traces = tracesOf(bound.traces, sql, lexed, complete);
     if (touchesTemporary(plan, session, session.database)) {
@@ -142,6 +157,23 @@ export class StatementReader {
     return new Statement(plan.kind, plan, target, scope === 'mixed', selection, effects, prepared, traces);
   }
 
+  /** Null: it is about no table of the shard's database that lasts. */
+  #definition(
+    plan: Plan,
+    { sql, database }: Pick<NamedStatement, 'sql' | 'database'>,
+    lexed: Lexed,
+    session: SessionState,
+    complete: boolean,
+  ): BoundDefinition | null {
+    if (plan.temporary || !(plan.ddl || DEFINES.test(plan.digest))) return null;
+    const definition = this.#definitions.read(sql, lexed);
+    if (definition === null) return null;
+    const { catalog, ddl: mode, databases, statementBytes } = this.#options;
+    const { start: from, end: to, parameterCount } = lexed;
+    const text = { definition, sql, database, from, to, complete: complete && parameterCount === 0 };
+    return bindDefinition(text, session, { catalog, mode, databases, statementBytes });
+  }
+
   /**
    * EXECUTE, where the text that was prepared is known: what that text does, which is not mirrored, and so a doubt
    * where it is a write. Null: anything may be executed.
@@ -159,7 +191,9 @@ export class StatementReader {
     if (own.next >= 0 || inner.prepare !== null) return null;
     const effects = hasEffects(inner) ? readEffects(inner, named.sql, own) : NO_EFFECTS;
     const target = this.#namedTarget(inner, named, own, session);
-    return new Statement('other', inner, target, false, NOT_MIRRORED, effects, null);
+    const statement = new Statement('other', inner, target, false, NOT_MIRRORED, effects, null);
+    statement.definition = this.#definition(inner, named, own, session, true);
+    return statement;
   }
 
   #namedTarget(
@@ -183,6 +217,9 @@ function setsMode(effect: SessionEffect): boolean {
 function hasEffects({ session, prepare }: Plan): boolean {
   return session.length > 0 || prepare !== null;
 }
+
+/** What is defined may be a procedure, a function or an event, which are no DDL of tables. */
+const DEFINES = /^(?:CREATE|ALTER) /i;
 
 function reachesMoved({ keyless, binding }: BoundPlan): boolean {
   return binding.plan.kind !== 'read' && (keyless.tables.length > 0 || keyless.reached.length > 0);

@@ -1,6 +1,7 @@
 /** What the mirror knows of a statement from the moment it is sent until its unit is settled. */
 import type { MirrorOutcome, StatementKind } from '../observe/metrics.ts';
 import type { Plan } from '../sql/plan.ts';
+import type { BoundDefinition } from './bound-definition.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { ReplayNeeds } from './replay-needs.ts';
@@ -64,6 +65,8 @@ export class Statement {
   span: WriteSpan | null = null;
   /** It was read while a change of how it is to be read was under way. */
   blind = false;
+  /** Of a statement that changes definitions; set by the reader of its text. */
+  definition: BoundDefinition | null = null;
   /** The following statement of the same text; set by the reader of that text. */
   next: Statement | null = null;
 

@@ -2,6 +2,7 @@
 import type { StatementKind } from '../observe/metrics.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
+import type { BoundDefinition } from './bound-definition.ts';
 import type { Moment } from './lane-moment.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { RowHash } from './row-hash.ts';
@@ -66,6 +67,8 @@ export interface Unit {
   readonly transaction: boolean;
   readonly bytes: number;
   readonly writes: WriteSet;
+  /** It changes definitions, with one replay; null: it is traffic. */
+  readonly definition: BoundDefinition | null;
   /** Monotonic milliseconds: when the primary's answer was complete. */
   readonly answeredAtMs: number;
 }

@@ -29,17 +29,20 @@ export class WriteSpan {
   readonly writer: Writer;
   readonly mark: WriteMark;
   readonly tables: readonly TableSpan[];
+  /** The moment, as `DefinitionsUnderWay` counts them, at which it was sent. */
+  readonly sentAt: number;
   /** Keys that another session wrote at the same time; known once it is answered. */
   overlapped: readonly TableKey[] = NO_KEYS;
   /** Tables of which another session may have written the same rows at the same time. */
   overlappedTables: readonly string[] = NO_TABLES;
   state: 'sent' | 'answered' | 'settled' = 'sent';
 
-  constructor(target: Target, writer: Writer, mark: WriteMark, tables: readonly TableSpan[]) {
+  constructor(target: Target, writer: Writer, mark: WriteMark, tables: readonly TableSpan[], sentAt: number) {
     this.target = target;
     this.writer = writer;
     this.mark = mark;
     this.tables = tables;
+    this.sentAt = sentAt;
   }
 }
 

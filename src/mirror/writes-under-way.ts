@@ -5,6 +5,7 @@
  */
 import { KeyTable } from '../base/key-table.ts';
 import type { Journal } from '../journal/journal.ts';
+import { type DefinitionSpan, DefinitionsUnderWay } from './definitions-under-way.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
 import { AnsweredKeys, type TableSpan, type TableSpell, type Writer, WriteSpan } from './write-span.ts';
@@ -25,6 +26,7 @@ interface Commits {
 }
 
 export class WritesUnderWay {
+  readonly definitions = new DefinitionsUnderWay();
   readonly #journal: Journal;
   readonly #keys = new KeyTable<KeySpell>();
   readonly #tables = new KeyTable<TableSpell>();
@@ -51,7 +53,13 @@ export class WritesUnderWay {
     for (const table of target.reached) this.#journal.written(table, null);
     for (const { tag } of target.keys) this.#enterKey(tag, writer);
     const tables = target.tables.map((table) => this.#enterTable(table, keyless, numbering, writer));
-    return new WriteSpan(target, writer, this.#journal.mark(), tables);
+    return new WriteSpan(target, writer, this.#journal.mark(), tables, this.definitions.moment);
+  }
+
+  /** A change of the definitions of these tables is about to be sent; see `sent`. */
+  definitionSent(tables: readonly string[], additive: boolean, writer: Writer): DefinitionSpan {
+    for (const table of tables) this.#journal.written(table, null);
+    return this.definitions.sent({ tables, additive, writer, mark: this.#journal.mark() });
   }
 
   /** The primary's answer tells the keys of rows that it has numbered; null: it does not. To be called before `answered`. */

@@ -15,6 +15,7 @@ import { exposeWorkers, type WorkerFigures } from './worker-metrics.ts';
 export type {
   BlindReason,
   ConnectionState,
+  DdlOutcome,
   MirrorOutcome,
   MismatchReason,
   StatementKind,

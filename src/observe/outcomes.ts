@@ -35,6 +35,23 @@ export const MIRROR_OUTCOMES = [
 ] as const;
 export type MirrorOutcome = (typeof MIRROR_OUTCOMES)[number];
 
+/** What becomes of each change of definitions on moved tables that the primary has carried out, or may have. */
+export const DDL_OUTCOMES = [
+  'mirrored',
+  'failed',
+  'timed_out',
+  'lost',
+  'dropped_queue_full',
+  'dropped_shadow_down',
+  'dropped_too_large',
+  'dropped_shutdown',
+  'skipped_by_config',
+  'skipped_unsupported',
+  'skipped_straddle',
+  'skipped_uncertain',
+] as const;
+export type DdlOutcome = (typeof DDL_OUTCOMES)[number];
+
 export const MISMATCH_REASONS = ['row_count', 'row_order', 'row_hash', 'affected_rows', 'error'] as const;
 export type MismatchReason = (typeof MISMATCH_REASONS)[number];
 

@@ -52,6 +52,11 @@ const MIRROR: readonly ShardFamily[] = [
   counter('understudy_mirror_statements_total', 'Selected statements, each under one outcome.', (shard) =>
     shard.mirrored.samples(),
   ),
+  counter(
+    'understudy_mirror_ddl_total',
+    'Changes of definitions on moved tables, each under one outcome.',
+    (shard) => shard.definitions.samples(),
+  ),
   counter('understudy_mirror_not_sampled_total', 'Statements that the ratio left out.', (shard) =>
     shard.unsampled.samples(),
   ),

@@ -7,6 +7,8 @@ import {
   BLIND_REASONS,
   type BlindReason,
   type ConnectionState,
+  DDL_OUTCOMES,
+  type DdlOutcome,
   INCOMPARABLE_REASONS,
   type IncomparableReason,
   MIRROR_OUTCOMES,
@@ -69,6 +71,7 @@ export class ShardMetrics {
   readonly mirrored: CounterGrid<StatementKind, MirrorOutcome>;
   readonly mismatched: CounterGrid<StatementKind, MismatchReason>;
   readonly incomparables: CounterGrid<StatementKind, IncomparableReason>;
+  readonly definitions: CounterSet<DdlOutcome>;
   readonly unsampled: CounterSet<StatementKind>;
   readonly comparisons: CounterSet<StatementKind>;
   readonly doubts: CounterSet;
@@ -90,6 +93,7 @@ export class ShardMetrics {
     this.mirrored = new CounterGrid(labels, MIRRORED_KINDS, 'outcome', MIRROR_OUTCOMES);
     this.mismatched = new CounterGrid(labels, MIRRORED_KINDS, 'reason', MISMATCH_REASONS);
     this.incomparables = new CounterGrid(labels, MIRRORED_KINDS, 'reason', INCOMPARABLE_REASONS);
+    this.definitions = new CounterSet(labels, 'outcome', DDL_OUTCOMES);
     this.unsampled = new CounterSet<StatementKind>(labels, 'kind', MIRRORED_KINDS, STATEMENT_KINDS.length);
     this.comparisons = new CounterSet<StatementKind>(labels, 'kind', MIRRORED_KINDS, STATEMENT_KINDS.length);
     this.doubts = new CounterSet(labels, 'reason', [], REASONS_MAX);
@@ -117,6 +121,11 @@ export class ShardMetrics {
   /** The shadow chose a unit for the victim of a deadlock, or let it wait too long: it is run once more. */
   retried(): void {
     this.retries++;
+  }
+
+  /** A change of definitions on moved tables has come to its end: once each, under one outcome. */
+  ddl(outcome: DdlOutcome): void {
+    this.definitions.add(outcome);
   }
 
   /** The ratio left a statement out that could have been mirrored. */

@@ -3,6 +3,7 @@
  * names. Everything else stays byte for byte; comments before the statement and its semicolon are not part of it.
  */
 import { decodeText } from './charset.ts';
+import type { Definition } from './definition.ts';
 import type { Binding, KeysFound } from './keys.ts';
 import { CHAIN, type Lexed, QUALIFIER_FIELDS } from './lexed.ts';
 
@@ -50,9 +51,37 @@ export function rewrite(
   );
 }
 
-function apply(sql: Buffer, lexed: Lexed, edits: readonly Edit[]): Buffer {
-  const { start, end } = lexed;
-  if (edits.length === 0) return unchanged(sql, lexed);
+/**
+ * The text of a change of definitions in [start, end), its databases mapped and engines without transactions
+ * replaced by InnoDB: on the new cluster every table has transactions. What it gives is never a view of `sql`.
+ */
+export function rewriteDefinition(
+  sql: Buffer,
+  start: number,
+  end: number,
+  { tables, others, columns, engines }: Definition,
+  databases: DatabaseMap | null,
+): Buffer {
+  const names = [...tables, ...others, ...columns].filter(
+    ({ database }) => databases !== null && database === databases.from,
+  );
+  const edits: Edit[] = [
+    ...names.map((name) => ({ start: name.start, end: name.end, text: quotedName(databases?.to ?? '') })),
+    ...engines.map((engine) => ({ ...engine, text: 'InnoDB' })),
+  ];
+  return apply(
+    sql,
+    { start, end },
+    edits.sort((left, right) => left.start - right.start),
+  );
+}
+
+function quotedName(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``;
+}
+
+function apply(sql: Buffer, { start, end }: Pick<Lexed, 'start' | 'end'>, edits: readonly Edit[]): Buffer {
+  if (edits.length === 0) return unchanged(sql, { start, end });
   const parts: Buffer[] = [];
   let at = start;
   for (const edit of edits) {
@@ -65,7 +94,7 @@ function apply(sql: Buffer, lexed: Lexed, edits: readonly Edit[]): Buffer {
 }
 
 /** The rule: one copy, and no view made for it. */
-function unchanged(sql: Buffer, { start, end }: Lexed): Buffer {
+function unchanged(sql: Buffer, { start, end }: Pick<Lexed, 'start' | 'end'>): Buffer {
   const own = Buffer.allocUnsafe(end - start);
   sql.copy(own, 0, start, end);
   return own;
@@ -82,7 +111,7 @@ function renames(sql: Buffer, lexed: Lexed, databases: DatabaseMap): Edit[] {
     const [start, end, length, position] = lexed.qualifiers.subarray(at, at + QUALIFIER_FIELDS);
     if (position === CHAIN.column && length! < 3) continue;
     if (nameOf(sql, start!, end!, lexed) !== databases.from) continue;
-    edits.push({ start: start!, end: end!, text: `\`${databases.to.replaceAll('`', '``')}\`` });
+    edits.push({ start: start!, end: end!, text: quotedName(databases.to) });
   }
   return edits;
 }

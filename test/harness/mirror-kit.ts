@@ -108,6 +108,7 @@ export function plainOf(text: string, shape: StatementShape = {}): Statement {
     traces: { generates: false, runsTriggers: false },
     span: null,
     blind: false,
+    definition: null,
     next: shape.next ?? null,
   };
 }

@@ -36,6 +36,7 @@ function unit(claims: readonly string[], statements = 1, bytes = 10, answeredAtM
     transaction: statements > 1,
     bytes,
     writes: writeSet(claims),
+    definition: null,
     answeredAtMs,
   };
 }

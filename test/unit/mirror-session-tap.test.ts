@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ByteRoom } from '../../src/mirror/byte-room.ts';
 import { ShardCatalog } from '../../src/mirror/catalog.ts';
+import { Definitions } from '../../src/mirror/definitions.ts';
 import { schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts';
 import { Sampler } from '../../src/mirror/sampler.ts';
 import { PLAIN_BEGINNING } from '../../src/mirror/session-beginning.ts';
@@ -11,12 +12,12 @@ import { StatementReader } from '../../src/mirror/statement-reader.ts';
 import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
 import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
-import { NO_INCIDENTS } from '../../src/observe/incident.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { CAPABILITY } from '../../src/wire/capabilities.ts';
 import { Exchange, type ResultSummary } from '../../src/wire/exchange.ts';
 import { COM, STATUS } from '../../src/wire/protocol.ts';
 import { FakeJournal } from '../harness/fake-journal.ts';
+import { KeptIncidents } from '../harness/kept-incidents.ts';
 import {
   executePayload,
   okResult,
@@ -37,6 +38,7 @@ interface RigOptions {
   readonly database?: string | null;
   readonly statementBytes?: number;
   readonly isMariadb?: boolean;
+  readonly ddl?: 'incident' | 'mirror';
 }
 
 const column = (name: string, type: string) => ({ name, type });
@@ -52,6 +54,7 @@ const SCHEMA: readonly TableSchema[] = [
 
 class Rig {
   readonly metrics = shardMetrics();
+  readonly incidents = new KeptIncidents();
   readonly units: Unit[] = [];
   /** What was told before a statement was sent. */
   readonly announced: string[] = [];
@@ -74,6 +77,7 @@ class Rig {
     const reader = new StatementReader({
       sql: new SqlReader({ maxPlans: 100, seed: 1 }),
       catalog,
+      ddl: options.ddl ?? 'incident',
       sampler,
       databases: { from: 'old', to: 'new' },
       statementBytes,
@@ -82,7 +86,7 @@ class Rig {
       writes: this.writes,
       unitBytes: 1_000_000,
       metrics: this.metrics,
-      incidents: NO_INCIDENTS,
+      incidents: this.incidents,
       offer: (unit) => this.units.push(unit),
       doubt: (tables, keys, complete, reason) =>
         this.doubts.push(
@@ -106,9 +110,12 @@ class Rig {
       mapDatabase: (name) => (name === 'old' ? 'new' : name),
       random: () => 0.5,
       server: { sqlMode: null, quotes: 'off', beginning: PLAIN_BEGINNING },
-      schemaChanged: (plan, database) =>
-        this.events.push(`schema ${database} ${plan.tables.map(({ name }) => name)}`),
-      schemaChanging: (plan) => this.announced.push(`schema ${plan.tables.map(({ name }) => name)}`),
+      definitions: new Definitions({
+        ...{ catalog, writes: this.writes, metrics: this.metrics, incidents: this.incidents },
+        offer: (unit) => this.units.push(unit),
+        doubt: (table, reason) => this.doubts.push(`${reason} ${table}`),
+        refresh: () => this.events.push('schema'),
+      }),
       opaque: (when) => (when === 'sending' ? this.announced : this.events).push('opaque'),
       writes: this.writes,
       straddled: (plan) => this.events.push(`straddled ${plan.tables.map(({ name }) => name)}`),
@@ -346,12 +353,12 @@ describe('queries', () => {
 
   it('that change definitions, straddle, or can’t be seen into are reported', () => {
     const rig = new Rig();
-    rig.query('ALTER TABLE messages ADD a INT', FAILED);
+    rig.query('ALTER TABLE messages ADD a INT');
     rig.query('SELECT * FROM messages, users');
     rig.query('CALL p()', { results: 3 });
     rig.query('SELECT our_function() FROM users');
-    expect(rig.events).toEqual(['schema old messages', 'straddled messages,users', 'opaque', 'opaque']);
-    expect(rig.announced).toEqual(['schema messages', 'opaque', 'opaque']);
+    expect(rig.events).toEqual(['schema', 'straddled messages,users', 'opaque', 'opaque']);
+    expect(rig.announced).toEqual(['opaque', 'opaque']);
   });
 });
 
@@ -660,8 +667,8 @@ describe('the session', () => {
     unanswered.push(rig.command(Buffer.concat([Buffer.of(COM.STMT_PREPARE), Buffer.from(insert(3))])));
     rig.tap.closed(unanswered);
     expect([rig.units, rig.outcomes]).toEqual([[], { skipped_uncertain: 2 }]);
-    expect(rig.doubts).toEqual(['uncertain 1', 'uncertain 2']);
-    expect(rig.events).toEqual(['opaque', 'schema old messages']);
+    expect(rig.doubts).toEqual(['table messages', 'uncertain 1', 'uncertain 2']);
+    expect(rig.events).toEqual(['opaque', 'schema']);
     expect(rig.metrics.statements.totals()).toEqual({ ok: 2, error: 0, lost: 4 });
   });
 
@@ -711,5 +718,81 @@ describe('the session', () => {
       for (const length of [1, 4, 5, 9]) rig.say(Buffer.alloc(length, type));
     }
     expect([rig.units, rig.doubts]).toEqual([[], []]);
+  });
+});
+
+describe('changes of definitions', () => {
+  const ADD = 'ALTER TABLE messages ADD a INT';
+  const texts = (rig: Rig) => rig.units.map(({ replays: [replay] }) => replay?.sql.toString());
+
+  it('are told of and in doubt, and not replayed, unless they are to be mirrored', () => {
+    const rig = new Rig();
+    const sent = rig.command(query(ADD));
+    rig.tap.ready();
+    expect(rig.journal.log).toEqual(['written messages/*', 'flush']);
+    rig.reply(sent);
+    expect([rig.doubts, rig.journal.pending, rig.units]).toEqual([['table messages'], 0, []]);
+    expect(rig.incidents.reports).toMatchObject([{ reason: 'ddl', table: 'messages' }]);
+    expect(rig.metrics.definitions.totals()).toMatchObject({ skipped_by_config: 1, mirrored: 0 });
+  });
+
+  it('are offered behind what they commit, as barriers, whatever the ratios', () => {
+    const rig = new Rig({ ddl: 'mirror', reads: 0, writes: 100 });
+    rig.query('BEGIN', { status: STATUS_OPEN });
+    rig.query('INSERT INTO messages VALUES (1, "a")', { status: STATUS_OPEN });
+    const sent = rig.command(query('CREATE TABLE `old`.messages LIKE old.notes'));
+    rig.tap.ready();
+    expect(rig.journal.log.at(-2)).toBe('written messages/*');
+    rig.reply(sent);
+    expect(texts(rig)).toEqual([
+      'INSERT INTO messages VALUES (1, "a")',
+      'CREATE TABLE `new`.messages LIKE `new`.notes',
+    ]);
+    expect(rig.units[1]?.writes).toEqual({ keys: [], tables: [], barriers: ['messages', 'notes'] });
+    expect(rig.units[1]?.replays[0]?.context.database).toBe('new');
+    expect(rig.doubts).toEqual([]);
+  });
+
+  it.each([
+    ['a statement that failed', ADD, FAILED, []],
+    [
+      'one that may have been carried out in part',
+      'DROP TABLE messages, notes',
+      FAILED,
+      ['messages', 'notes'],
+    ],
+    ['a table that stays', 'ALTER TABLE users ADD a INT', {}, []],
+    ['tables that move and others', 'RENAME TABLE messages TO users', {}, ['messages']],
+    ['a trigger', 'CREATE TRIGGER t AFTER INSERT ON messages FOR EACH ROW SET @a = 1', {}, ['messages']],
+    ['a table of another database', 'CREATE TABLE elsewhere.messages (a INT)', {}, []],
+    ['a temporary table', 'CREATE TEMPORARY TABLE messages (a INT)', {}, []],
+  ])('are not replayed: %s', (_name, text, fields, doubted) => {
+    const rig = new Rig({ ddl: 'mirror' });
+    rig.query(text, fields);
+    expect(rig.units).toEqual([]);
+    expect(rig.doubts).toEqual(doubted.map((table) => `table ${table}`));
+    expect(rig.incidents.reports.filter(({ reason }) => reason === 'ddl')).toHaveLength(
+      doubted.length > 0 ? 1 : 0,
+    );
+    expect(rig.journal.pending).toBe(0);
+  });
+
+  it('without an answer are in doubt; those that were not reached are not', () => {
+    const rig = new Rig({ ddl: 'mirror' });
+    rig.tap.closed([rig.command(query(ADD))]);
+    expect([rig.doubts, rig.journal.pending]).toEqual([['table messages'], 0]);
+    const behind = new Rig({ ddl: 'mirror' });
+    behind.query(`INSERT INTO users VALUES (1); ${ADD}`, FAILED);
+    expect([behind.doubts, behind.journal.pending, behind.units]).toEqual([[], 0, []]);
+  });
+
+  it('of a temporary table leave the lasting one of that name alone', () => {
+    const rig = new Rig({ ddl: 'mirror' });
+    rig.query('CREATE TEMPORARY TABLE messages (a INT)');
+    rig.query(ADD);
+    rig.query('DROP TABLE messages');
+    expect([rig.units, rig.doubts]).toEqual([[], []]);
+    rig.query('DROP TABLE messages');
+    expect(texts(rig)).toEqual(['DROP TABLE messages']);
   });
 });

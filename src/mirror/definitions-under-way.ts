@@ -1,0 +1,81 @@
+/**
+ * The changes of definitions of one shard that are under way. A write that was under way at the same time may have
+ * come before or behind them: the servers' locks keep the two apart, and do not tell in which order.
+ */
+import type { WriteMark } from '../journal/journal.ts';
+import type { Writer } from './write-span.ts';
+
+export class DefinitionSpan {
+  readonly tables: readonly string[];
+  readonly writer: Writer;
+  readonly mark: WriteMark;
+  /** It leaves the same rows before a write as behind it. */
+  readonly additive: boolean;
+  /** Moments as `DefinitionsUnderWay` counts them; null: not answered yet. */
+  readonly sentAt: number;
+  answeredAt: number | null = null;
+  settled = false;
+
+  constructor(about: Pick<DefinitionSpan, 'tables' | 'writer' | 'mark' | 'additive' | 'sentAt'>) {
+    this.tables = about.tables;
+    this.writer = about.writer;
+    this.mark = about.mark;
+    this.additive = about.additive;
+    this.sentAt = about.sentAt;
+  }
+}
+
+/** Ended ones that are remembered for the sake of writes that began before: past them such a write meets any. */
+const ENDED_MAX = 100;
+
+export class DefinitionsUnderWay {
+  readonly #open = new Set<DefinitionSpan>();
+  #ended: DefinitionSpan[] = [];
+  /** Ends at or before this moment are forgotten. */
+  #forgotten = 0;
+  #moment = 0;
+
+  /** Grows with each that is sent or answered. */
+  get moment(): number {
+    return this.#moment;
+  }
+
+  sent(about: Pick<DefinitionSpan, 'tables' | 'writer' | 'mark' | 'additive'>): DefinitionSpan {
+    const span = new DefinitionSpan({ ...about, sentAt: ++this.#moment });
+    this.#open.add(span);
+    return span;
+  }
+
+  answered(span: DefinitionSpan): void {
+    if (!this.#open.delete(span)) return;
+    span.answeredAt = ++this.#moment;
+    this.#ended.push(span);
+    if (this.#ended.length > ENDED_MAX) this.#forgotten = this.#ended.shift()?.answeredAt ?? 0;
+  }
+
+  /** The session is over, or can't be followed any more: nobody will tell of what it has under way. */
+  abandon(writer: Writer): void {
+    for (const span of [...this.#open]) if (span.writer === writer) this.answered(span);
+  }
+
+  /** Has one of these tables been redefined by another session since that moment, or is it being, in a way in which order counts? */
+  meets(tables: readonly string[], since: number, writer: Writer): boolean {
+    if (since === this.#moment && this.#open.size === 0) return false;
+    return this.#any(since, (span) => !span.additive && span.writer !== writer && shares(span, tables));
+  }
+
+  /** Has another one been under way together with this one, on a table of its own? */
+  meetsOther(own: DefinitionSpan): boolean {
+    return this.#any(own.sentAt, (span) => span !== own && shares(span, own.tables));
+  }
+
+  #any(since: number, matches: (span: DefinitionSpan) => boolean): boolean {
+    if (since < this.#forgotten) return true;
+    for (const span of this.#open) if (matches(span)) return true;
+    return this.#ended.some((span) => (span.answeredAt ?? 0) > since && matches(span));
+  }
+}
+
+function shares({ tables }: DefinitionSpan, others: readonly string[]): boolean {
+  return tables.some((table) => others.includes(table));
+}
