@@ -127,7 +127,10 @@ class Load {
         this.broken += 1;
         if (!/ECONNRE|closed|PROTOCOL_CONNECTION_LOST|EPIPE/i.test(String(error) + codeOf(error)))
           this.wrong.push(String(error));
-        await waitFor(serving, { timeoutMs: 60_000, what: 'the proxy to serve again' });
+        await waitFor(() => this.#state === 'over' || serving(), {
+          timeoutMs: 60_000,
+          what: 'the proxy to serve again',
+        }).catch((late: unknown) => this.wrong.push(String(late)));
       }
     }
   }
