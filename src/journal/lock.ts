@@ -25,6 +25,8 @@ const LOCK_BYTES = 512;
 /** A foreign owner beats every second. */
 const FOREIGN_WAIT_MS = 3000;
 const MAKING_MS = 200;
+const DYING_WAIT_MS = 100;
+const DYING_WAITS = 20;
 const ATTEMPTS_MAX = 5;
 
 export class JournalLock {
@@ -109,11 +111,18 @@ async function removeDead(disk: Disk, path: string): Promise<void> {
 }
 
 async function lives(disk: Disk, path: string, owner: Owner): Promise<boolean> {
-  if (owner.host === hostOf())
-    return owner.started === null ? runs(owner.pid) : startOf(owner.pid) === owner.started;
+  if (owner.host === hostOf()) {
+    // One that was killed takes a moment to be gone.
+    for (let wait = 0; wait < DYING_WAITS && isThere(owner); wait += 1) await delay(DYING_WAIT_MS);
+    return isThere(owner);
+  }
   await delay(FOREIGN_WAIT_MS);
   const later = await readOwner(disk, path);
   return later !== null && later.beat !== owner.beat;
+}
+
+function isThere({ pid, started }: Owner): boolean {
+  return started === null ? runs(pid) : startOf(pid) === started;
 }
 
 /** A lock whose owner has not yet written who it is, is read again. */
@@ -170,10 +179,14 @@ function namespace(): string {
   }
 }
 
-/** The 22nd field of proc(5)'s stat; the second is a name in brackets that may hold spaces. */
+/**
+ * The 22nd field of proc(5)'s stat; the second is a name in brackets that may hold spaces. The third tells of a process
+ * that has ended and that nobody has asked for its end yet: it holds nothing any more.
+ */
 function startOf(pid: number): string | null {
   const text = readText(`/proc/${pid}/stat`);
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  const [state, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return state === 'Z' || state === 'X' ? null : (rest[18] ?? null);
 }
 
 function readText(path: string): string {

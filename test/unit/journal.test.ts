@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -474,6 +476,25 @@ describe('damage', () => {
     const left = temporaryDirectory('journal');
     writeFileSync(join(left, 'lock'), lock.replace(/"started":"\d+"/, '"started":"1"'));
     expect((await open({ directory: left })).journal.figures().failing).toBeNull();
+  });
+
+  it('a lock whose process has ended is taken over, also while nobody has asked for its end', async () => {
+    // The shell becomes a program that never waits for the child that the shell had.
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const [pid] = (await once(parent.stdout, 'data')) as [Buffer];
+      const stat = (): string[] => readFileSync(`/proc/${Number(pid)}/stat`, 'utf8').split(' ');
+      await waitFor(() => stat()[2] === 'Z', { what: 'it to have ended' });
+      const { directory } = await openJournal();
+      const lock = JSON.parse(readFileSync(join(directory, 'lock'), 'utf8')) as object;
+      const left = temporaryDirectory('journal');
+      writeFileSync(join(left, 'lock'), JSON.stringify({ ...lock, pid: Number(pid), started: stat()[21] }));
+      expect((await open({ directory: left })).journal.figures().failing).toBeNull();
+    } finally {
+      parent.kill('SIGKILL');
+    }
   });
 });
 
