@@ -11,6 +11,7 @@ import type {
   View,
   WriteEvent,
 } from './old-schema.ts';
+import { triggersSeen } from './trigger-rights.ts';
 
 export interface SchemaScope {
   /** Null: every database but the server's own. */
@@ -210,31 +211,4 @@ function triggerOf({ name, table, event, text, sqlMode }: TriggerRow): Trigger {
 /** Without SHOW VIEW the definition is an empty text. */
 function viewOf({ name, definition }: ViewRow): View {
   return { name, definition: definition === null || definition === '' ? null : definition };
-}
-
-const GRANTEE = `CONCAT('''', LEFT(CURRENT_USER(), LENGTH(CURRENT_USER()) - LENGTH(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)) - 1),
-  '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')`;
-
-/** Triggers are shown to accounts with TRIGGER alone; rights that come by a role are not recognised. */
-async function triggersSeen(
-  connection: Connection,
-  { database, timeoutMs }: SchemaScope,
-): Promise<OldSchema['triggersSeen']> {
-  const query = async (sql: string, values: string[]): Promise<RowDataPacket[]> =>
-    (await connection.query<RowDataPacket[]>({ sql, values, timeout: timeoutMs }))[0];
-  const mine = `PRIVILEGE_TYPE = 'TRIGGER' AND GRANTEE = ${GRANTEE}`;
-  const everywhere = await query(`SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE ${mine}`, []);
-  if (everywhere.length > 0) return 'all';
-  if (database === null) return new Set();
-  const here = await query(
-    `SELECT 1 FROM information_schema.SCHEMA_PRIVILEGES WHERE ${mine} AND ? LIKE TABLE_SCHEMA`,
-    [database],
-  );
-  if (here.length > 0) return 'all';
-  const tables = await query(
-    `SELECT TABLE_NAME AS name FROM information_schema.TABLE_PRIVILEGES
-      WHERE ${mine} AND TABLE_SCHEMA = ? LIMIT ${ROWS_MAX}`,
-    [database],
-  );
-  return new Set(tables.map((row) => String(row.name)));
 }

@@ -64,7 +64,10 @@ export class LaneRig {
 
   /** Offers replays as one unit, and starts it; units of one session keep their order here. */
   offer(replays: readonly Replay[], session = 'session 0'): Unit {
-    const unit = inSession(unitOf(replays), session);
+    return this.offerUnit(inSession(unitOf(replays), session));
+  }
+
+  offerUnit(unit: Unit): Unit {
     if (!this.scheduler.offer(unit)) throw new Error('the rig’s queue is full');
     this.endings.set(unit, []);
     this.lanes.kick();

@@ -1,7 +1,11 @@
 /** Changes of definitions through the proxy, told of or replayed. */
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BoundDefinition } from '../../src/mirror/bound-definition.ts';
+import type { Definition } from '../../src/sql/definition.ts';
+import { LaneRig } from '../harness/lane-rig.ts';
 import { startMariadb } from '../harness/mariadb.ts';
+import { replayOf, unitOf } from '../harness/mirror-kit.ts';
 import { startMysql } from '../harness/mysql.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
@@ -26,6 +30,11 @@ interface IncidentGroup {
   readonly total: number;
   readonly latest: readonly { readonly table: string | null; readonly message: string }[];
 }
+
+const NOTHING_DEFINED: Omit<Definition, 'form'> = {
+  ...{ tables: [], others: [], parents: [], names: [], engines: [], columns: [] },
+  ...{ rows: 'same', additive: false, atomic: true },
+};
 
 const ROW = '(folderid BIGINT, itemid BIGINT, title VARCHAR(60), PRIMARY KEY (folderid, itemid))';
 const SCHEMA = `CREATE TABLE messages ${ROW}; CREATE TABLE notes ${ROW}`;
@@ -199,5 +208,33 @@ describe.each([
       ]);
       expect((await incidentsOf(proxy)).map(({ reason }) => reason)).toEqual(['ddl']);
     });
+  }
+});
+
+it('a change of definitions past its own time is ended on the server too, and the breaker stays shut', async () => {
+  const server = await startMariadb();
+  const rig = new LaneRig({ port: server.port, lanes: { ddlTimeoutMs: 300 }, breaker: { failures: 1 } });
+  try {
+    const definition = new BoundDefinition(
+      { form: 'alter', ...NOTHING_DEFINED },
+      { tables: [], concerns: true, barriers: [] },
+      { at: 'skipped', outcome: 'skipped_by_config' },
+    );
+    const unit = rig.offerUnit({ ...unitOf([replayOf('DO SLEEP(100)')]), definition });
+    expect(await rig.ending(unit)).toBe('timed_out');
+    expect(rig.lanes.status).toMatchObject({ state: 'up', lastError: null });
+    await waitFor(
+      async () =>
+        (
+          await server.query<RowDataPacket[]>(
+            "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO = 'DO SLEEP(100)'",
+          )
+        ).length === 0,
+      { what: 'its end on the server' },
+    );
+    expect(await rig.run([replayOf('DO 1')])).toMatchObject({ outcome: 'answered', errno: 0 });
+  } finally {
+    rig.close();
+    await server.destroy();
   }
 });

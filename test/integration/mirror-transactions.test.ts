@@ -153,6 +153,26 @@ describe('invariant 5: transactions', () => {
     expect(await doubtsOf('uncertain')).toBeGreaterThan(before);
   });
 
+  it('MyISAM and InnoDB in one statement: one that fails half-way is a doubt on both', async () => {
+    await mirror.run(
+      "INSERT INTO messages VALUES (1, 1, 'a'), (1, 2, 'a')",
+      "INSERT INTO notes VALUES (1, 1, 'a')",
+    );
+    const before = await doubtsOf('partial');
+    const seen = await mirror.counts(() =>
+      mirror.through(async (connection) => {
+        const update =
+          "UPDATE notes n JOIN messages m ON m.folderid = n.folderid SET n.title = 'b', m.itemid = 3";
+        expect(await failing(connection, update)).toMatchObject({ errno: 1062 });
+      }),
+    );
+    expect(seen).toEqual({ skipped_failed: 1 });
+    expect(await mirror.rows('old', 'notes', 'title')).toEqual([{ title: 'b' }]);
+    expect(await mirror.rows('fresh', 'notes', 'title')).toEqual([{ title: 'a' }]);
+    await mirror.expectEqualTables('messages');
+    expect(await doubtsOf('partial')).toBe(before + 2);
+  });
+
   it('LOCK TABLES commits what stood before it, and what is written under it arrives', async () => {
     await mirror.run(
       'BEGIN',

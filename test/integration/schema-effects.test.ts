@@ -1,6 +1,7 @@
 /** What the old schema does behind a statement: views, triggers, foreign keys, defaults, temporary tables. */
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { triggersSeen } from '../../src/mirror/trigger-rights.ts';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import { freePorts } from '../harness/ports.ts';
@@ -40,11 +41,11 @@ afterAll(() => fresh?.destroy());
 describe.each([
   ['MariaDB', startMariadb],
   ['MySQL 9', startMysql],
-] as const)('on %s', (_kind, startOld) => {
+] as const)('on %s', (kind, startOld) => {
   let old: SqlServer;
   let proxy: RunningProxy;
   /** One for each test: a journal of its own, and the same databases. */
-  const shards = Array.from({ length: 10 }, (_, index) => `s${index}`);
+  const shards = Array.from({ length: 11 }, (_, index) => `s${index}`);
   let shard: string;
 
   beforeAll(async () => {
@@ -182,6 +183,28 @@ describe.each([
     );
     expect(await doubts('messages')).toBe(1);
     expect(await mirrored(proxy, { shard })).toBe(0);
+  });
+
+  it('a right to see triggers that comes by a role counts while the role is on', async () => {
+    await old.query(`CREATE ROLE sees; GRANT TRIGGER ON ${OLD_DATABASE}.* TO sees;
+      CREATE USER roled@'%' IDENTIFIED BY 'x'; GRANT SELECT ON ${OLD_DATABASE}.* TO roled@'%'; GRANT sees TO roled@'%'`);
+    const seen = async (): Promise<unknown> => {
+      const client = await old.connect({ user: 'roled', password: 'x' });
+      const [[triggers], tables] = [
+        await client.query<RowDataPacket[]>(
+          'SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?',
+          [OLD_DATABASE],
+        ),
+        await triggersSeen(client, { database: OLD_DATABASE, timeoutMs: 5000 }),
+      ];
+      await client.end();
+      return [triggers.length > 0, tables];
+    };
+    expect(await seen()).toEqual([false, new Set()]);
+    await old.query(
+      kind === 'MariaDB' ? "SET DEFAULT ROLE sees FOR roled@'%'" : "SET DEFAULT ROLE sees TO roled@'%'",
+    );
+    expect(await seen()).toEqual([true, 'all']);
   });
 
   it('what oldUser may not see may do anything, and the log says which right it lacks', async () => {
