@@ -63,6 +63,7 @@ class Rig {
   readonly doubts: string[] = [];
   readonly events: string[] = [];
   readonly tap: MirrorTap;
+  readonly definitions: Definitions;
 
   constructor(options: RigOptions = {}) {
     const catalog = new ShardCatalog(TABLES, 'old');
@@ -102,6 +103,12 @@ class Rig {
       database: options.database === undefined ? 'old' : options.database,
       status: STATUS_AUTOCOMMIT,
     };
+    this.definitions = new Definitions({
+      ...{ catalog, writes: this.writes, metrics: this.metrics, incidents: this.incidents },
+      offer: (unit) => this.units.push(unit),
+      doubt: (table, reason) => this.doubts.push(`${reason} ${table}`),
+      refresh: () => this.events.push('schema'),
+    });
     this.tap = new MirrorTap(agreement, recorder, {
       reader,
       metrics: this.metrics,
@@ -110,12 +117,7 @@ class Rig {
       mapDatabase: (name) => (name === 'old' ? 'new' : name),
       random: () => 0.5,
       server: { sqlMode: null, quotes: 'off', beginning: PLAIN_BEGINNING },
-      definitions: new Definitions({
-        ...{ catalog, writes: this.writes, metrics: this.metrics, incidents: this.incidents },
-        offer: (unit) => this.units.push(unit),
-        doubt: (table, reason) => this.doubts.push(`${reason} ${table}`),
-        refresh: () => this.events.push('schema'),
-      }),
+      definitions: this.definitions,
       opaque: (when) => (when === 'sending' ? this.announced : this.events).push('opaque'),
       writes: this.writes,
       straddled: (plan) => this.events.push(`straddled ${plan.tables.map(({ name }) => name)}`),
@@ -784,6 +786,29 @@ describe('changes of definitions', () => {
     const behind = new Rig({ ddl: 'mirror' });
     behind.query(`INSERT INTO users VALUES (1); ${ADD}`, FAILED);
     expect([behind.doubts, behind.journal.pending, behind.units]).toEqual([[], 0, []]);
+  });
+
+  it('of other sessions leave the keys written meanwhile in doubt, where order counts', () => {
+    const doubtsWith = (additive: boolean): readonly string[] => {
+      const rig = new Rig();
+      const other = rig.writes.definitionSent(['messages'], additive, {});
+      rig.query(insert(1));
+      rig.writes.definitions.answered(other);
+      rig.query(insert(2));
+      return rig.doubts;
+    };
+    expect([doubtsWith(false), doubtsWith(true)]).toEqual([['overlap 1'], []]);
+  });
+
+  it('that come to nothing on the shadow are told of, counted and in doubt', () => {
+    const rig = new Rig({ ddl: 'mirror' });
+    rig.query(ADD);
+    const [unit] = rig.units;
+    expect(rig.journal.pending).toBe(1);
+    rig.definitions.failed(unit!, 'dropped_shadow_down');
+    expect([rig.doubts, rig.journal.pending]).toEqual([['table messages'], 0]);
+    expect(rig.incidents.counts()).toEqual({ ddl_failed: 1 });
+    expect(rig.metrics.definitions.totals()).toMatchObject({ dropped_shadow_down: 1 });
   });
 
   it('of a temporary table leave the lasting one of that name alone', () => {
