@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { COM, connectRaw, type RawConnection, type RawOptions, type RawReply } from '../harness/recorder.ts';
 import { CLIENT } from '../harness/reply-reader.ts';
-import type { Stage } from './stage.ts';
+import { type Stage, untilMirrorIsIdle } from './stage.ts';
 
 /** Capability bits that the relay can't follow and takes out of the greeting: compression, TLS, zstd. */
 const UNFOLLOWED = (1n << 5n) | (1n << 11n) | (1n << 26n);
@@ -33,6 +33,8 @@ export async function expectSameBytes(
   script: SessionScript,
   options: Partial<RawOptions> = {},
 ): Promise<void> {
+  // What an earlier session wrote must not arrive in the databases that are made now.
+  await untilMirrorIsIdle(stage.proxy);
   await stage.reset();
   const direct = await record(stage.old.port, script, options);
   await stage.reset();

@@ -21,6 +21,9 @@ const BLIND = { compression: 'it compresses though it was not offered: the sessi
 const UNKNOWN_MODE = {
   prepared: 'it sets `sql_mode` by a parameter or by EXECUTE: what is written in that mode is not replayed',
 };
+const CALLED =
+  'it stands behind a CALL, which may have set anything: nothing is replayed until the session is reset';
+const BULK_CALLED = { bulk: CALLED };
 const BULK = { bulk: 'MariaDB’s bulk execution is relayed, not replayed' };
 
 export const CLIENTS: readonly Client[] = [
@@ -28,7 +31,7 @@ export const CLIENTS: readonly Client[] = [
     id: 'mysqli',
     name: 'PHP mysqli',
     lacks: { bulk: NO_BULK },
-    unmirrored: { ...LOAD, ...BLIND },
+    unmirrored: { ...LOAD, ...BLIND, charset: CALLED },
     run: (settings) => session(settings, 'php', ['-d', 'mysqli.allow_local_infile=1', script('mysqli.php')]),
   },
   {
@@ -53,7 +56,7 @@ export const CLIENTS: readonly Client[] = [
     id: 'mysql2',
     name: 'mysql2 (npm)',
     lacks: {},
-    unmirrored: LOAD,
+    unmirrored: { ...LOAD, ...BULK_CALLED },
     run: (settings) => nodeSession(settings, 'mysql2.ts'),
   },
   {
@@ -85,21 +88,21 @@ export const CLIENTS: readonly Client[] = [
       session: NO_SESSION,
       compression: 'it has none',
     },
-    unmirrored: LOAD,
+    unmirrored: { ...LOAD, ...BULK_CALLED },
     run: (settings) => session(settings, PYTHON, [script('dbapi.py'), 'pymysql']),
   },
   {
     id: 'mysqlclient',
     name: 'mysqlclient (MySQLdb)',
     lacks: { prepared: 'it writes values into the text' },
-    unmirrored: LOAD,
+    unmirrored: { ...LOAD, ...BULK_CALLED },
     run: (settings) => session(settings, PYTHON, [script('dbapi.py'), 'MySQLdb']),
   },
   {
     id: 'dbd_emulated',
     name: 'DBD::mysql, emulated prepares',
     lacks: { session: NO_SESSION },
-    unmirrored: LOAD,
+    unmirrored: { ...LOAD, ...BULK_CALLED },
     run: (settings) => session(settings, 'perl', [script('dbd_mysql.pl'), '0']),
   },
   {
@@ -110,7 +113,7 @@ export const CLIENTS: readonly Client[] = [
       streaming: 'the results of a statement prepared on the server are always stored',
       session: NO_SESSION,
     },
-    unmirrored: { ...LOAD, ...UNKNOWN_MODE },
+    unmirrored: { ...LOAD, ...UNKNOWN_MODE, ...BULK_CALLED },
     run: (settings) => session(settings, 'perl', [script('dbd_mysql.pl'), '1']),
   },
   {
