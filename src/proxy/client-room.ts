@@ -22,10 +22,10 @@ export interface ClientRoomOptions {
 
 /** One towards the client and one towards the old server. */
 export const FILES_A_CLIENT = 2;
-/** Node's own, the log, the admin port and its clients, etcd, the supervisor, and what is read for a moment. */
-const FILES_OF_A_PROCESS = 128;
-/** Its listener, what reads the schema, what ends a query for each lane, and clients that are just being refused. */
-const FILES_OF_A_SHARD = 16;
+/** Node's own, its modules while they are loaded, the log, the admin port and its clients, etcd, the supervisor. */
+const FILES_OF_A_PROCESS = 192;
+/** Its listener, its journal, what reads the schema, what ends a query for each lane, clients that are just being refused. */
+const FILES_OF_A_SHARD = 24;
 const LOGGED_EVERY_MS = 60_000;
 
 /** Files that a process needs for itself, whatever its clients take. */

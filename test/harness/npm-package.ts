@@ -1,5 +1,5 @@
 /** The npm package, as `npm pack` makes it. */
-import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './cli.ts';
@@ -20,7 +20,8 @@ export const PACKAGE_VERSION = (
 export async function packRepository(folder: string): Promise<string> {
   const copy = join(folder, 'copy');
   cpSync(ROOT, copy, { recursive: true, filter: (path) => !LEFT_OUT.includes(basename(path)) });
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  // By a link npm would find what is nested in there outside of the package.
+  await runCommand('cp', ['-a', join(ROOT, 'node_modules'), join(copy, 'node_modules')]);
   await npm(['pack', '--silent', '--pack-destination', folder], copy);
   return join(folder, `understudy-${PACKAGE_VERSION}.tgz`);
 }

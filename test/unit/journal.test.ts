@@ -480,7 +480,7 @@ describe('damage', () => {
 
   it('a lock whose process has ended is taken over, also while nobody has asked for its end', async () => {
     // The shell becomes a program that never waits for the child that the shell had.
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], {
+    const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     try {
