@@ -51,9 +51,18 @@ describe.each([
     [old, fresh] = await Promise.all([startMariadb({ name: 'old' }), startFresh({ name: 'new' })]);
     await old.query(`CREATE DATABASE ${OLD_DATABASE}; USE ${OLD_DATABASE}; ${SCHEMA}`);
     await fresh.query(`CREATE DATABASE ${NEW_DATABASE}; USE ${NEW_DATABASE}; ${SCHEMA}`);
+    // What the runbook asks for, and no more.
+    await fresh.query(
+      `CREATE USER replayer@'%' IDENTIFIED BY 'x'; GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON ${NEW_DATABASE}.* TO replayer@'%'`,
+    );
     proxy = await startStageProxy(
       { old, fresh },
-      { tables: '*', ddl: 'mirror', lanes: { timeoutMs: 800, ddlTimeoutMs: 20_000 } },
+      {
+        newUser: { user: 'replayer', password: 'x' },
+        tables: '*',
+        ddl: 'mirror',
+        lanes: { timeoutMs: 800, ddlTimeoutMs: 20_000 },
+      },
     );
   });
   afterAll(async () => {
