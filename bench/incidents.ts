@@ -33,7 +33,7 @@ function measure(digests: number): number {
         table: 'messages',
         key: '4711',
         message: 'error 1146',
-        sql: () => sql.toString('utf8'),
+        sql,
       });
       if (count % A_SECOND !== 0) continue;
       clock.nowMs += 1000;

@@ -28,7 +28,8 @@ const SLACK = 1024;
 const LOST_PART = 64;
 
 export class DoubtIndex {
-  readonly #groups = new Map<string, DoubtGroup>();
+  /** By reason, and in it by table: no name is put together for a note. */
+  readonly #groups = new Map<DoubtReason, Map<string, DoubtGroup>>();
   readonly #bytesMax: number;
   /** By number, ascending; a place whose entry has another number by now is void. */
   #order: DoubtEntry[] = [];
@@ -77,7 +78,7 @@ export class DoubtIndex {
   restore(table: string, key: string | null, reason: DoubtReason, count: number, number: number): void {
     this.skipTo(number + 1);
     if (count === 0) {
-      const known = this.#groups.get(groupName(table, reason))?.keys.get(key);
+      const known = this.#groups.get(reason)?.get(table)?.keys.get(key);
       if (known !== undefined) this.#remove(known);
       return;
     }
@@ -96,7 +97,7 @@ export class DoubtIndex {
 
   /** Subtracts from what is outstanding; the entry as it is now, of count 0 when it is gone; null: there is none. */
   settle({ table, key, reason, count }: Doubt): DoubtEntry | null {
-    const entry = this.#groups.get(groupName(table, reason))?.keys.get(key);
+    const entry = this.#groups.get(reason)?.get(table)?.keys.get(key);
     if (entry === undefined) return null;
     entry.count = Math.max(0, entry.count - count);
     if (entry.count === 0) this.#remove(entry);
@@ -137,12 +138,19 @@ export class DoubtIndex {
   }
 
   counts(): { table: string; reason: DoubtReason; count: number }[] {
-    return [...this.#groups.values()].map(({ table, reason, keys }) => ({ table, reason, count: keys.size }));
+    const counts: { table: string; reason: DoubtReason; count: number }[] = [];
+    for (const { table, reason, keys } of this.#everyGroup())
+      counts.push({ table, reason, count: keys.size });
+    return counts;
   }
 
   /** In no certain order; what is noted while it goes on may be among them, and may be so twice. */
   *entries(): Iterable<DoubtEntry> {
-    for (const { keys } of this.#groups.values()) yield* keys.values();
+    for (const { keys } of this.#everyGroup()) yield* keys.values();
+  }
+
+  *#everyGroup(): Iterable<DoubtGroup> {
+    for (const groups of this.#groups.values()) yield* groups.values();
   }
 
   #entry(table: string, key: string | null, reason: DoubtReason): DoubtEntry {
@@ -157,11 +165,15 @@ export class DoubtIndex {
   }
 
   #group(table: string, reason: DoubtReason): DoubtGroup {
-    const name = groupName(table, reason);
-    const known = this.#groups.get(name);
+    let groups = this.#groups.get(reason);
+    if (groups === undefined) {
+      groups = new Map();
+      this.#groups.set(reason, groups);
+    }
+    const known = groups.get(table);
     if (known !== undefined) return known;
     const made: DoubtGroup = { table, reason, keys: new Map() };
-    this.#groups.set(name, made);
+    groups.set(table, made);
     this.#bytes += groupBytes(made);
     return made;
   }
@@ -181,7 +193,7 @@ export class DoubtIndex {
     this.#size -= 1;
     this.#bytes -= bytesOf(entry);
     if (group.keys.size > 0) return;
-    this.#groups.delete(groupName(group.table, group.reason));
+    this.#groups.get(group.reason)?.delete(group.table);
     this.#bytes -= groupBytes(group);
   }
 
@@ -212,10 +224,6 @@ export class DoubtIndex {
 
 export function doubtOf({ group, key, count }: DoubtEntry): Doubt {
   return { table: group.table, key, reason: group.reason, count };
-}
-
-function groupName(table: string, reason: DoubtReason): string {
-  return `${reason}/${table}`;
 }
 
 function bytesOf({ key }: DoubtEntry): number {

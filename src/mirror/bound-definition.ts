@@ -4,6 +4,7 @@ import { type DatabaseMap, rewriteDefinition } from '../sql/rewrite.ts';
 import type { ShardCatalog } from './catalog.ts';
 import type { DefinitionSpan } from './definitions-under-way.ts';
 import type { ReplayContext } from './replay-context.ts';
+import { familyBarrier } from './schema-relations.ts';
 import type { SessionState } from './session-state.ts';
 
 export type DefinitionObstacle =
@@ -89,7 +90,7 @@ export function bindDefinition(
   const concerns = tables.length > 0 || concernsOthers(text, catalog, moved);
   const held = [...tables, ...definition.others.filter(moved).map(({ name }) => name)];
   const families = held.flatMap((name) => catalog.table(text.database, name)?.family ?? []);
-  const barriers = [...new Set([...held, ...families.map((family) => `family of ${family}`)])];
+  const barriers = [...new Set([...held, ...families.map(familyBarrier)])];
   const outcome = obstacle(text, session, options, moved);
   const replay: DefinitionReplay =
     outcome === null

@@ -5,7 +5,7 @@ import type { ShardCatalog } from './catalog.ts';
 import { planChanges } from './plan-changes.ts';
 import { type ReplayNeeds, replayNeeds } from './replay-needs.ts';
 import { type NamedView, type Replayability, replayability } from './replayability.ts';
-import { ANY_TABLE } from './schema-relations.ts';
+import { ANY_TABLE, familyBarrier } from './schema-relations.ts';
 import { type SessionReads, sessionReads } from './session-reads.ts';
 import type { CatalogTable } from './table-facts.ts';
 import type { Target } from './target.ts';
@@ -130,7 +130,7 @@ function barriersOf(tables: readonly CatalogTable[], reached: readonly string[])
   const barriers = new Set(reached);
   for (const { name, serial, family } of tables) {
     if (serial) barriers.add(name);
-    if (family !== null) barriers.add(`family of ${family}`);
+    if (family !== null) barriers.add(familyBarrier(family));
   }
   return [...barriers];
 }

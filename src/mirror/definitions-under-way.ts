@@ -53,6 +53,13 @@ export class DefinitionsUnderWay {
     if (this.#ended.length > ENDED_MAX) this.#forgotten = this.#ended.shift()?.answeredAt ?? 0;
   }
 
+  /** What became of it is known, and noted where it is a doubt: the journal may let go of its tables. */
+  settled(span: DefinitionSpan): void {
+    if (span.settled) return;
+    span.settled = true;
+    span.mark.release();
+  }
+
   /** The session is over, or can't be followed any more: nobody will tell of what it has under way. */
   abandon(writer: Writer): void {
     for (const span of [...this.#open]) if (span.writer === writer) this.answered(span);

@@ -12,16 +12,10 @@ import { ANY_MOMENT } from './lane-moment.ts';
 import { ANY_TABLE } from './schema-relations.ts';
 import type { SessionState } from './session-state.ts';
 import type { Statement } from './statement.ts';
+import type { Timing } from './timing.ts';
 import { REPLAY_OVERHEAD_BYTES, type Unit } from './unit.ts';
 import type { Writer } from './write-span.ts';
 import type { WritesUnderWay } from './writes-under-way.ts';
-
-export interface DefinitionAnswer {
-  readonly ok: boolean;
-  readonly seconds: number;
-  /** Monotonic milliseconds. */
-  readonly answeredAtMs: number;
-}
 
 export interface DefinitionsOptions {
   readonly catalog: ShardCatalog;
@@ -57,11 +51,7 @@ export class Definitions {
   }
 
   /** The primary has carried it out, or refused it; `session`: as it was then. */
-  answered(
-    statement: Statement,
-    session: SessionState,
-    { ok, seconds, answeredAtMs }: DefinitionAnswer,
-  ): void {
+  answered(statement: Statement, session: SessionState, ok: boolean, timing: Timing): void {
     const { definition: bound } = statement;
     if (bound === null || bound.span === null) return;
     const { writes } = this.#options;
@@ -86,7 +76,7 @@ export class Definitions {
       this.#fallenShort(statement, bound, replay.outcome, 'run on the old cluster alone');
     else {
       if (writes.definitions.meetsOther(bound.span)) this.#doubt(bound, 'overlap');
-      this.#options.offer(unitOf(statement, bound, replay, seconds, answeredAtMs));
+      this.#options.offer(unitOf(statement, bound, replay, timing));
     }
   }
 
@@ -139,10 +129,10 @@ export class Definitions {
     incidents.report({
       reason: 'ddl_failed',
       digest: { id: replay.plan.id, text: replay.plan.digest },
-      ...(code === undefined ? {} : { code }),
+      code,
       table: bound.tables[0],
       message: `${code === undefined ? outcome : `error ${code}`}: ${BY_HAND}`,
-      sql: () => replay.sql.toString('utf8', 0, 4096),
+      sql: replay.sql,
     });
     this.#over(bound);
   }
@@ -153,7 +143,7 @@ export class Definitions {
     this.#doubt(bound, 'table');
     this.#options.incidents.report({
       reason: 'ddl',
-      ...(plan === null ? {} : { digest: { id: plan.id, text: plan.digest } }),
+      digest: plan === null ? undefined : { id: plan.id, text: plan.digest },
       table: inDoubt(bound)[0],
       message: `${outcome}, ${why}: ${BY_HAND}`,
     });
@@ -182,9 +172,7 @@ export class Definitions {
   }
 
   #over({ span }: BoundDefinition): void {
-    if (span === null || span.settled) return;
-    span.settled = true;
-    span.mark.release();
+    if (span !== null) this.#options.writes.definitions.settled(span);
   }
 }
 
@@ -204,18 +192,31 @@ function unitOf(
   { kind, plan }: Statement,
   bound: BoundDefinition,
   { sql, context }: ReadyReplay,
-  seconds: number,
-  answeredAtMs: number,
+  { seconds, answeredAtMs }: Timing,
 ): Unit {
   const bytes = REPLAY_OVERHEAD_BYTES + sql.length;
   const { tables, barriers } = bound;
   const replay = {
-    ...{ kind, plan: plan!, sql, context, tables, barriers, bytes },
-    ...{ prepared: null, moment: ANY_MOMENT, keys: [], keysComplete: false, span: null },
+    kind,
+    plan: plan!,
+    sql,
+    context,
+    tables,
+    barriers,
+    bytes,
+    prepared: null,
+    moment: ANY_MOMENT,
+    keys: [],
+    keysComplete: false,
+    span: null,
     primary: { seconds, rows: 0, affectedRows: 0, compareAffected: false, rowHash: null },
   };
   return {
-    ...{ replays: [replay], transaction: false, bytes, answeredAtMs, definition: bound },
+    replays: [replay],
+    transaction: false,
+    bytes,
+    answeredAtMs,
+    definition: bound,
     writes: { keys: [], tables: [], barriers },
   };
 }

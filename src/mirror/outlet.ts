@@ -10,6 +10,7 @@ import { ANY_MOMENT, type Moment } from './lane-moment.ts';
 import { makeUnit } from './make-unit.ts';
 import type { ReplayDraft, Statement } from './statement.ts';
 import type { TableKey } from './table-key.ts';
+import type { Timing } from './timing.ts';
 import type { Replay, Unit } from './unit.ts';
 import type { WritesUnderWay } from './writes-under-way.ts';
 
@@ -36,10 +37,7 @@ export interface OutletOptions {
 export interface Recorded {
   readonly statement: Statement;
   readonly result: ResultSummary;
-  readonly seconds: number;
-  /** Of the command that held it; milliseconds of the proxy's monotonic clock. */
-  readonly sentAtMs: number;
-  readonly answeredAtMs: number;
+  readonly timing: Timing;
   readonly bytes: number;
 }
 
@@ -122,7 +120,7 @@ export class Outlet {
       barriers: target.barriers,
       span: statement.span,
       primary: {
-        seconds: entry.seconds,
+        seconds: entry.timing.seconds,
         rows: result.rows,
         affectedRows: result.affectedRows,
         compareAffected: draft.compareAffected,
@@ -132,13 +130,13 @@ export class Outlet {
     };
   }
 
-  #moment({ statement, result, sentAtMs, answeredAtMs }: Recorded, draft: ReplayDraft): Moment {
+  #moment({ statement, result, timing }: Recorded, draft: ReplayDraft): Moment {
     const { insertId } = result;
     const { clock, settings, fixedTime } = draft;
     if (statement.kind === 'read') return ANY_MOMENT;
     if (clock === 'none' && insertId === 0 && settings.length === 0) return ANY_MOMENT;
     if (clock === 'none') return { timestamp: null, insertId, settings };
-    const timestamp = fixedTime ?? this.#options.secondOf(sentAtMs, answeredAtMs) ?? 'own';
+    const timestamp = fixedTime ?? this.#options.secondOf(timing.sentAtMs, timing.answeredAtMs) ?? 'own';
     return { timestamp, insertId, settings };
   }
 

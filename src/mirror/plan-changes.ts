@@ -5,6 +5,11 @@ import type { Change } from './schema-relations.ts';
 const INSERTED: Change = { event: 'insert', columns: null };
 const DELETED: Change = { event: 'delete', columns: null };
 
+/** INSERT … ON DUPLICATE KEY UPDATE: a row that is there already is changed instead. */
+export function isUpsert({ digest }: Plan): boolean {
+  return /\bDUPLICATE KEY\b/i.test(digest);
+}
+
 /** Of a write or delete; TRUNCATE has neither triggers nor foreign keys that point at its table. */
 export function planChanges(plan: Plan): readonly Change[] {
   const { kind, digest, assignments, hazards } = plan;

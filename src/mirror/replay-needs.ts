@@ -1,6 +1,6 @@
 /** What a statement takes from its moment on the primary, so that its replay needs it set on the lane. */
 import type { Plan } from '../sql/plan.ts';
-import { planChanges } from './plan-changes.ts';
+import { isUpsert, planChanges } from './plan-changes.ts';
 import type { CatalogTable, ClockDefault } from './table-facts.ts';
 
 export interface ReplayNeeds {
@@ -44,16 +44,14 @@ function clockNeed(plan: Plan, tables: readonly CatalogTable[]): ReplayNeeds['cl
   return FRACTION.test(plan.digest) || PAST_TIMESTAMP.test(plan.digest) ? 'unsure' : 'second';
 }
 
-function numbersNeed(
-  { rows, hazards, digest }: Plan,
-  tables: readonly CatalogTable[],
-): ReplayNeeds['numbers'] {
+function numbersNeed(plan: Plan, tables: readonly CatalogTable[]): ReplayNeeds['numbers'] {
+  const { rows, hazards, digest } = plan;
   if (!/^(?:INSERT|REPLACE|LOAD)\b/i.test(digest)) return 'none';
   if (tables.some((table) => !table.known)) return 'unsure';
   const numbered = tables.filter((table) => table.autoIncrement !== null);
   if (numbered.length === 0) return 'none';
   if (rows === null || hazards.has('delayed')) return 'unsure';
-  if (/\bDUPLICATE KEY\b/i.test(digest)) return 'unsure';
+  if (isUpsert(plan)) return 'unsure';
   // Rows that are passed over use up numbers all the same; MyISAM may number by a prefix of a key.
   if (/^INSERT (?:LOW_PRIORITY |HIGH_PRIORITY )?IGNORE\b/i.test(digest)) return 'single';
   return numbered.every((table) => table.transactional === true) ? 'same' : 'single';

@@ -9,6 +9,11 @@ import type { ForeignKey, OldSchema, Trigger, WriteEvent } from './old-schema.ts
 /** Stands for any table, also in the journal. */
 export const ANY_TABLE = '*';
 
+/** Holds up what touches any table that foreign keys tie to the others of this family; see `WriteSet`. */
+export function familyBarrier(family: string): string {
+  return `family of ${family}`;
+}
+
 /** What there is of triggers on one table for one event: `known`: which tables their text names can be told. */
 export type TriggersSeen = 'none' | 'known' | 'unknown';
 

@@ -23,6 +23,7 @@ import { followValues, settleSelection } from './session-values-followed.ts';
 import { plainStatement, type Statement } from './statement.ts';
 import type { StatementReader } from './statement-reader.ts';
 import type { SessionTap } from './tap.ts';
+import type { Timing } from './timing.ts';
 import type { TransactionRecorder } from './transaction-recorder.ts';
 import type { WritesUnderWay } from './writes-under-way.ts';
 
@@ -250,9 +251,8 @@ export class MirrorTap implements SessionTap {
   #answered(exchange: Exchange<Statement>): void {
     const first = exchange.note;
     if (first === null) return;
-    const seconds = (exchange.answeredAtMs - exchange.sentAtMs) / 1000;
     if (first.next !== null) {
-      this.#severalAnswered(first, exchange, seconds);
+      this.#severalAnswered(first, exchange);
       return;
     }
     // More results than statements: the text held more than was read in it.
@@ -260,22 +260,23 @@ export class MirrorTap implements SessionTap {
       this.#options.opaque('done');
       this.#state.hidden('anything');
     }
-    this.#statementAnswered(first, exchange, seconds, exchange.answeredAtMs);
+    this.#statementAnswered(first, exchange, timingOf(exchange, 1));
     // Which of its many rows the number is of can't be told.
     if (exchange.type === COM.STMT_BULK_EXECUTE) this.#state.values.lastInsertId = null;
   }
 
   /** A text of several statements: each has one result, in order, up to the first that failed. */
-  #severalAnswered(first: Statement, exchange: Exchange<Statement>, seconds: number): void {
+  #severalAnswered(first: Statement, exchange: Exchange<Statement>): void {
     const results: ResultSummary[] = [...(exchange.earlier ?? []), exchange];
     const statements = inOrder(first);
     const inStep = exchange.ok ? results.length === statements.length : results.length <= statements.length;
+    const timing = timingOf(exchange, inStep ? results.length : 1);
     if (!inStep || statements.some(({ plan }) => plan === null || plan.anyResults)) {
       // A procedure among them answers as it likes: which result is whose can't be told.
       this.#options.opaque('done');
       this.#recorder.lostTrack(statements, exchange.status);
       for (const statement of statements) {
-        this.#options.metrics.statement(statement.kind, exchange.ok ? 'ok' : 'error', seconds);
+        this.#options.metrics.statement(statement.kind, exchange.ok ? 'ok' : 'error', timing.seconds);
         if (exchange.ok) this.#succeeded(statement);
         followValues(statement, UNTOLD, this.#state);
         this.#reportUnseen(statement);
@@ -291,20 +292,15 @@ export class MirrorTap implements SessionTap {
       if (result === undefined) {
         this.#recorder.notReached(statement);
         this.#options.definitions.notReached(statement);
-      } else this.#statementAnswered(statement, result, seconds / results.length, exchange.answeredAtMs);
+      } else this.#statementAnswered(statement, result, timing);
     });
   }
 
-  #statementAnswered(
-    statement: Statement,
-    result: ResultSummary,
-    seconds: number,
-    answeredAtMs: number,
-  ): void {
+  #statementAnswered(statement: Statement, result: ResultSummary, timing: Timing): void {
     const { metrics } = this.#options;
     const recorder = this.#recorder;
     const { plan } = statement;
-    metrics.statement(statement.kind, result.ok ? 'ok' : 'error', seconds);
+    metrics.statement(statement.kind, result.ok ? 'ok' : 'error', timing.seconds);
     settleSelection(statement, this.#state);
     if (result.ok) {
       this.#state.sawStatus(result.status);
@@ -313,10 +309,10 @@ export class MirrorTap implements SessionTap {
     followValues(statement, result, this.#state);
     this.#reportUnseen(statement);
     if (plan !== null && statement.straddles) this.#options.straddled(plan);
-    recorder.answered(statement, result, seconds, answeredAtMs);
+    recorder.answered(statement, result, timing);
     // What it committed first goes ahead of it.
     if (statement.definition !== null)
-      this.#options.definitions.answered(statement, this.#state, { ok: result.ok, seconds, answeredAtMs });
+      this.#options.definitions.answered(statement, this.#state, result.ok, timing);
     if (!recorder.inTransaction) this.#dice = this.#options.random();
     this.#followIsolation();
   }
@@ -368,6 +364,11 @@ export class MirrorTap implements SessionTap {
 /** A procedure, a stored function or a prepared text may have changed any table. */
 function hidesEffects(plan: Plan): boolean {
   return plan.anyResults || plan.hazards.has('any_effect') || plan.hazards.has('unknown_function');
+}
+
+/** Of each statement in it, where it held `count`. */
+function timingOf({ sentAtMs, answeredAtMs }: Exchange<Statement>, count: number): Timing {
+  return { seconds: (answeredAtMs - sentAtMs) / 1000 / count, sentAtMs, answeredAtMs };
 }
 
 function inOrder(first: Statement): Statement[] {

@@ -25,9 +25,6 @@ const DROPS: Partial<Record<MirrorOutcome, { reason: IncidentReason; message: st
   dropped_shadow_down: { reason: 'shadow_down', message: 'the breaker was open or on its way back' },
 };
 
-/** What keeps a statement's text short where it is kept at all: bytes of it, of up to four a character. */
-const SQL_BYTES_MAX = 4096;
-
 export class Settlement {
   readonly #options: SettlementOptions;
 
@@ -147,7 +144,7 @@ export class Settlement {
       table: keys[0]?.table ?? tables[0],
       key: keys[0]?.key,
       message,
-      sql: () => sql.toString('utf8', 0, Math.min(sql.length, SQL_BYTES_MAX)),
+      sql,
     });
   }
 }

@@ -99,7 +99,10 @@ export class ShardMirror implements TapSource {
       },
     });
     this.#definitions = new Definitions({
-      ...{ catalog: this.#catalog, writes: this.#writes, metrics, incidents },
+      catalog: this.#catalog,
+      writes: this.#writes,
+      metrics,
+      incidents,
       offer: (unit) => this.#offer(unit),
       doubt: (table, reason) => this.#note(table, null, reason),
       refresh: () => void this.#schema.refresh(),
@@ -260,16 +263,25 @@ export class ShardMirror implements TapSource {
     const { shard, config, sql, oldTls, newTls, now, wallClock } = this.#options;
     const { host, port, database = null } = shard.old;
     return {
-      ...{ host, port, database, tls: oldTls, account: config.oldUser, timeoutMs: config.connectTimeoutMs },
+      host,
+      port,
+      database,
+      tls: oldTls,
+      account: config.oldUser,
+      timeoutMs: config.connectTimeoutMs,
       shadow: {
-        ...{ host: shard.new.host, port: shard.new.port, tls: newTls, account: config.newUser },
+        host: shard.new.host,
+        port: shard.new.port,
+        tls: newTls,
+        account: config.newUser,
         timeoutMs: config.lanes.connectTimeoutMs,
       },
       read: (text, from) => {
         const plan = sql.read(text, from, text.length, DEFAULT_SQL_MODE);
         return { plan, lexed: sql.lexed };
       },
-      ...{ now, wallClock },
+      now,
+      wallClock,
     };
   }
 }

@@ -260,7 +260,11 @@ function targetOf(
     return tableKey(name, key, fold?.(key) ?? key);
   });
   return {
-    ...{ tables, reached, barriers, keys, transactional },
+    tables,
+    reached,
+    barriers,
+    keys,
+    transactional,
     keysComplete: found.complete && complete,
     numbered: complete ? numbered : null,
   };

@@ -3,7 +3,7 @@ import type { Lexed } from '../sql/lexed.ts';
 import type { Plan, TableName } from '../sql/plan.ts';
 import type { ResultSummary } from '../wire/exchange.ts';
 import type { ShardCatalog } from './catalog.ts';
-import { planChanges } from './plan-changes.ts';
+import { isUpsert, planChanges } from './plan-changes.ts';
 
 export interface Traces {
   /** The number in an INSERT's OK is one that AUTO_INCREMENT gave, not one that the statement brought. */
@@ -59,10 +59,6 @@ export function lastInsertIdAfter(
   if (insertId === 0) return sets ? null : before;
   if (sets) return generates || !isUpsert(plan) ? insertId : null;
   return generates && !isUpsert(plan) ? insertId : null;
-}
-
-function isUpsert({ digest }: Plan): boolean {
-  return /\bDUPLICATE KEY\b/i.test(digest);
 }
 
 function generated(

@@ -11,6 +11,7 @@ import { HeldStatements } from './held-statements.ts';
 import type { Outlet, Recorded } from './outlet.ts';
 import type { Statement } from './statement.ts';
 import { withNumbers } from './target.ts';
+import type { Timing } from './timing.ts';
 import {
   afterSession,
   type FollowedStep,
@@ -22,6 +23,7 @@ import {
   type TransactionState,
 } from './transaction-follower.ts';
 import { REPLAY_OVERHEAD_BYTES } from './unit.ts';
+import type { WriteSpan } from './write-span.ts';
 import type { WritesUnderWay } from './writes-under-way.ts';
 
 /** The same for all sessions of a shard. */
@@ -58,10 +60,9 @@ export class TransactionRecorder {
   /** A statement is about to be sent: if it may commit, the order of what it commits is open until it is answered. */
   sending(statement: Statement): void {
     if (!mayCommit(statement)) return;
-    this.#commits.sent(
-      statement,
-      this.#held.items.flatMap((held) => held.statement.span ?? []),
-    );
+    const spans: WriteSpan[] = [];
+    for (const { statement: held } of this.#held.items) if (held.span !== null) spans.push(held.span);
+    this.#commits.sent(statement, spans);
   }
 
   /** It was sent behind another statement of the same text that failed, and so not carried out. */
@@ -71,26 +72,14 @@ export class TransactionRecorder {
   }
 
   /** A statement was answered, with success or without. */
-  answered(
-    statement: Statement,
-    result: ResultSummary,
-    seconds: number,
-    answeredAtMs: number,
-    sentAtMs = answeredAtMs - seconds * 1000,
-  ): void {
-    this.#follow(statement, result, seconds, answeredAtMs, sentAtMs);
+  answered(statement: Statement, result: ResultSummary, timing: Timing): void {
+    this.#follow(statement, result, timing);
     this.#commits.answered(statement);
   }
 
-  #follow(
-    statement: Statement,
-    result: ResultSummary,
-    seconds: number,
-    answeredAtMs: number,
-    sentAtMs: number,
-  ): void {
+  #follow(statement: Statement, result: ResultSummary, timing: Timing): void {
     if (result.ok && stepOf(statement) === 'none' && standsAlone(this.#state, result.status)) {
-      if (statement.target !== null) this.#place('alone', statement, result, seconds, answeredAtMs, sentAtMs);
+      if (statement.target !== null) this.#place('alone', statement, result, timing);
       return;
     }
     const followed = follow(this.#state, {
@@ -101,10 +90,9 @@ export class TransactionRecorder {
       status: result.status,
     });
     this.#state = followed.state;
-    this.#settleHeld(followed.held, answeredAtMs);
+    this.#settleHeld(followed.held, timing.answeredAtMs);
     if (result.ok) this.#savepoint(statement);
-    if (statement.target !== null)
-      this.#place(followed.own, statement, result, seconds, answeredAtMs, sentAtMs);
+    if (statement.target !== null) this.#place(followed.own, statement, result, timing);
   }
 
   /** These were carried out, or some of them, and which is not known; `status` is what the server said last. */
@@ -159,14 +147,7 @@ export class TransactionRecorder {
     for (const { statement } of this.#held.takeAll(false)) this.#options.outlet.uncertain(statement);
   }
 
-  #place(
-    verdict: OwnVerdict,
-    statement: Statement,
-    result: ResultSummary,
-    seconds: number,
-    answeredAtMs: number,
-    sentAtMs: number,
-  ): void {
+  #place(verdict: OwnVerdict, statement: Statement, result: ResultSummary, timing: Timing): void {
     const { span } = statement;
     if (result.ok && statement.target?.numbered) this.#takeNumbers(statement, result);
     const held = verdict === 'hold' && statement.target?.transactional !== 'no';
@@ -179,10 +160,10 @@ export class TransactionRecorder {
     } else if (statement.kind === 'read' && statement.selection.at === 'not_sampled') {
       this.#options.metrics.notSampled('read');
     } else {
-      const recorded = { statement, result, seconds, sentAtMs, answeredAtMs, bytes: sizeOf(statement) };
+      const recorded = { statement, result, timing, bytes: sizeOf(statement) };
       if (held) this.#hold(recorded);
       // Done for good, whatever becomes of the transaction around it.
-      else this.#options.outlet.committed([recorded], answeredAtMs);
+      else this.#options.outlet.committed([recorded], timing.answeredAtMs);
     }
   }
 

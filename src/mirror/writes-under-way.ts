@@ -70,13 +70,13 @@ export class WritesUnderWay {
       return;
     }
     span.target = target;
-    for (const key of target.keys) {
-      this.#enterKey(key.tag, span.writer);
-      const met = span.tables.some(
-        ({ spell, numberedSince }) => numberedSince !== null && spell.answered?.has(key.tag, numberedSince),
-      );
-      if (met) span.overlapped = [...span.overlapped, key];
-    }
+    for (const { tag } of target.keys) this.#enterKey(tag, span.writer);
+    const met = target.keys.filter(({ tag }) =>
+      span.tables.some(
+        ({ spell, numberedSince }) => numberedSince !== null && spell.answered?.has(tag, numberedSince),
+      ),
+    );
+    if (met.length > 0) span.overlapped = [...span.overlapped, ...met];
   }
 
   /** What was told as sent is about to be sent: its keys go to the disk before it. */
@@ -88,10 +88,14 @@ export class WritesUnderWay {
   answered(span: WriteSpan): void {
     if (span.state !== 'sent') return;
     span.state = 'answered';
+    let met: TableKey[] | null = null;
     for (const key of span.target.keys) {
       for (const { spell } of span.tables) spell.answered?.add(key.tag, spell.entered);
-      if (this.#leaveKey(key.tag)) span.overlapped = [...span.overlapped, key];
+      if (!this.#leaveKey(key.tag)) continue;
+      met ??= [...span.overlapped];
+      met.push(key);
     }
+    if (met !== null) span.overlapped = met;
     for (const stay of span.tables) {
       if (this.#leaveTable(stay)) span.overlappedTables = [...span.overlappedTables, stay.table];
     }
@@ -178,7 +182,10 @@ export class WritesUnderWay {
       spell.answered.asking++;
     }
     return {
-      ...{ table, spell, keyless, met },
+      table,
+      spell,
+      keyless,
+      met,
       enteredBefore: keyless ? spell.entered : spell.keylessEntered,
       numberedSince: numbering ? spell.entered : null,
     };

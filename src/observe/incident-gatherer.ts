@@ -104,7 +104,7 @@ export class IncidentGatherer implements Incidents {
       table: table === undefined ? null : cut(table, NAME_CHARACTERS_MAX),
       key: key === undefined ? null : cut(key, NAME_CHARACTERS_MAX),
       message: cut(typeof message === 'string' ? message : message(), MESSAGE_CHARACTERS_MAX),
-      sql: sql === undefined || !this.#options.literals ? null : cut(sql(), SQL_CHARACTERS_MAX),
+      sql: sql === undefined || !this.#options.literals ? null : textOf(sql),
     };
   }
 }
@@ -131,6 +131,11 @@ function gathered(
     lastMs: nowMs,
     payloads: [],
   };
+}
+
+/** Of a long statement no more is decoded than may be kept: a character takes up to four bytes. */
+function textOf(sql: Buffer): string {
+  return cut(sql.toString('utf8', 0, 4 * SQL_CHARACTERS_MAX), SQL_CHARACTERS_MAX);
 }
 
 function cut(text: string, limit: number): string {

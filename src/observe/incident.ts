@@ -14,8 +14,8 @@ export interface IncidentReport {
   readonly key?: string | undefined;
   /** What happened, without literals. A function is called only where the text is kept. */
   readonly message: string | (() => string);
-  /** The statement's text; called only where it is kept, which takes `logLiterals`. */
-  readonly sql?: (() => string) | undefined;
+  /** The statement's text, in UTF-8; read only where it is kept, which takes `logLiterals`. */
+  readonly sql?: Buffer | undefined;
   /** How many statements it befell. Left out: 1. */
   readonly times?: number;
 }

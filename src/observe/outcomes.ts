@@ -17,8 +17,8 @@ export const MIRRORED_KINDS = ['read', 'write', 'delete'] as const satisfies rea
 export const STATEMENT_OUTCOMES = ['ok', 'error', 'lost'] as const;
 export type StatementOutcome = (typeof STATEMENT_OUTCOMES)[number];
 
-/** Each selected statement ends in exactly one of these. */
-export const MIRROR_OUTCOMES = [
+/** Whatever is replayed ends in one of these. */
+const REPLAY_OUTCOMES = [
   'mirrored',
   'failed',
   'timed_out',
@@ -27,6 +27,11 @@ export const MIRROR_OUTCOMES = [
   'dropped_shadow_down',
   'dropped_too_large',
   'dropped_shutdown',
+] as const;
+
+/** Each selected statement ends in exactly one of these. */
+export const MIRROR_OUTCOMES = [
+  ...REPLAY_OUTCOMES,
   'skipped_rolled_back',
   'skipped_failed',
   'skipped_unsupported',
@@ -37,14 +42,7 @@ export type MirrorOutcome = (typeof MIRROR_OUTCOMES)[number];
 
 /** What becomes of each change of definitions on moved tables that the primary has carried out, or may have. */
 export const DDL_OUTCOMES = [
-  'mirrored',
-  'failed',
-  'timed_out',
-  'lost',
-  'dropped_queue_full',
-  'dropped_shadow_down',
-  'dropped_too_large',
-  'dropped_shutdown',
+  ...REPLAY_OUTCOMES,
   'skipped_by_config',
   'skipped_unsupported',
   'skipped_straddle',

@@ -380,7 +380,7 @@ class Witness {
     const statement = Number.isNaN(key) ? plain(sql) : insert(sql, table, key);
     if (!Number.isNaN(key) && !result.ok) this.#failed.push(key);
     else if (!Number.isNaN(key)) this.#seen.push(statement);
-    this.#recorder.answered(statement, result, 0, 0);
+    this.#recorder.answered(statement, result, { seconds: 0, sentAtMs: 0, answeredAtMs: 0 });
   }
 
   /** What is neither offered nor uncertain was said to be undone: as many as were counted so. */

@@ -62,6 +62,8 @@ class Rig {
   readonly writes = new WritesUnderWay(this.journal);
   readonly doubts: string[] = [];
   readonly events: string[] = [];
+  /** Between which moments, in milliseconds, the primary's second was asked for. */
+  readonly askedSpans: (readonly [number, number])[] = [];
   readonly tap: MirrorTap;
   readonly definitions: Definitions;
 
@@ -89,6 +91,10 @@ class Rig {
       metrics: this.metrics,
       incidents: this.incidents,
       offer: (unit) => this.units.push(unit),
+      secondOf: (...span) => {
+        this.askedSpans.push(span);
+        return null;
+      },
       doubt: (tables, keys, complete, reason) =>
         this.doubts.push(
           `${reason} ${keys.map(({ key }) => key).join(',')}${complete ? '' : ` ${tables.join(',')}`}`,
@@ -376,6 +382,16 @@ describe('a text of several statements', () => {
     const rig = new Rig();
     rig.query(THREE, answer(okResult(), okResult(), okResult()));
     expect(rig.texts).toEqual([[insert(1)], [insert(2)], [insert(3)]]);
+  });
+
+  it('gives each the whole time of the text as its moment, and a share of it as its duration', () => {
+    const rig = new Rig();
+    const timed = 'INSERT INTO messages (folderid, t) VALUES (1, NOW())';
+    const answers = { ...answer(okResult(), okResult()), sentAtMs: 1000, answeredAtMs: 3000 };
+    rig.query(`${timed}; SELECT SLEEP(2)`, answers);
+    expect(rig.askedSpans).toEqual([[1000, 3000]]);
+    expect(rig.units[0]?.replays[0]).toMatchObject({ primary: { seconds: 1 } });
+    expect(rig.doubts).toEqual(['hazard 1']);
   });
 
   it('ends at the first that failed', () => {

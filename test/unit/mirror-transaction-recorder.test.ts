@@ -26,6 +26,8 @@ import {
 const INSERT = 'INSERT INTO messages (folderid) VALUES (1)';
 const OPEN = okResult({ status: STATUS_OPEN });
 const CLOSED = okResult();
+const AT_ONCE = { seconds: 0, sentAtMs: 0, answeredAtMs: 0 };
+const TIMING = { seconds: 0.001, sentAtMs: 4, answeredAtMs: 5 };
 /** Autocommit off, and no transaction open. */
 const OFF = okResult({ status: 0 });
 const OFF_OPEN = okResult({ status: 1 });
@@ -57,14 +59,14 @@ class Rig {
   }
 
   say(text: string, result: ResultSummary): void {
-    this.recorder.answered(plainOf(text), result, 0.001, 5);
+    this.recorder.answered(plainOf(text), result, TIMING);
   }
 
   /** A selected write of `keys`. */
   write(keys: readonly number[], result: ResultSummary, shape: StatementShape = {}): Statement {
     const statement = selectedStatement(INSERT, { keys, ...shape });
     statement.span = this.writes.sent(statement.target!, this.recorder);
-    this.recorder.answered(statement, result, 0.001, 5);
+    this.recorder.answered(statement, result, TIMING);
     return statement;
   }
 
@@ -132,7 +134,7 @@ describe('statements outside a transaction', () => {
 
   it('are doubted where the ratio left them out, in whole or in part', () => {
     const rig = new Rig();
-    rig.recorder.answered(unsampledStatement(INSERT, { keys: [1] }), CLOSED, 0, 0);
+    rig.recorder.answered(unsampledStatement(INSERT, { keys: [1] }), CLOSED, AT_ONCE);
     rig.write([2], CLOSED, { leftOut: [3] });
     expect(rig.doubts).toEqual(['not_sampled messages/1', 'not_sampled messages/3']);
     expect(rig.offered).toEqual([['2']]);
@@ -141,13 +143,12 @@ describe('statements outside a transaction', () => {
 
   it('are counted under their own outcome where they can’t be replayed', () => {
     const rig = new Rig();
-    rig.recorder.answered(skippedStatement(INSERT, 'skipped_unsupported', { keys: [1] }), CLOSED, 0, 0);
-    rig.recorder.answered(skippedStatement(INSERT, 'skipped_straddle', { keys: [2] }), CLOSED, 0, 0);
+    rig.recorder.answered(skippedStatement(INSERT, 'skipped_unsupported', { keys: [1] }), CLOSED, AT_ONCE);
+    rig.recorder.answered(skippedStatement(INSERT, 'skipped_straddle', { keys: [2] }), CLOSED, AT_ONCE);
     rig.recorder.answered(
       skippedStatement(INSERT, 'dropped_too_large', { keys: [], keysComplete: false }),
       CLOSED,
-      0,
-      0,
+      AT_ONCE,
     );
     expect(rig.outcomes).toEqual({ skipped_unsupported: 1, skipped_straddle: 1, dropped_too_large: 1 });
     expect(rig.doubts).toEqual(['hazard messages/1', 'hazard messages/2', 'dropped messages incomplete']);
@@ -172,9 +173,9 @@ describe('statements outside a transaction', () => {
   it('that are reads are never doubted', () => {
     const rig = new Rig();
     const read = 'SELECT * FROM messages WHERE folderid = 1';
-    rig.recorder.answered(unsampledStatement(read), CLOSED, 0, 0);
-    rig.recorder.answered(skippedStatement(read, 'skipped_unsupported'), CLOSED, 0, 0);
-    rig.recorder.answered(selectedStatement(read), errorResult(1064), 0, 0);
+    rig.recorder.answered(unsampledStatement(read), CLOSED, AT_ONCE);
+    rig.recorder.answered(skippedStatement(read, 'skipped_unsupported'), CLOSED, AT_ONCE);
+    rig.recorder.answered(selectedStatement(read), errorResult(1064), AT_ONCE);
     expect(rig.doubts).toEqual([]);
     expect(rig.outcomes).toEqual({ skipped_unsupported: 1, skipped_failed: 1 });
     expect(rig.metrics.unsampled.totals()).toMatchObject({ read: 1 });
@@ -199,7 +200,7 @@ describe('a transaction', () => {
     rig.say('BEGIN', OPEN);
     rig.write([1], OPEN);
     rig.write([2], OPEN, { transactional: 'unknown' });
-    rig.recorder.answered(unsampledStatement(INSERT, { keys: [3] }), OPEN, 0, 0);
+    rig.recorder.answered(unsampledStatement(INSERT, { keys: [3] }), OPEN, AT_ONCE);
     rig.say('ROLLBACK', CLOSED);
     expect(rig.outcomes).toEqual({ skipped_rolled_back: 2 });
     // What is left of a table of unknown sort is not known.
@@ -257,8 +258,7 @@ describe('a transaction', () => {
     rig.recorder.answered(
       selectedStatement('TRUNCATE messages', { keys: [], keysComplete: false }),
       CLOSED,
-      0,
-      0,
+      AT_ONCE,
     );
     expect(rig.units.map((unit) => unit.replays.map(({ kind }) => kind))).toEqual([['write'], ['delete']]);
   });
@@ -289,7 +289,11 @@ describe('a transaction', () => {
     rig.say('COMMIT', OFF);
     rig.write([2], OFF_OPEN);
     expect(rig.offered).toEqual([['1']]);
-    rig.recorder.answered(plainOf('SET autocommit = 1', { effects: [{ what: 'autocommit' }] }), CLOSED, 0, 0);
+    rig.recorder.answered(
+      plainOf('SET autocommit = 1', { effects: [{ what: 'autocommit' }] }),
+      CLOSED,
+      AT_ONCE,
+    );
     expect(rig.offered).toEqual([['1'], ['2']]);
   });
 
@@ -419,7 +423,7 @@ describe('whatever a session does', () => {
         fc.array(fc.oneof(plain, write), { maxLength: 3 }),
         (script, last) => {
           const rig = new Rig({ unitBytes: 3000 });
-          for (const { statement, result } of script) rig.recorder.answered(statement, result, 0, 0);
+          for (const { statement, result } of script) rig.recorder.answered(statement, result, AT_ONCE);
           rig.recorder.closed(last);
           const selected = [...script.map(({ statement }) => statement), ...last].filter(
             ({ selection }) => selection.at === 'selected',
