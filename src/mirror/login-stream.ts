@@ -64,6 +64,17 @@ export class LoginStream extends Duplex {
 
   override _read(): void {}
 
+  /** What mysql2 says where it has no room for more rows: the server is made to wait. */
+  override pause(): this {
+    if (!this.#cut) this.#socket.pause();
+    return this;
+  }
+
+  override resume(): this {
+    if (!this.#cut) this.#socket.resume();
+    return this;
+  }
+
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
     if (!this.#cut) this.#send(chunk);
     done();
