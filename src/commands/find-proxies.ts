@@ -2,7 +2,7 @@
 import { messageOf } from '../base/errors.ts';
 import type { Config } from '../config/load.ts';
 import { openRatioStore } from '../control/open-ratio-store.ts';
-import type { ProxyAddress } from './admin-fetch.ts';
+import type { ProxyAddress } from '../observe/admin-fetch.ts';
 
 /** Proxies asked at one time. */
 const ASKED_AT_ONCE = 16;

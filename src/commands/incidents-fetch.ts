@@ -1,8 +1,8 @@
 /** Asks a proxy for its incidents. */
 import { z } from 'zod';
 import { INCIDENT_REASON_NAMES } from '../base/incident-reasons.ts';
+import { askProxy, type ProxyAddress, type Unreachable } from '../observe/admin-fetch.ts';
 import type { IncidentsAnswer } from '../observe/incident-report.ts';
-import { askProxy, type ProxyAddress, type Unreachable } from './admin-fetch.ts';
 
 export interface IncidentFilters {
   readonly shard: string | undefined;

@@ -5,7 +5,7 @@ import { UsageError } from '../base/errors.ts';
 import { INCIDENT_REASON_NAMES, type IncidentReason } from '../base/incident-reasons.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { sanitize } from '../control/sanitize.ts';
-import { nameOfUnreachable } from './admin-fetch.ts';
+import { nameOfUnreachable } from '../observe/admin-fetch.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 import { askAll, findProxies } from './find-proxies.ts';
 import { fetchIncidents, type IncidentFilters } from './incidents-fetch.ts';

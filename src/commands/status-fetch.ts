@@ -1,8 +1,8 @@
 /** Asks a proxy for its status. */
 import { z } from 'zod';
+import { askProxy, type ProxyAddress, type Unreachable } from '../observe/admin-fetch.ts';
 import { type StatusReport, WORKER_STATES } from '../observe/status.ts';
 import { shardStatusSchema } from '../observe/status-schema.ts';
-import { askProxy, type ProxyAddress, type Unreachable } from './admin-fetch.ts';
 
 export type ProxyStatus =
   | { readonly type: 'reachable'; readonly address: ProxyAddress; readonly report: StatusReport }

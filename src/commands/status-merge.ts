@@ -1,8 +1,8 @@
 /** One picture of the service from the reports of its proxies. Pure. */
 import type { Ratios } from '../config/ratios.ts';
 import { sameRatios } from '../control/snapshot.ts';
+import { nameOfUnreachable } from '../observe/admin-fetch.ts';
 import type { MismatchSample, ShardStatus } from '../observe/status.ts';
-import { nameOfUnreachable } from './admin-fetch.ts';
 import type { ProxyStatus } from './status-fetch.ts';
 
 const SAMPLES_SHOWN = 3;
