@@ -24,7 +24,11 @@ const sized = (aMinute: number, least: number): number =>
 const MEBIBYTE = 1024 * 1024;
 const GROWTH_MAX_BYTES = 192 * MEBIBYTE;
 const PLANS = 500;
+/** Between two bytes of a client that dribbles. */
+const DRIBBLE_MS = 20;
 const LOGIN_TIMEOUT_MS = run.full ? 10_000 : 1500;
+/** A byte at a time it takes longer than a login may. */
+const DRIBBLED_LOGIN_BYTES = LOGIN_TIMEOUT_MS / DRIBBLE_MS + 1000;
 /** Files that the starved proxy may still open beyond those it has. */
 const FILES_LEFT = 24;
 
@@ -141,7 +145,7 @@ describe(`floods (${run.title})`, () => {
       });
       socket.resume();
       // One in three dribbles; the others say nothing, or that they have nothing more to say.
-      if (index % 3 === 0) dribble(socket, packets(Buffer.alloc(200, 1), 1));
+      if (index % 3 === 0) dribble(socket, packets(Buffer.alloc(DRIBBLED_LOGIN_BYTES, 1), 1));
       else if (index % 3 === 1) socket.write(Buffer.of(0xff, 0xff, 0x0f));
     }
     await witness.goesOn();
@@ -299,5 +303,5 @@ describe(`floods (${run.title})`, () => {
 function dribble(socket: Socket, bytes: Buffer): void {
   const [first, ...rest] = bytes;
   if (first === undefined || socket.destroyed) return;
-  socket.write(Buffer.of(first), () => setTimeout(() => dribble(socket, Buffer.from(rest)), 20));
+  socket.write(Buffer.of(first), () => setTimeout(() => dribble(socket, Buffer.from(rest)), DRIBBLE_MS));
 }
