@@ -1,6 +1,7 @@
 /**
  * Appends to one log, whichever file that is in just now. An append is one system call, of which the statement
- * before it waits; on a disk that takes long for one, those to come are made aside until it is quick again.
+ * before it waits; on a disk that takes long for one, those to come are made aside until it is quick again. Not
+ * before the disk itself says that they may be missing there: who is killed meanwhile could not tell of it.
  */
 import { messageOf } from '../base/errors.ts';
 import type { Disk } from './disk.ts';
@@ -15,9 +16,9 @@ export interface AppenderOptions {
   readonly backlogBytesMax: number;
   /** An append took so many seconds. */
   took(seconds: number): void;
-  /** The disk has become slow: until `caughtUp` what is appended may not be on it yet. */
+  /** The disk has become slow: until `caughtUp` what is appended may not be on it yet, once a `probe` has said so there. */
   slowed(seconds: number): void;
-  /** Asks a slow disk, where nothing waits for it, for something as small as an append. */
+  /** Asks a slow disk, where nothing waits for it, for something as small as an append: to keep that it is slow. */
   probe(): Promise<void>;
   caughtUp(): void;
   /** Nothing can be appended until `use` gives another file. Called once for each. */
@@ -27,7 +28,8 @@ export interface AppenderOptions {
 /** Quick again: an append aside took less than this part of `slowMs`. */
 const QUICK_PART = 5;
 
-type State = 'closed' | 'quick' | 'slow' | 'failed';
+/** `slowing`: the disk is slow, and does not say so yet. */
+type State = 'closed' | 'quick' | 'slowing' | 'slow' | 'failed';
 
 export class Appender {
   readonly #options: AppenderOptions;
@@ -64,7 +66,12 @@ export class Appender {
     return this.#onDisk;
   }
 
-  /** From now on into this file, `bytes` of which are there. Not to be called while `slow`. */
+  /** Work goes on beside the appends, and in the file that it was begun for. */
+  get isSlow(): boolean {
+    return this.#state === 'slowing' || this.#state === 'slow';
+  }
+
+  /** From now on into this file, `bytes` of which are there. Not to be called while `isSlow`. */
   use(fd: number, bytes: number): void {
     this.#fd = fd;
     this.#turn += 1;
@@ -82,7 +89,7 @@ export class Appender {
 
   /** Answers false where the bytes are lost. Never throws. */
   append(bytes: Buffer, length: number): boolean {
-    if (this.#state === 'quick') return this.#appendNow(bytes, length);
+    if (this.#state === 'quick' || this.#state === 'slowing') return this.#appendNow(bytes, length);
     if (this.#state === 'slow') return this.#appendLater(bytes, length);
     return false;
   }
@@ -101,8 +108,8 @@ export class Appender {
     this.#onDisk += length;
     this.#appends += 1;
     took(seconds);
-    if (seconds * 1000 >= slowMs) {
-      this.#state = 'slow';
+    if (seconds * 1000 >= slowMs && this.#state === 'quick') {
+      this.#state = 'slowing';
       slowed(seconds);
       void this.#work(this.#turn);
     }
@@ -140,6 +147,8 @@ export class Appender {
         took(seconds);
       }
       if (this.#backlogBytes === 0 && seconds * 1000 < slowMs / QUICK_PART) break;
+      // The first round had nothing to append.
+      this.#state = 'slow';
     }
     this.#state = 'quick';
     caughtUp();

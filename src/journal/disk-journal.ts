@@ -301,7 +301,7 @@ export class DiskJournal implements Journal {
   }
 
   #caughtUp(): void {
-    if (this.#writtenAppender.state === 'slow' || this.#doubtAppender.state === 'slow') return;
+    if (this.#writtenAppender.isSlow || this.#doubtAppender.isSlow) return;
     this.#slow = null;
     this.#saveState();
   }

@@ -133,7 +133,7 @@ export class DoubtLog {
     const fd = await disk.create(path);
     try {
       await disk.append(fd, header);
-      if (appender.state === 'slow') throw new Error('the disk is slow');
+      if (appender.isSlow) throw new Error('the disk is slow');
     } catch (error) {
       await disk.close(fd);
       await disk.remove(path).catch(() => {});

@@ -251,7 +251,7 @@ export class WrittenLog {
   #rotate(): void {
     const spare = this.#spare;
     const { appender, now } = this.#options;
-    if (spare === null || appender.state === 'slow') {
+    if (spare === null || appender.isSlow) {
       this.#overdue();
       return;
     }

@@ -576,6 +576,7 @@ describe('a disk that fails', () => {
     disk.slowMs = 500;
     write(journal, '1');
     expect(journal.figures().failing).toContain('500 ms');
+    await waitFor(async () => (await afterCrash(before)).journal.reset, { what: 'the disk to say so' });
     const waited = atMs;
     write(journal, '2');
     write(journal, '3');
@@ -592,13 +593,42 @@ describe('a disk that fails', () => {
     expect(after.reset).toBe(false);
   });
 
+  it('until a slow disk says so itself it is waited for', async () => {
+    let atMs = 0;
+    const disk = faultyDisk((ms) => {
+      atMs += ms;
+    });
+    const before = await open({ disk, now: () => atMs });
+    const { writeAt } = disk;
+    let told: () => void = () => expect.fail('the state is not written');
+    disk.writeAt = async (...about) => {
+      await new Promise<void>((resolve) => {
+        told = resolve;
+      });
+      return writeAt(...about);
+    };
+    disk.slowMs = 500;
+    for (const key of ['1', '2', '3']) write(before.journal, key);
+    const after = (await afterCrash(before)).journal;
+    expect([after.reset, texts(after.entries())]).toEqual([
+      false,
+      ['messages/1/written 1', 'messages/2/written 1', 'messages/3/written 1'],
+    ]);
+    Object.assign(disk, { writeAt, slowMs: 0 });
+    told();
+    await waitFor(() => before.journal.figures().failing === null, { what: 'the disk is quick' });
+  });
+
   it('what waits for a slow disk is bounded, and a full pass is owed beyond it', async () => {
     let atMs = 0;
     const disk = faultyDisk((ms) => {
       atMs += ms;
     });
-    const { journal, failures } = await open({ disk, now: () => atMs });
+    const before = await open({ disk, now: () => atMs });
+    const { journal, failures } = before;
     disk.slowMs = 500;
+    write(journal, 'first');
+    await waitFor(async () => (await afterCrash(before)).journal.reset, { what: 'the disk to say so' });
     for (let key = 0; key < 100; key++) write(journal, `${key}`.padEnd(8000));
     expect([journal.reset, failures]).toEqual([false, []]);
     for (let key = 0; key < 100; key++) write(journal, `${key}`.padEnd(8000));
@@ -607,6 +637,7 @@ describe('a disk that fails', () => {
       [expect.stringMatching(/^1\d{6} bytes wait for a slow disk$/)],
     ]);
     disk.slowMs = 0;
+    atMs += 1000;
     await waitFor(() => journal.figures().failing === null, { what: 'the journal is written again' });
   });
 
