@@ -1,4 +1,7 @@
-/** A tap that can't hurt the session: whatever is thrown inside ends the mirroring of that session alone. */
+/**
+ * A tap that can't hurt the session: whatever is thrown inside ends the mirroring of that session alone. What goes
+ * through the session from then on may change anything.
+ */
 import type { Log } from '../base/log.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { Statement } from './statement.ts';
@@ -8,15 +11,21 @@ export class GuardedTap implements SessionTap {
   #tap: SessionTap | null;
   readonly #log: Log;
   readonly #failed: (error: unknown) => void;
+  readonly #unseen: () => void;
 
-  /** `failed` is called once, when the tap has thrown: its shard owes a full pass. */
-  constructor(tap: SessionTap, log: Log, failed: (error: unknown) => void) {
+  /**
+   * `failed` is called once, when the tap has thrown: its shard owes a full pass. `unseen`: before each command that
+   * is sent afterwards, and behind each answer.
+   */
+  constructor(tap: SessionTap, log: Log, failed: (error: unknown) => void, unseen: () => void) {
     this.#tap = tap;
     this.#log = log;
     this.#failed = failed;
+    this.#unseen = unseen;
   }
 
   command(exchange: Exchange<Statement>): void {
+    if (this.#tap === null) this.#unseen();
     try {
       this.#tap?.command(exchange);
     } catch (error) {
@@ -33,6 +42,7 @@ export class GuardedTap implements SessionTap {
   }
 
   reply(exchange: Exchange<Statement>): void {
+    if (this.#tap === null) this.#unseen();
     try {
       this.#tap?.reply(exchange);
     } catch (error) {

@@ -52,6 +52,7 @@ export class LaneLink {
         if (kind !== 'none') this.end('lost', 'the shadow asked for data');
       },
       unsolicited: (errno) => this.end('lost', `the shadow ended the connection with error ${errno}`),
+      streaming: () => {},
     });
     socket.on('data', (chunk: Buffer) => this.#data(chunk));
     socket.on('error', (error) => this.end('lost', error.message));

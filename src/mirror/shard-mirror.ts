@@ -171,7 +171,7 @@ export class ShardMirror implements TapSource {
   tap(agreement: Agreement): SessionTap {
     const recorder = new TransactionRecorder(this.#recording, agreement.status);
     const tap = new MirrorTap(agreement, recorder, this.#tapping);
-    return new GuardedTap(tap, this.#options.log, this.#tapFailed);
+    return new GuardedTap(tap, this.#options.log, this.#tapFailed, () => this.unseen());
   }
 
   get lagSeconds(): number {

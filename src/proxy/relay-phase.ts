@@ -5,15 +5,14 @@ import { type ClientData, CommandReader } from '../wire/command-reader.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { Agreement } from '../wire/login.ts';
 import { COM, STATUS } from '../wire/protocol.ts';
-import { replyKind } from '../wire/reply-kind.ts';
 import { ReplyReader } from '../wire/reply-reader.ts';
 
 /** With so many commands sent ahead of their replies no more is read from the client until some are answered. */
 const PIPELINE_MAX = 4096;
 
 /**
- * `lost`: a reader no longer knows where it stands. `stream`: the client asked for a binlog, and what
- * follows is no longer commands and replies.
+ * `lost`: a reader no longer knows where it stands. `stream`: the server sends the binlog that the client asked for,
+ * and what follows is no longer commands and replies.
  */
 export type RelayStep = 'in_step' | 'lost' | 'stream';
 
@@ -41,6 +40,9 @@ export class RelayPhase {
           this.#commands.clientData = kind;
       },
       unsolicited: () => {},
+      streaming: () => {
+        this.#streams = true;
+      },
     });
   }
 
@@ -72,8 +74,7 @@ export class RelayPhase {
     try {
       const inStep = this.#commands.feed(chunk, this.#onCommand);
       this.#tap.ready();
-      if (!inStep) return 'lost';
-      return this.#streams ? 'stream' : 'in_step';
+      return inStep ? 'in_step' : 'lost';
     } catch {
       return 'lost';
     }
@@ -83,7 +84,9 @@ export class RelayPhase {
   fromServer(chunk: Buffer): RelayStep {
     this.#chunkAtMs = this.#now();
     try {
-      return this.#replies.feed(chunk) ? 'in_step' : 'lost';
+      const inStep = this.#replies.feed(chunk);
+      if (this.#streams) return 'stream';
+      return inStep ? 'in_step' : 'lost';
     } catch {
       return 'lost';
     }
@@ -98,7 +101,6 @@ export class RelayPhase {
     this.#tap.command(exchange);
     this.#replies.expect(exchange);
     if (exchange.type === COM.QUIT) this.#quit = true;
-    else if (replyKind(exchange.type) === 'stream') this.#streams = true;
   };
 
   #replied(exchange: Exchange<Statement>): void {

@@ -150,7 +150,7 @@ export class Session implements Chained<Session> {
     const step = phase.relay.fromClient(chunk);
     if (step === 'lost') this.#options.taps.unseen();
     this.#toServer(chunk);
-    if (step !== 'in_step') this.#leaveStep(phase.relay, step === 'stream' ? 'stream' : 'lost_step_command');
+    if (step !== 'in_step') this.#leaveStep(phase.relay, 'lost_step_command');
     else if (phase.relay.pipelineFull) this.#holdClient('pipeline');
   }
 
@@ -170,8 +170,11 @@ export class Session implements Chained<Session> {
   #replyBytes(chunk: Buffer): void {
     const phase = this.#phase;
     this.#toClient(chunk);
+    // A reader that looked while it was under way may have seen the tables as they were before.
+    if (phase.at === 'blind' && phase.unseen) this.#options.taps.unseen();
     if (phase.at !== 'relay') return;
-    if (phase.relay.fromServer(chunk) !== 'in_step') this.#leaveStep(phase.relay, 'lost_step_reply');
+    const step = phase.relay.fromServer(chunk);
+    if (step !== 'in_step') this.#leaveStep(phase.relay, step === 'stream' ? 'stream' : 'lost_step_reply');
     else if (this.#draining) this.#endIfDrained();
     if (phase.gate?.waiting === true && !phase.relay.busy) phase.gate.settle();
     if (this.#clientHeld === 'pipeline' && !this.#mustHold()) this.#releaseClient();

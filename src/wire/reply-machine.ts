@@ -38,6 +38,8 @@ export interface ReplyHandler<Note> {
   clientData(kind: 'infile' | 'authentication' | 'none'): void;
   /** An ERR packet that answers nothing: the server is about to end the connection. */
   unsolicited(errno: number): void;
+  /** What was asked for without an end (a binlog) has begun: commands and replies are over. */
+  streaming(): void;
 }
 
 /** In place of an EOF's 5 bytes a row may not begin with 0xfe: the manual's rule to tell the two apart. */
@@ -170,8 +172,10 @@ export class ReplyMachine<Note> {
       case 'authentication':
         return this.#authenticationPacket(exchange, payload, from, to, first);
       case 'stream':
-        if (first !== ERR && (first !== EOF || length >= EOF_LENGTH_MAX)) return true;
-        return this.#singlePacket(exchange, payload, from, to, first);
+        if (first === ERR || (first === EOF && length < EOF_LENGTH_MAX))
+          return this.#singlePacket(exchange, payload, from, to, first);
+        this.#handler.streaming();
+        return true;
       case 'idle':
         return false;
     }

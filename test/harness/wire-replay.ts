@@ -34,6 +34,7 @@ export class Conversation {
         if (kind !== 'none' || this.reader.clientData === 'authentication') this.reader.clientData = kind;
       },
       unsolicited: (errno) => this.unsolicited.push(errno),
+      streaming: () => {},
     });
   }
 

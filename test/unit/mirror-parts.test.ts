@@ -319,21 +319,30 @@ describe('a guarded tap', () => {
     return { seen, tap };
   }
 
+  const guard = (tap: SessionTap, seen: string[]): GuardedTap =>
+    new GuardedTap(
+      tap,
+      silentLog(),
+      () => seen.push('failed'),
+      () => seen.push('unseen'),
+    );
+
   it('passes everything on', () => {
     const { seen, tap } = createTap(null);
-    const guarded = new GuardedTap(tap, silentLog(), () => seen.push('failed'));
+    const guarded = guard(tap, seen);
     for (const name of names) calls[name](guarded);
     expect(seen).toEqual(names);
   });
 
   it.each(names)(
-    'keeps a fault in %s from the session, says so once, and asks no more than to let go',
+    'keeps a fault in %s from the session, says so once, asks no more than to let go, and tells of what comes later',
     (name) => {
       const { seen, tap } = createTap(name);
-      const guarded = new GuardedTap(tap, silentLog(), () => seen.push('failed'));
+      const guarded = guard(tap, seen);
       calls[name](guarded);
       for (const each of names) calls[each](guarded);
-      expect(seen).toEqual([name, 'closed', 'failed']);
+      // Before a command that may change anything, and behind it.
+      expect(seen).toEqual([name, 'closed', 'failed', 'unseen', 'unseen']);
     },
   );
 });
