@@ -1,6 +1,6 @@
 /**
  * Commands under way that change how what comes behind them is to be read: the database, the character set, the
- * quotes, what a prepared name stands for. A client that does not wait for their answers is read in a state that
+ * quotes, what a prepared name stands for, which tables there are and where their keys stand. A client that does not wait for their answers is read in a state that
  * may be over by then.
  */
 import type { Exchange } from '../wire/exchange.ts';
@@ -32,6 +32,7 @@ function changes({ type, note }: Exchange<Statement>): boolean {
   if (COMMANDS.includes(type)) return true;
   if (!STATEMENTS.includes(type)) return false;
   for (let statement = note; statement !== null; statement = statement.next) {
+    if (statement.plan?.ddl === true) return true;
     if (statement.effects.length > 0 && statement.effects.some(changesReading)) return true;
   }
   return false;

@@ -27,6 +27,7 @@ export class DefinitionSpan {
 
 /** Ended ones that are remembered for the sake of writes that began before: past them such a write meets any. */
 const ENDED_MAX = 100;
+const NONE: readonly DefinitionSpan[] = [];
 
 export class DefinitionsUnderWay {
   readonly #open = new Set<DefinitionSpan>();
@@ -65,21 +66,25 @@ export class DefinitionsUnderWay {
     for (const span of [...this.#open]) if (span.writer === writer) this.answered(span);
   }
 
-  /** Has one of these tables been redefined by another session since that moment, or is it being, in a way in which order counts? */
-  meets(tables: readonly string[], since: number, writer: Writer): boolean {
-    if (since === this.#moment && this.#open.size === 0) return false;
-    return this.#any(since, (span) => !span.additive && span.writer !== writer && shares(span, tables));
+  /**
+   * Those that have redefined one of these tables for another session since that moment, or are about to, in a way in
+   * which order counts. Null: not all since then are remembered.
+   */
+  met(tables: readonly string[], since: number, writer: Writer): readonly DefinitionSpan[] | null {
+    if (since === this.#moment && this.#open.size === 0) return NONE;
+    return this.#all(since, (span) => !span.additive && span.writer !== writer && shares(span, tables));
   }
 
   /** Has another one been under way together with this one, on a table of its own? */
   meetsOther(own: DefinitionSpan): boolean {
-    return this.#any(own.sentAt, (span) => span !== own && shares(span, own.tables));
+    const others = this.#all(own.sentAt, (span) => span !== own && shares(span, own.tables));
+    return others === null || others.length > 0;
   }
 
-  #any(since: number, matches: (span: DefinitionSpan) => boolean): boolean {
-    if (since < this.#forgotten) return true;
-    for (const span of this.#open) if (matches(span)) return true;
-    return this.#ended.some((span) => (span.answeredAt ?? 0) > since && matches(span));
+  #all(since: number, matches: (span: DefinitionSpan) => boolean): DefinitionSpan[] | null {
+    if (since < this.#forgotten) return null;
+    const ended = this.#ended.filter((span) => (span.answeredAt ?? 0) > since);
+    return [...this.#open, ...ended].filter(matches);
   }
 }
 

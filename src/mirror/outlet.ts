@@ -8,6 +8,7 @@ import type { MirrorOutcome, ShardMetrics } from '../observe/metrics.ts';
 import type { ResultSummary } from '../wire/exchange.ts';
 import { ANY_MOMENT, type Moment } from './lane-moment.ts';
 import { makeUnit } from './make-unit.ts';
+import { ANY_TABLE } from './schema-relations.ts';
 import type { ReplayDraft, Statement } from './statement.ts';
 import type { TableKey } from './table-key.ts';
 import type { Timing } from './timing.ts';
@@ -107,6 +108,7 @@ export class Outlet {
     if (target.reached.length > 0) doubt(target.reached, NO_KEYS, false, 'hazard');
     if (draft.doubtful || !isExact(moment, draft)) this.#doubt(statement, 'hazard');
     this.#noteOverlap(statement);
+    this.#noteDefinitions(statement);
     return {
       kind: statement.kind,
       plan: statement.plan!,
@@ -148,9 +150,24 @@ export class Outlet {
     const keys = writes.unordered(span);
     const { target } = span;
     if (keys.length > 0) doubt(target.tables, keys, true, 'overlap');
-    if (writes.definitions.meets(target.tables, span.sentAt, span.writer))
-      doubt(target.tables, target.keys, target.keysComplete, 'overlap');
     if (span.overlappedTables.length > 0) doubt(span.overlappedTables, NO_KEYS, false, 'overlap');
+  }
+
+  /**
+   * Where a change of definitions was under way at the same time, its rows may be in any of the tables that this names,
+   * and where no columns are named their keys may stand elsewhere.
+   */
+  #noteDefinitions({ span, plan }: Statement): void {
+    if (span === null) return;
+    const { writes, doubt } = this.#options;
+    const { tables, keys, keysComplete } = span.target;
+    const met = writes.definitions.met(tables, span.sentAt, span.writer);
+    if (met === null) doubt([ANY_TABLE], NO_KEYS, false, 'overlap');
+    if (met === null || met.length === 0) return;
+    const among = [...new Set([...tables, ...met.flatMap((definition) => definition.tables)])];
+    const isSure = keysComplete && plan !== null && (plan.rows === null || plan.rows.columns !== null);
+    const everywhere = among.flatMap((table) => keys.map((key) => ({ ...key, table })));
+    doubt(among, everywhere, isSure, 'overlap');
   }
 
   #leftOut(statement: Statement): void {
@@ -183,8 +200,10 @@ export class Outlet {
     else if (statement.selection.at === 'not_sampled') metrics.notSampled(statement.kind);
   }
 
-  #doubt({ kind, target }: Statement, reason: DoubtReason): void {
+  #doubt(statement: Statement, reason: DoubtReason): void {
+    const { kind, target } = statement;
     if (kind === 'read' || target === null) return;
+    this.#noteDefinitions(statement);
     this.#options.doubt(target.tables, target.keys, target.keysComplete, reason);
     if (target.reached.length > 0) this.#options.doubt(target.reached, NO_KEYS, false, reason);
   }

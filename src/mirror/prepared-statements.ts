@@ -19,6 +19,8 @@ export interface PreparedStatement {
   readonly sql: Buffer;
   readonly lexed: Lexed;
   readonly effects: readonly SessionEffect[];
+  /** The session's when it was prepared: there the server looks for its tables, wherever the session is later. */
+  readonly database: string | null;
   parameterCount: number;
   /** Types that an earlier execution bound. */
   boundTypes: Buffer | null;
@@ -95,6 +97,12 @@ export class PreparedStatements {
     if (!whole || this.#longDataBytes + piece.length > this.#longDataMax) data.drop();
     data.add(ordinal, piece);
     this.#longDataBytes += data.bytes - before;
+  }
+
+  /** COM_STMT_RESET was sent: the values sent ahead are gone by the time the server comes to what is sent behind it. */
+  reset(id: number): void {
+    const statement = this.find(id);
+    if (statement !== null) this.clearLongData(statement);
   }
 
   /** After an execution, or COM_STMT_RESET, the values sent ahead are used up. */

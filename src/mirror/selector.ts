@@ -127,7 +127,8 @@ export class Selector {
     if (!complete || sql.length > this.#options.statementBytes) return 'dropped_too_large';
     if (bound.replayability === 'never' || !session.contextKnown) return 'skipped_unsupported';
     if (execution === null) return null;
-    return execution.packet !== null && execution.statement.longData.complete ? null : 'skipped_unsupported';
+    const isWhole = execution.packet !== null && execution.statement.longData.complete;
+    return isWhole && isAtHome(execution.statement, session) ? null : 'skipped_unsupported';
   }
 
   #whole(candidate: Candidate, session: SessionState): Selection {
@@ -193,6 +194,11 @@ export class Selector {
       doubtful: !isRead && bound.replayability !== 'faithful',
     };
   }
+}
+
+/** A lane looks for the tables of a statement where its session is, the primary where that was when it was prepared. */
+function isAtHome({ plan, database }: PreparedStatement, session: SessionState): boolean {
+  return database === session.database || plan.tables.every((table) => table.database !== null);
 }
 
 /** What lanes know a prepared statement's text by. */

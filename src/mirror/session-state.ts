@@ -252,6 +252,7 @@ export class SessionState {
     this.values.forget(null);
     this.values.lastInsertId = null;
     this.#weak = true;
+    this.temporary.doubtAll();
     if (what === 'anything') this.statements.clear();
   }
 

@@ -63,6 +63,8 @@ export class MirrorTap implements SessionTap {
   readonly #state: SessionState;
   readonly #prepared: PreparedStatements;
   readonly #ahead = new ChangesAhead();
+  /** A text may hold several statements. */
+  #takesSeveral: boolean;
   /** Drawn once a transaction, for statements that have no key. */
   #dice: number;
 
@@ -80,6 +82,7 @@ export class MirrorTap implements SessionTap {
       options.mapDatabase,
     );
     this.#prepared = new PreparedStatements(options.statementBytes, options.preparedRoom);
+    this.#takesSeveral = (capabilities.base & CAPABILITY.MULTI_STATEMENTS) !== 0;
     this.#dice = options.random();
     this.#followIsolation();
   }
@@ -93,6 +96,9 @@ export class MirrorTap implements SessionTap {
   #otherCommand(exchange: Exchange<Statement>): void {
     const payload = exchange.keep();
     switch (exchange.type) {
+      case COM.SET_OPTION:
+        this.#takesSeveral = true;
+        return;
       case COM.STMT_EXECUTE:
         this.#execute(exchange);
         return;
@@ -104,6 +110,9 @@ export class MirrorTap implements SessionTap {
         return;
       case COM.STMT_SEND_LONG_DATA:
         if (payload.length >= 7) this.#longData(payload, !exchange.truncated);
+        return;
+      case COM.STMT_RESET:
+        if (payload.length >= 5) this.#prepared.reset(payload.readUInt32LE(1));
         return;
       case COM.STMT_CLOSE:
         if (payload.length >= 5) this.#prepared.close(payload.readUInt32LE(1));
@@ -128,9 +137,6 @@ export class MirrorTap implements SessionTap {
       case COM.STMT_PREPARE:
         if (exchange.ok && exchange.note?.prepared) this.#prepared.answered(exchange.note.prepared, exchange);
         return;
-      case COM.STMT_RESET:
-        this.#statementReset(exchange);
-        return;
       case COM.INIT_DB:
         if (exchange.ok) this.#state.apply({ what: 'use', database: exchange.payload.toString('utf8', 1) });
         return;
@@ -153,6 +159,8 @@ export class MirrorTap implements SessionTap {
   closed(unanswered: readonly Exchange<Statement>[]): void {
     const statements: Statement[] = [];
     for (const exchange of unanswered) {
+      if (exchange.note?.rest) this.#options.opaque('done');
+      exchange.note?.rest?.release();
       for (let statement = exchange.note; statement !== null; statement = statement.next) {
         if (exchange.type === COM.STMT_PREPARE) break;
         this.#options.metrics.statement(statement.kind, 'lost', 0);
@@ -175,7 +183,10 @@ export class MirrorTap implements SessionTap {
     const { reader } = this.#options;
     const statement = reader.readText(exchange.payload, from, this.#state, this.#dice, !exchange.truncated);
     exchange.note = statement ?? plainStatement('other', null);
-    for (let sent: Statement | null = exchange.note; sent !== null; sent = sent.next) this.#sending(sent);
+    for (let sent: Statement | null = exchange.note; sent !== null; sent = sent.next)
+      this.#sending(sent, exchange.truncated && sent.next === null);
+    // More statements may stand where it is cut off; how many results come will tell.
+    if (exchange.truncated && this.#takesSeveral) exchange.note.rest = this.#options.writes.unreadSent();
     // A text of several has one reply for all, so its rows can't be told apart.
     const only = exchange.note;
     if (only.next === null && only.selection.at === 'selected')
@@ -237,12 +248,13 @@ export class MirrorTap implements SessionTap {
     this.#sending(exchange.note);
   }
 
-  /** What the statement may leave wrong goes into the journal before it goes to the primary. */
-  #sending(statement: Statement): void {
+  /** What the statement may leave wrong goes into the journal before it goes to the primary. `isCut`: its end is not at hand. */
+  #sending(statement: Statement, isCut = false): void {
     const { plan, target, kind } = statement;
     const { writes } = this.#options;
     if (target !== null && kind !== 'read') statement.span = writes.sent(target, this.#recorder);
-    statement.blind = this.#ahead.some && mattersBehind(statement);
+    statement.blind =
+      (this.#ahead.some && mattersBehind(statement)) || (isCut && plan !== null && !beginsPlainly(plan));
     if (plan === null || hidesEffects(plan) || statement.blind) this.#options.opaque('sending');
     this.#options.definitions.sending(statement, this.#recorder);
     this.#recorder.sending(statement);
@@ -251,10 +263,12 @@ export class MirrorTap implements SessionTap {
   #answered(exchange: Exchange<Statement>): void {
     const first = exchange.note;
     if (first === null) return;
-    if (first.next !== null) {
-      this.#severalAnswered(first, exchange);
-      return;
-    }
+    if (first.next === null) this.#oneAnswered(first, exchange);
+    else this.#severalAnswered(first, exchange);
+    first.rest?.release();
+  }
+
+  #oneAnswered(first: Statement, exchange: Exchange<Statement>): void {
     // More results than statements: the text held more than was read in it.
     if (exchange.results > 1 && first.plan?.anyResults !== true) {
       this.#options.opaque('done');
@@ -333,12 +347,6 @@ export class MirrorTap implements SessionTap {
     if (plan === null || hidesEffects(plan) || blind) this.#options.opaque('done');
   }
 
-  #statementReset(exchange: Exchange<Statement>): void {
-    if (exchange.payload.length < 5) return;
-    const statement = this.#prepared.find(exchange.payload.readUInt32LE(1));
-    if (statement !== null) this.#prepared.clearLongData(statement);
-  }
-
   #longData(payload: Buffer, whole: boolean): void {
     this.#prepared.longData(payload.readUInt32LE(1), payload.readUInt16LE(5), payload.subarray(7), whole);
   }
@@ -361,8 +369,9 @@ export class MirrorTap implements SessionTap {
   }
 }
 
-/** A procedure, a stored function or a prepared text may have changed any table. */
+/** A procedure, a stored function, a prepared text or a transaction of any session's may have changed any table. */
 function hidesEffects(plan: Plan): boolean {
+  if (plan.opaque && /^XA COMMIT\b/i.test(plan.digest)) return true;
   return plan.anyResults || plan.hazards.has('any_effect') || plan.hazards.has('unknown_function');
 }
 
@@ -370,6 +379,13 @@ function hidesEffects(plan: Plan): boolean {
 function timingOf({ sentAtMs, answeredAtMs }: Exchange<Statement>, count: number): Timing {
   return { seconds: (answeredAtMs - sentAtMs) / 1000 / count, sentAtMs, answeredAtMs };
 }
+
+/** Its beginning tells what it does, and to which tables, whatever its end is. */
+function beginsPlainly({ digest, rows }: Plan): boolean {
+  return (/^(?:INSERT|REPLACE)\b/.test(digest) && rows !== null) || PLAIN_BEGINNINGS.test(digest);
+}
+
+const PLAIN_BEGINNINGS = /^(?:SELECT\b|UPDATE [^()]*? SET\b|DELETE FROM [^() ]+ WHERE\b)/;
 
 function inOrder(first: Statement): Statement[] {
   const statements: Statement[] = [];

@@ -31,6 +31,19 @@ export interface StatementReaderOptions extends SelectorOptions {
 /** Statements of one text beyond these are read as one that can't be followed. */
 const STATEMENTS_MAX = 1000;
 const NO_EFFECTS: readonly SessionEffect[] = [];
+const NOTHING_REDEFINED: ReadonlySet<string> = new Set();
+
+/** Where a statement stands. */
+interface Place {
+  readonly session: SessionState;
+  /** In which the server looks for its tables. */
+  readonly database: string | null;
+  readonly dice: number;
+  /** All of its text is at hand. */
+  readonly complete: boolean;
+  /** Names of tables that statements before it in its text change: their columns may stand elsewhere by then. */
+  readonly redefined: ReadonlySet<string>;
+}
 
 export class StatementReader {
   readonly #sql: SqlReader;
@@ -61,19 +74,25 @@ export class StatementReader {
     let last: Statement | null = null;
     let count = 0;
     let state = session;
+    let redefined: ReadonlySet<string> = NOTHING_REDEFINED;
     for (let at = from; at >= 0; ) {
       if (count++ === STATEMENTS_MAX) return null;
       const plan = this.#sql.read(text, at, text.length, state.sqlMode);
       const { lexed } = this.#sql;
       at = lexed.next;
       const effects = hasEffects(plan) ? readEffects(plan, text, lexed) : NO_EFFECTS;
-      const statement = this.#statement(plan, text, lexed, null, effects, state, dice, complete);
+      const place = { session: state, database: state.database, dice, complete, redefined };
+      const statement = this.#statement(plan, text, lexed, null, effects, place);
       if (last === null) first = statement;
       else last.next = statement;
       last = statement;
-      if (at < 0 || effects.length === 0) continue;
+      if (at < 0 || (effects.length === 0 && !plan.ddl)) continue;
       if (state === session) state = session.fork();
       state.applyAll(effects);
+      if (plan.ddl) {
+        state.temporary.follow(plan, state.database);
+        redefined = new Set([...redefined, ...plan.tables.map(({ name }) => name)]);
+      }
       if (effects.some(setsMode) && !state.expectMode()) {
         // It changes how the rest is to be read, in ways that only the server's reply tells.
         last.next = plainStatement('other', null);
@@ -93,6 +112,7 @@ export class StatementReader {
       sql: text,
       lexed,
       effects: readEffects(plan, text, lexed),
+      database: session.database,
       parameterCount: lexed.parameterCount,
       boundTypes: null,
       longData: new LongData(),
@@ -102,8 +122,9 @@ export class StatementReader {
 
   /** Reads one execution of a prepared statement. */
   readExecution(execution: Execution, session: SessionState, dice: number, complete: boolean): Statement {
-    const { plan, lexed, sql, effects } = execution.statement;
-    return this.#statement(plan, sql, lexed, execution, effects, session, dice, complete);
+    const { plan, lexed, sql, effects, database } = execution.statement;
+    const place = { session, database, dice, complete, redefined: NOTHING_REDEFINED };
+    return this.#statement(plan, sql, lexed, execution, effects, place);
   }
 
   #statement(
@@ -112,28 +133,20 @@ export class StatementReader {
     lexed: Lexed,
     execution: Execution | null,
     effects: readonly SessionEffect[],
-    session: SessionState,
-    dice: number,
-    complete: boolean,
+    { session, database, dice, complete, redefined }: Place,
   ): Statement {
     const prepared = execution?.statement ?? null;
     if (plan.kind === 'other') {
       const named = this.#named(plan, sql, lexed, session);
       if (named !== null) return named;
       const other = new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared);
-      other.definition = this.#definition(
-        plan,
-        { sql, database: session.database },
-        lexed,
-        session,
-        complete,
-      );
+      other.definition = this.#definition(plan, { sql, database }, lexed, session, complete);
       return other;
     }
-    const bound = this.#binder.bind(plan, session.database);
+    const bound = this.#binder.bind(plan, database);
     const traces = tracesOf(bound.traces, sql, lexed, complete);
-    if (touchesTemporary(plan, session, session.database)) {
-      const lasting = writtenBeside(bound, session, session.database);
+    if (touchesTemporary(plan, session, database)) {
+      const lasting = writtenBeside(bound, session, database);
       return new Statement(plan.kind, plan, lasting, false, NOT_MIRRORED, effects, prepared);
     }
     const { scope } = bound.binding;
@@ -149,8 +162,9 @@ export class StatementReader {
     const compared = this.#selector.compares(plan, bound, execution);
     const keyed = this.#selector.asksForKeys(plan.kind, compared);
     const found = keyed ? readKeys(bound.binding, sql, lexed, parameters(execution)) : NO_KEYS;
+    const isSure = complete && session.quotesKnown && !plan.tables.some(({ name }) => redefined.has(name));
     const target = keyed
-      ? targetOf(bound, found, complete && session.quotesKnown, numberedRows(bound, found, session))
+      ? targetOf(bound, found, isSure, numberedRows(bound, found, session))
       : bound.keyless;
     const candidate = { plan, bound, sql, lexed, execution, found, target, complete, compared };
     const selection = this.#selector.select(candidate, session, dice);

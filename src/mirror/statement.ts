@@ -1,4 +1,5 @@
 /** What the mirror knows of a statement from the moment it is sent until its unit is settled. */
+import type { WriteMark } from '../journal/journal.ts';
 import type { MirrorOutcome, StatementKind } from '../observe/metrics.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { BoundDefinition } from './bound-definition.ts';
@@ -63,10 +64,12 @@ export class Statement {
   readonly traces: Traces;
   /** Of a write or delete of moved tables, from when it is sent. */
   span: WriteSpan | null = null;
-  /** It was read while a change of how it is to be read was under way. */
+  /** It was read while a change of how it is to be read was under way, or without an end that may say what it does. */
   blind = false;
   /** Of a statement that changes definitions; set by the reader of its text. */
   definition: BoundDefinition | null = null;
+  /** Of a text of which only the beginning is at hand: what may stand behind that, from when it is sent. */
+  rest: WriteMark | null = null;
   /** The following statement of the same text; set by the reader of that text. */
   next: Statement | null = null;
 

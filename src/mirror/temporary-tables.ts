@@ -47,6 +47,11 @@ export class TemporaryTables {
     }
   }
 
+  /** Any of them may have been dropped, and so be a lasting one. */
+  doubtAll(): void {
+    for (const key of this.#names?.keys() ?? []) this.#names?.set(key, 'perhaps');
+  }
+
   get #told(): boolean {
     return this.#names === null || this.#names.size < TABLES_MAX;
   }

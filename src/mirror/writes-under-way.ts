@@ -4,8 +4,9 @@
  * primary took first.
  */
 import { KeyTable } from '../base/key-table.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { Journal, WriteMark } from '../journal/journal.ts';
 import { type DefinitionSpan, DefinitionsUnderWay } from './definitions-under-way.ts';
+import { ANY_TABLE } from './schema-relations.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
 import { AnsweredKeys, type TableSpan, type TableSpell, type Writer, WriteSpan } from './write-span.ts';
@@ -60,6 +61,12 @@ export class WritesUnderWay {
   definitionSent(tables: readonly string[], additive: boolean, writer: Writer): DefinitionSpan {
     for (const table of tables) this.#journal.written(table, null);
     return this.definitions.sent({ tables, additive, writer, mark: this.#journal.mark() });
+  }
+
+  /** Something that can't be read is about to be sent, behind what can; see `sent`. */
+  unreadSent(): WriteMark {
+    this.#journal.written(ANY_TABLE, null);
+    return this.#journal.mark();
   }
 
   /** The primary's answer tells the keys of rows that it has numbered; null: it does not. To be called before `answered`. */

@@ -109,6 +109,7 @@ export function plainOf(text: string, shape: StatementShape = {}): Statement {
     span: null,
     blind: false,
     definition: null,
+    rest: null,
     next: shape.next ?? null,
   };
 }

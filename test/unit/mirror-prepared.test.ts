@@ -20,6 +20,7 @@ function prepared(text = 'SELECT ?'): PreparedStatement {
     sql: Buffer.from(text),
     lexed: new Lexed().clone(),
     effects: [],
+    database: null,
     parameterCount: 0,
     boundTypes: null,
     longData: new LongData(),

@@ -272,6 +272,44 @@ describe('queries', () => {
     expect(rig.doubts).toEqual(['dropped 1 messages']);
   });
 
+  it.each([
+    ['an INSERT of rows', insert(1), []],
+    ['a SELECT', "SELECT * FROM messages WHERE t = 'long", []],
+    ['an UPDATE with its SET', "UPDATE users SET t = 'long", []],
+    ['a DELETE with its WHERE', 'DELETE FROM messages WHERE folderid IN (1, 2', []],
+    ['a comment', '/* long', ['opaque']],
+    ['WITH', 'WITH a AS (SELECT 1', ['opaque']],
+    ['an UPDATE of several tables', 'UPDATE users JOIN (SELECT 1', ['opaque']],
+    ['a DELETE from several tables', 'DELETE FROM a USING users', ['opaque']],
+  ])('tell by their beginning what they do, or may do anything: %s', (_what, text, told) => {
+    const rig = new Rig();
+    const payload = query(text);
+    rig.reply(rig.command(payload, payload.length + 1000));
+    expect([rig.announced, rig.events]).toEqual([told, told]);
+  });
+
+  it.each([
+    ['by the login', { base: CAPABILITY.MULTI_STATEMENTS }, false],
+    ['by a command', {}, true],
+  ])(
+    'may have more statements behind their beginning, where a text may have several %s',
+    (_how, options, asks) => {
+      const rig = new Rig(options);
+      if (asks) rig.say(Buffer.of(COM.SET_OPTION, 0, 0));
+      const payload = query(insert(1));
+      const cut = (): Exchange<Statement> => rig.command(payload, payload.length + 1000);
+      const first = cut();
+      rig.tap.ready();
+      expect(rig.journal.log.slice(-2)).toEqual(['written */*', 'flush']);
+      rig.reply(first);
+      expect([rig.events, rig.journal.pending]).toEqual([[], 0]);
+      rig.reply(cut(), { results: 2, earlier: [okResult()] });
+      expect([rig.events, rig.journal.pending]).toEqual([['opaque'], 0]);
+      rig.tap.closed([cut()]);
+      expect([rig.events, rig.journal.pending]).toEqual([['opaque', 'opaque'], 0]);
+    },
+  );
+
   it('that can’t be replayed are skipped, and their keys doubted', () => {
     const rig = new Rig();
     rig.query('SELECT t INTO @a FROM messages');
@@ -359,6 +397,23 @@ describe('queries', () => {
     expect(rig.keys).toEqual([['2'], ['4']]);
   });
 
+  it('of tables that a procedure may have dropped are written to lasting ones, perhaps', () => {
+    const rig = new Rig();
+    rig.query('CREATE TEMPORARY TABLE messages (folderid INT)');
+    rig.query('CALL p()', { results: 2 });
+    const sent = rig.command(query(insert(1)));
+    rig.tap.ready();
+    expect(rig.journal.log.slice(-2)).toEqual(['written messages/*', 'flush']);
+    rig.reply(sent);
+    expect([rig.units, rig.doubts]).toEqual([[], ['hazard  messages']]);
+  });
+
+  it('that commit what another session prepared can’t be seen into', () => {
+    const rig = new Rig();
+    rig.query("XA COMMIT 'x'");
+    expect([rig.announced, rig.events]).toEqual([['opaque'], ['opaque']]);
+  });
+
   it('that change definitions, straddle, or can’t be seen into are reported', () => {
     const rig = new Rig();
     rig.query('ALTER TABLE messages ADD a INT');
@@ -436,6 +491,31 @@ describe('a text of several statements', () => {
     expect(rig.units[1]!.replays[0]!.context.id).toBe(context.id);
   });
 
+  it('is read with the temporary tables that its own statements make and drop', () => {
+    const rig = new Rig();
+    const make = 'CREATE TEMPORARY TABLE messages (folderid INT)';
+    rig.query(`${make}; ${insert(1)}`, answer(okResult(), okResult()));
+    rig.query(
+      `DROP TEMPORARY TABLE messages; ${insert(2)}; ${make}; ${insert(3)}`,
+      answer(okResult(), okResult(), okResult(), okResult()),
+    );
+    expect([rig.keys, rig.journal.log.includes('written messages/2')]).toEqual([[['2']], true]);
+  });
+
+  it('does not know where the keys stand of a table that it has changed before', () => {
+    const rig = new Rig({ ddl: 'mirror' });
+    const sent = rig.command(
+      query("ALTER TABLE messages ADD a INT FIRST; INSERT INTO messages VALUES (8, 9, 'x')"),
+    );
+    expect(rig.journal.log.slice(-3)).toEqual([
+      'written messages/*',
+      'written messages/8',
+      'written messages/*',
+    ]);
+    rig.reply(sent, answer(okResult(), okResult()));
+    expect(rig.units[1]?.replays[0]?.keysComplete).toBe(false);
+  });
+
   it('leaves the session as it was where the change of its state failed', () => {
     const rig = new Rig();
     rig.query(`USE elsewhere; ${insert(1)}`, answer(okResult(FAILED)));
@@ -499,6 +579,7 @@ describe('commands sent ahead of their answers', () => {
     ['COM_INIT_DB', Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from('old')])],
     ['SET NAMES', query('SET NAMES gbk')],
     ['a new sql_mode', query("SET sql_mode = 'ANSI'")],
+    ['a temporary table', query('CREATE TEMPORARY TABLE messages (a INT)')],
   ])('may have touched anything where %s was under way', (_what, payload) => {
     const rig = new Rig({ database: 'elsewhere' });
     const change = rig.command(payload);
@@ -511,6 +592,24 @@ describe('commands sent ahead of their answers', () => {
     rig.query(insert(2));
     expect([rig.keys, rig.events]).toEqual([[['2']], ['opaque']]);
     expect(names(rig)).toHaveLength(1);
+  });
+
+  it('may have touched anything where a change of definitions was under way', () => {
+    const rig = new Rig();
+    const sent = ['ALTER TABLE messages ADD a INT FIRST', 'INSERT INTO messages VALUES (8, 9)'];
+    for (const exchange of sent.map((text) => rig.command(query(text)))) rig.reply(exchange);
+    expect([rig.announced, rig.events, rig.units]).toEqual([['opaque'], ['schema', 'opaque'], []]);
+  });
+
+  it('are executed without what was sent ahead before a reset', () => {
+    const rig = new Rig();
+    rig.prepare('INSERT INTO messages (t, folderid) VALUES (?, ?)', 3, 2);
+    rig.command(longData(3, 0, '5'));
+    const reset = rig.command(idPayload(COM.STMT_RESET, 3));
+    const executed = rig.command(executePayload(3, ['text', '7']));
+    rig.reply(reset);
+    rig.reply(executed);
+    expect(rig.keys).toEqual([['7']]);
   });
 
   it('EXECUTE of a name that is being prepared anew may be anything', () => {
@@ -620,6 +719,23 @@ describe('prepared statements', () => {
     rig.say(idPayload(COM.STMT_BULK_EXECUTE, 3, Buffer.alloc(20)));
     expect(rig.outcomes).toEqual({ skipped_unsupported: 1 });
     expect(rig.doubts).toEqual(['hazard  messages']);
+  });
+
+  it('are about the tables of the database in which they were prepared', () => {
+    const rig = new Rig();
+    rig.prepare(INSERT, 3, 2);
+    rig.query('USE elsewhere');
+    rig.prepare(INSERT, 4, 2);
+    const sent = rig.command(executePayload(3, ['17', 'text']));
+    rig.tap.ready();
+    expect(rig.journal.log).toEqual(['written messages/17', 'flush']);
+    rig.reply(sent);
+    expect([rig.units, rig.doubts]).toEqual([[], ['hazard 17']]);
+    rig.query('USE old');
+    rig.say(executePayload(4, ['18', 'text']));
+    expect([rig.units, rig.doubts]).toEqual([[], ['hazard 17']]);
+    rig.say(executePayload(3, ['19', 'text']));
+    expect(rig.keys).toEqual([['19']]);
   });
 
   it('follow the settings that they make', () => {
@@ -814,6 +930,20 @@ describe('changes of definitions', () => {
       return rig.doubts;
     };
     expect([doubtsWith(false), doubtsWith(true)]).toEqual([['overlap 1'], []]);
+  });
+
+  it('of other sessions leave rows in any of the tables that they rename, and keys anywhere', () => {
+    const doubtsOf = (text: string, fields = {}): readonly string[] => {
+      const rig = new Rig();
+      rig.writes.definitionSent(['messages', 'notes'], false, {});
+      rig.query(text, fields);
+      return rig.doubts;
+    };
+    expect(doubtsOf(insert(1))).toEqual(['overlap 1,1']);
+    expect(doubtsOf("INSERT INTO messages VALUES (1, 'a')")).toEqual(['overlap 1,1 messages,notes']);
+    expect(doubtsOf("UPDATE messages SET folderid = 2 WHERE t = 'a'")).toEqual([
+      'overlap 2,2 messages,notes',
+    ]);
   });
 
   it('that come to nothing on the shadow are told of, counted and in doubt', () => {
