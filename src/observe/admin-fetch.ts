@@ -27,12 +27,16 @@ export interface AdminQuestion<Report> {
   readonly what: string;
   /** Of the admin port. */
   readonly token: string | undefined;
+  /** Sent as JSON by POST; left out: a GET. */
+  readonly body?: unknown;
+  /** HTTP statuses besides 200 whose answers are of the schema too. */
+  readonly accepted?: readonly number[];
 }
 
 /** Never rejects: whatever goes wrong is the reason of an unreachable proxy. */
 export async function askProxy<Report>(
   address: ProxyAddress,
-  { path, schema, what, token }: AdminQuestion<Report>,
+  { path, schema, what, token, body, accepted = [] }: AdminQuestion<Report>,
 ): Promise<
   Unreachable | { readonly type: 'reachable'; readonly address: ProxyAddress; readonly report: Report }
 > {
@@ -41,11 +45,16 @@ export async function askProxy<Report>(
       signal: AbortSignal.timeout(TIMEOUT_MS),
       // The token is for the proxies alone: no answer may lead it elsewhere.
       redirect: 'error',
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
     });
     if (response.status === 401)
       throw new Error(`it asks for ${token === undefined ? 'a' : 'another'} token: see admin.token`);
-    if (response.status !== 200) throw new Error(`it answers with HTTP status ${response.status}`);
+    if (response.status !== 200 && !accepted.includes(response.status))
+      throw new Error(`it answers with HTTP status ${response.status}`);
     const parsed = schema.safeParse(JSON.parse(await readBody(response)));
     if (!parsed.success)
       throw new Error(`it answers with something other than ${what}; is it another version?`);
