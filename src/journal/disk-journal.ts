@@ -10,7 +10,7 @@ import { parseCursor } from './cursor.ts';
 import { DoubtIndex, doubtOf } from './doubt-index.ts';
 import { DoubtLog } from './doubt-log.ts';
 import { KEY_LENGTH_MAX, TABLE_LENGTH_MAX } from './frame-writer.ts';
-import type { Doubt, DoubtReason, Journal, JournalPage, Settled, WriteMark } from './journal.ts';
+import type { Doubt, DoubtReason, Journal, JournalPage, JournalPart, Settled, WriteMark } from './journal.ts';
 import type { JournalFigures } from './journal-figures.ts';
 import { JournalFolder } from './journal-folder.ts';
 import {
@@ -203,9 +203,9 @@ export class DiskJournal implements Journal {
     return true;
   }
 
-  read(cursor: string, limit: number): Promise<JournalPage> {
+  read(cursor: string, limit: number, part: JournalPart = 'all'): Promise<JournalPage> {
     const from = parseCursor(cursor);
-    return this.#turns.run(() => this.#reader.read(from, limit));
+    return this.#turns.run(() => this.#reader.read(from, limit, part));
   }
 
   settle(seen: readonly Doubt[], asOf: string): Promise<Settled> {

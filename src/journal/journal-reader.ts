@@ -3,7 +3,7 @@ import { type Cursor, formatCursor } from './cursor.ts';
 import type { Disk } from './disk.ts';
 import type { DoubtIndex } from './doubt-index.ts';
 import type { DoubtLog } from './doubt-log.ts';
-import type { Doubt, JournalPage, Settled } from './journal.ts';
+import type { Doubt, JournalPage, JournalPart, Settled } from './journal.ts';
 import type { WrittenLog } from './written-log.ts';
 import { readRanges, readWritten, WrittenAmong } from './written-scan.ts';
 
@@ -26,7 +26,7 @@ export class JournalReader {
     this.#options = options;
   }
 
-  async read(from: Cursor | null, limit: number): Promise<JournalPage> {
+  async read(from: Cursor | null, limit: number, part: JournalPart): Promise<JournalPage> {
     const { disk, index, doubts, written, identity } = this.#options;
     const { incarnation, generation } = identity();
     const ours = from?.incarnation === incarnation ? from : null;
@@ -37,7 +37,7 @@ export class JournalReader {
     const { entries, next } = index.read(ours?.note ?? 0, limit);
     const start = ours?.generation === generation ? ours.written : { id: 0, offset: 0, skip: 0 };
     const page =
-      entries.length < limit
+      entries.length < limit && part === 'all'
         ? await readWritten(disk, written.segments, start, end, limit - entries.length)
         : { entries: [], position: start };
     // A reader must not have seen, or passed by, what a crash could take back. A disk that fails here fails the

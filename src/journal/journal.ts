@@ -50,6 +50,9 @@ export interface JournalPage {
   readonly reset: boolean;
 }
 
+/** `doubts`: without the keys of writes that are under way or were just settled, which go by themselves. */
+export type JournalPart = 'all' | 'doubts';
+
 export interface Settled {
   /** Entries whose count was subtracted. */
   readonly settled: number;
@@ -87,7 +90,7 @@ export interface Journal {
    * What came after `cursor` (empty: from the beginning), at most `limit` entries; fewer mean that this was the
    * end. Rejects with CursorError where the cursor is none of a journal's.
    */
-  read(cursor: string, limit: number): Promise<JournalPage>;
+  read(cursor: string, limit: number, part?: JournalPart): Promise<JournalPage>;
   /** Subtracts the counts that were seen, but of no key that was written since `asOf` was given. */
   settle(seen: readonly Doubt[], asOf: string): Promise<Settled>;
   /** Ends the journal; with every mark released nothing of the written log is left over. */

@@ -4,7 +4,12 @@ import { z } from 'zod';
 
 /** What is asked of one shard's journal, by whoever; `settle` and `full_pass` change it. */
 export const journalRequestSchema = z.discriminatedUnion('do', [
-  z.object({ do: z.literal('read'), cursor: z.string(), limit: z.number() }),
+  z.object({
+    do: z.literal('read'),
+    cursor: z.string(),
+    limit: z.number(),
+    part: z.enum(['all', 'doubts']),
+  }),
   z.object({
     do: z.literal('settle'),
     cursor: z.string(),
@@ -39,6 +44,7 @@ const querySchema = z.strictObject({
     .min(1, { error: `must be a whole number from 1 to ${LIMIT_MAX}` })
     .max(LIMIT_MAX, { error: `must be a whole number from 1 to ${LIMIT_MAX}` })
     .default(LIMIT_DEFAULT),
+  part: z.enum(['all', 'doubts'], { error: 'must be "all" or "doubts"' }).default('all'),
 });
 
 const settleSchema = z.strictObject({
@@ -62,8 +68,8 @@ export function addJournalRoutes(server: FastifyInstance, ask: AskJournal): void
   server.get('/api/journal', async (request, reply) => {
     const parsed = querySchema.safeParse(request.query);
     if (!parsed.success) return refuse(reply, parsed.error);
-    const { shard, cursor, limit } = parsed.data;
-    return answer(reply, shard, await ask(shard, { do: 'read', cursor, limit }));
+    const { shard, cursor, limit, part } = parsed.data;
+    return answer(reply, shard, await ask(shard, { do: 'read', cursor, limit, part }));
   });
   server.post('/api/journal/settle', { bodyLimit: SETTLE_BYTES_MAX }, async (request, reply) => {
     const parsed = settleSchema.safeParse(request.body);

@@ -23,7 +23,8 @@ export async function answerForJournal(
 }
 
 async function answer(journal: DiskJournal, request: JournalRequest): Promise<JournalAnswer> {
-  if (request.do === 'read') return { code: 200, body: await journal.read(request.cursor, request.limit) };
+  if (request.do === 'read')
+    return { code: 200, body: await journal.read(request.cursor, request.limit, request.part) };
   if (request.do === 'settle') {
     const reasons = reasonsSchema.safeParse(request.entries);
     if (!reasons.success)

@@ -80,14 +80,14 @@ export class JournalClient {
   }
 
   /**
-   * What is in doubt, until a page is not full. A page's cursor is good for settling its entries: it was given before
+   * What is in doubt, without the keys of writes that are under way, until a page is not full. A page's cursor is good for settling its entries: it was given before
    * anything of theirs was looked at. Fails with ProxyUnreachable.
    */
   async *pages(shard: string): AsyncGenerator<JournalPage> {
     const { pageEntries = PAGE_ENTRIES } = this.#options;
     let cursor = '';
     for (;;) {
-      const query = new URLSearchParams({ shard, limit: String(pageEntries) });
+      const query = new URLSearchParams({ shard, part: 'doubts', limit: String(pageEntries) });
       if (cursor !== '') query.set('cursor', cursor);
       const page = await this.#ask({
         path: `/api/journal?${query}`,

@@ -48,9 +48,7 @@ async function pagesOf(client: JournalClient, shard = SHARD): Promise<JournalPag
   return pages;
 }
 
-/** What stays until it is settled: keys of writes go by themselves. */
-const doubtsOf = (pages: readonly JournalPage[]) =>
-  pages.flatMap(({ entries }) => entries).filter(({ reason }) => reason !== 'written');
+const doubtsOf = (pages: readonly JournalPage[]) => pages.flatMap(({ entries }) => entries);
 
 async function doubtKeys(keys: readonly number[]): Promise<void> {
   const client = await mariadb.connect({ port: proxy.port(SHARD), database: `old_${SHARD}` });
@@ -65,9 +63,11 @@ describe('the journal of a proxy', () => {
     const client = clientOf();
     const pages = await pagesOf(client);
     const doubts = doubtsOf(pages);
-    expect(doubts.map(({ key }) => key).sort()).toEqual(KEYS.map(String));
-    expect(pages.length).toBeGreaterThan(2);
-    expect(pages.slice(0, -1).every(({ entries }) => entries.length === 2)).toBe(true);
+    // The keys of the writes themselves, which the journal has as well, are left out.
+    expect(doubts.map(({ key, reason }) => `${reason} ${key}`)).toEqual(
+      KEYS.map((key) => `not_sampled ${key}`),
+    );
+    expect(pages.map(({ entries }) => entries.length)).toEqual([2, 2, 1]);
     expect((await client.states()).get(SHARD)).toMatchObject({ keys: 5, reset: false });
     const { cursor } = pages.at(-1)!;
     expect(await client.settle(SHARD, doubts, cursor)).toEqual({ settled: 5, kept: 0, stale: false });
