@@ -91,7 +91,7 @@ export class StatementReader {
       state.applyAll(effects);
       if (plan.ddl) {
         state.temporary.follow(plan, state.database);
-        redefined = new Set([...redefined, ...plan.tables.map(({ name }) => name)]);
+        if (!plan.temporary) redefined = new Set([...redefined, ...plan.tables.map(({ name }) => name)]);
       }
       if (effects.some(setsMode) && !state.expectMode()) {
         // It changes how the rest is to be read, in ways that only the server's reply tells.
