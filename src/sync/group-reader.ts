@@ -1,0 +1,34 @@
+/** What a crawl asks of one side of a table. */
+import type { GroupSum } from './group-sum.ts';
+import type { KeyRange } from './key-range.ts';
+import type { Value } from './value.ts';
+
+/**
+ * Groups are of one exact spelling each, also where the side's collation takes several for one: those that it does
+ * are always answered together.
+ */
+export interface GroupAnswer {
+  readonly groups: readonly GroupSum[];
+  /** The last key, where the limit was reached and more may follow; undefined: this was all that was asked for. */
+  readonly last: Value | undefined;
+  readonly seconds: number;
+}
+
+export interface KeyAnswer {
+  readonly keys: readonly Value[];
+  readonly last: Value | undefined;
+  readonly seconds: number;
+}
+
+export interface GroupReader {
+  /** The server and the table, for messages. */
+  readonly name: string;
+  /** The groups of the range in the side's own order, `limit` at most (spellings that are one there count once). */
+  sums(range: KeyRange, limit: number): Promise<GroupAnswer>;
+  /** The groups of these keys; those of other spellings too that the side takes for one of them. None of no keys. */
+  sumsOf(keys: readonly Value[]): Promise<GroupAnswer>;
+  /** As `sums`, without looking at the rows. */
+  keys(range: KeyRange, limit: number): Promise<KeyAnswer>;
+  /** As `sumsOf`, without looking at the rows. */
+  keysOf(keys: readonly Value[]): Promise<KeyAnswer>;
+}

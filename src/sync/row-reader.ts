@@ -1,0 +1,29 @@
+/** What a drill-down asks of one side of a table, about the rows of one group. */
+import type { RowSum } from './row-difference.ts';
+import type { Row, Value } from './value.ts';
+
+/** (after, through] in the side's order of identities; undefined: open at that end. */
+export interface IdentityRange {
+  readonly after: Row | undefined;
+  readonly through: Row | undefined;
+}
+
+export const ALL_ROWS: IdentityRange = Object.freeze({ after: undefined, through: undefined });
+
+export interface RangeSum {
+  readonly rows: number;
+  readonly sum: string;
+}
+
+export interface RowReader {
+  /** By identity, in the side's order. Reads no more than its consumer takes, but for a bounded rest. */
+  rows(key: Value, range: IdentityRange): AsyncIterable<RowSum>;
+  /** As `rows`, `limit` at most. */
+  firstRows(key: Value, range: IdentityRange, limit: number): Promise<readonly RowSum[]>;
+  /** The rows of these identities; those of other spellings too that the side takes for one of them. */
+  rowsOf(key: Value, identities: readonly Row[]): Promise<readonly RowSum[]>;
+  /** The checksum of all rows of the range. */
+  sum(key: Value, range: IdentityRange): Promise<RangeSum>;
+  /** The identity of the range's row of this number, counted from 1; undefined: there are fewer. */
+  identityAt(key: Value, range: IdentityRange, row: number): Promise<Row | undefined>;
+}

@@ -1,0 +1,307 @@
+/** A crawl finds exactly the groups that differ, whatever stands on the two sides and however large its batches are. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BatchSize } from '../../src/sync/batch-size.ts';
+import type { ComparedBatch } from '../../src/sync/compared-batch.ts';
+import { crawlGroups, crawlWays } from '../../src/sync/group-crawl.ts';
+import { compareKeys } from '../../src/sync/key-comparison.ts';
+import { canonicalKey } from '../../src/sync/key-order.ts';
+import { ALL_KEYS } from '../../src/sync/key-range.ts';
+import type { Direction, Sides } from '../../src/sync/side.ts';
+import type { Value } from '../../src/sync/value.ts';
+import {
+  BACKWARDS,
+  BINARY,
+  CASELESS,
+  type Collation,
+  type FakeRow,
+  FakeSide,
+  NUMERIC,
+} from '../harness/fake-table.ts';
+
+const NUMBERS = [
+  '-9223372036854775808',
+  '-12',
+  '-3',
+  '0',
+  '00042',
+  '42',
+  '1.5',
+  '1.50',
+  '7',
+  '18446744073709551614',
+];
+const TEXTS = ['', 'a', 'A', 'b', 'Ba', 'bA', 'z', 'Z', 'ab ', '日本'];
+const COLLATIONS: readonly Sides<Collation>[] = [
+  { old: NUMERIC, new: NUMERIC },
+  { old: CASELESS, new: BINARY },
+  { old: BINARY, new: CASELESS },
+  { old: CASELESS, new: BACKWARDS },
+  { old: CASELESS, new: CASELESS },
+];
+const direction: fc.Arbitrary<Direction> = fc.constantFrom(
+  { source: 'old', target: 'new' },
+  { source: 'new', target: 'old' },
+);
+
+/** Two sides, mostly alike. */
+interface Scene {
+  readonly collations: Sides<Collation>;
+  readonly rows: Sides<readonly FakeRow[]>;
+  readonly direction: Direction;
+  readonly size: number;
+}
+
+const scene: fc.Arbitrary<Scene> = fc.constantFrom(...COLLATIONS).chain((collations) => {
+  const row = rowOf(keysOf(collations));
+  return fc.record({
+    collations: fc.constant(collations),
+    direction,
+    size: fc.integer({ min: 1, max: 12 }),
+    rows: fc
+      .tuple(
+        fc.array(row, { maxLength: 25 }),
+        fc.array(row, { maxLength: 4 }),
+        fc.array(row, { maxLength: 4 }),
+      )
+      .map(([common, old, fresh]) => ({ old: [...common, ...old], new: [...common, ...fresh] })),
+  });
+});
+
+describe('a crawl over groups that stand still', () => {
+  it('tells each group that differs, once, and no other', async () => {
+    await fc.assert(
+      fc.asyncProperty(scene, async (its) => {
+        const batches = await crawlAll(its, sidesOf(its));
+        expectTiling(batches);
+        const told = batches.flatMap((way) => way.flatMap((batch) => batch.mismatches));
+        const order = its.collations.old.order;
+        const truth = truthOf(order, its.rows);
+        expect(told.map((mismatch) => canonicalKey(order, mismatch.key)).sort()).toEqual(truth.differing);
+        for (const mismatch of told) {
+          const key = canonicalKey(order, mismatch.key);
+          expect(mismatch.old?.rows ?? 0).toBe(truth.old.get(key)?.length ?? 0);
+          expect(mismatch.new?.rows ?? 0).toBe(truth.new.get(key)?.length ?? 0);
+        }
+        expect(batches.flat().reduce((sum, batch) => sum + batch.groups, 0)).toBe(truth.groups);
+        expect(batches.flat().reduce((sum, batch) => sum + batch.rows, 0)).toBe(truth.rows);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('can be broken off behind any batch and go on from its end', async () => {
+    await fc.assert(
+      fc.asyncProperty(scene, async (its) => {
+        const order = its.collations.old.order;
+        const told: string[] = [];
+        for (const way of crawlWays(order, its.direction)) {
+          let after: Value | undefined;
+          for (;;) {
+            const range = { after, through: undefined };
+            const crawl = crawlGroups({ ...its, readers: sidesOf(its), order }, way, range, sizeOf(its));
+            const { value: batch } = await crawl.next();
+            await crawl.return(undefined);
+            told.push(
+              ...batch.mismatches.map((mismatch: { key: Value }) => canonicalKey(order, mismatch.key)),
+            );
+            after = batch.range.through;
+            if (after === undefined) break;
+          }
+        }
+        expect(told.sort()).toEqual(truthOf(order, its.rows).differing);
+      }),
+    );
+  });
+
+  it('asks for no more groups than the size says, and for few more on a side that has few', async () => {
+    const old = rowsOfKeys(Array.from({ length: 1000 }, (_, index) => String(index)));
+    const sparse = rowsOfKeys(['500', ...Array.from({ length: 40 }, (_, index) => String(100_000 + index))]);
+    const sides = {
+      old: new FakeSide({ name: 'old', rows: old, collation: NUMERIC }),
+      new: new FakeSide({ name: 'new', rows: sparse, collation: NUMERIC }),
+    };
+    const its = { collations: COLLATIONS[0]!, rows: { old, new: sparse }, size: 20, direction: OLD };
+    const [batches] = await crawlAll(its, sides);
+    expect(sides.old.largestAnswer).toBe(20);
+    expect(batches!.length).toBeLessThan(60);
+    expect(batches!.flatMap((batch) => batch.mismatches)).toHaveLength(1039);
+  });
+});
+
+describe('a crawl over groups that come and go', () => {
+  it('is right about those that stand still, and tells none of them twice', async () => {
+    const change = fc.record({
+      side: fc.constantFrom('old' as const, 'new' as const),
+      row: fc.nat(),
+      add: fc.boolean(),
+    });
+    const scenes = scene.chain((its) =>
+      fc.record({
+        its: fc.constant(its),
+        moving: fc.subarray([...keysOf(its.collations)]),
+        changes: fc.array(change, { minLength: 1, maxLength: 12 }),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(scenes, async ({ its, moving, changes }) => {
+        const order = its.collations.old.order;
+        let step = 0;
+        const sides = sidesOf(its, () => {
+          const { side, row, add } = changes[step++ % changes.length]!;
+          const key = moving[row % moving.length];
+          if (key === undefined) return;
+          const stored = sides[side].stored;
+          if (add) stored.push({ key, identity: [String(1000 + step)], content: 'new' });
+          else sides[side].stored = stored.filter((each) => each.key !== key);
+        });
+        const moved = new Set(moving.map((key) => canonicalKey(order, key)));
+        const standing = (keys: readonly string[]) => keys.filter((key) => !moved.has(key)).sort();
+        const batches = await crawlAll(its, sides);
+        const told = batches.flat().flatMap((batch) => batch.mismatches);
+        expect(standing(told.map((mismatch) => canonicalKey(order, mismatch.key)))).toEqual(
+          standing(truthOf(order, its.rows).differing),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a comparison of given keys', () => {
+  it('tells those that differ, in all spellings that either side takes for them', async () => {
+    const scenes = scene.chain((its) =>
+      fc.record({ its: fc.constant(its), keys: fc.uniqueArray(fc.constantFrom(...keysOf(its.collations))) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(scenes, async ({ its, keys }) => {
+        const order = its.collations.old.order;
+        const told = new Set<string>();
+        for await (const { mismatches } of compareKeys({ readers: sidesOf(its), order }, keys, sizeOf(its)))
+          for (const { key } of mismatches) told.add(canonicalKey(order, key));
+        // A spelling that only the one side takes for the key is known once that side has a row of it.
+        const spellings = new Set(
+          SIDES.flatMap((side) => {
+            const { compare } = its.collations[side];
+            const meant = its.rows[side].filter((row) => keys.some((key) => compare(key, row.key) === 0));
+            return meant.map((row) => canonicalKey(order, row.key));
+          }),
+        );
+        const asked = (row: FakeRow) => spellings.has(canonicalKey(order, row.key));
+        const all = { old: its.rows.old.filter(asked), new: its.rows.new.filter(asked) };
+        expect([...told].sort()).toEqual(truthOf(order, all).differing);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a crawl whose sides can not be trusted', () => {
+  it('says which side gave keys out of order, instead of missing groups', async () => {
+    const rows = rowsOfKeys(['1', '2', '10']);
+    const wrong: Collation = { order: 'numeric', compare: BINARY.compare };
+    const sides = {
+      old: new FakeSide({ name: 'old s00', rows, collation: wrong }),
+      new: new FakeSide({ name: 'new s00', rows, collation: NUMERIC }),
+    };
+    const crawl = crawlGroups({ readers: sides, direction: OLD, order: 'numeric' }, 'both', ALL_KEYS);
+    await expect(crawl.next()).rejects.toThrow('old s00 gave the key "2" behind "10"');
+  });
+
+  it('does not go round for ever where a side begins anew at its cursor', async () => {
+    const rows = rowsOfKeys(['1.1', '1.2']);
+    const side = new FakeSide({ name: 'old s00', rows, collation: BINARY });
+    const stuck = Object.assign(Object.create(side), {
+      name: 'old s00',
+      sums: () => side.sums(ALL_KEYS, 1),
+      sumsOf: (keys: readonly Value[]) => side.sumsOf(keys),
+    });
+    const table = { readers: { old: stuck, new: side }, direction: OLD, order: 'own' } as const;
+    const crawl = crawlGroups(table, 'old', ALL_KEYS, new BatchSize({ initial: 1, max: 1 }));
+    await crawl.next();
+    await expect(crawl.next()).rejects.toThrow('old s00 gave the key "1.1" behind itself');
+  });
+
+  it('tells of the side that fails once both have ended', async () => {
+    const side = new FakeSide({ name: 'old', rows: rowsOfKeys(['1']), collation: NUMERIC });
+    const failing = Object.assign(Object.create(side), {
+      sums: () => Promise.reject(new Error('gone away')),
+    });
+    const table = { readers: { old: failing, new: failing }, direction: OLD, order: 'numeric' } as const;
+    await expect(crawlGroups(table, 'both', ALL_KEYS).next()).rejects.toThrow('gone away');
+  });
+});
+
+const SIDES = ['old', 'new'] as const;
+const OLD: Direction = { source: 'old', target: 'new' };
+
+function keysOf(collations: Sides<Collation>): readonly Value[] {
+  return [null, ...(collations.old.order === 'numeric' ? NUMBERS : TEXTS)];
+}
+
+function rowOf(keys: readonly Value[]): fc.Arbitrary<FakeRow> {
+  return fc.record({
+    key: fc.constantFrom(...keys),
+    identity: fc.integer({ min: 0, max: 60 }).map((id) => [String(id)]),
+    content: fc.constantFrom('x', 'y'),
+  });
+}
+
+function rowsOfKeys(keys: readonly string[]): FakeRow[] {
+  return keys.map((key) => ({ key, identity: [key], content: 'x' }));
+}
+
+function sidesOf(its: Scene, meanwhile: () => void = () => {}): Sides<FakeSide> {
+  const side = (which: 'old' | 'new') =>
+    new FakeSide({ name: which, rows: its.rows[which], collation: its.collations[which], meanwhile });
+  return { old: side('old'), new: side('new') };
+}
+
+function sizeOf(its: Scene): BatchSize {
+  return new BatchSize({ initial: its.size, max: 20 });
+}
+
+/** All batches, way by way. */
+async function crawlAll(its: Scene, readers: Sides<FakeSide>): Promise<ComparedBatch[][]> {
+  const order = its.collations.old.order;
+  const ways: ComparedBatch[][] = [];
+  for (const way of crawlWays(order, its.direction)) {
+    const crawl = crawlGroups({ readers, direction: its.direction, order }, way, ALL_KEYS, sizeOf(its));
+    const batches: ComparedBatch[] = [];
+    for await (const batch of crawl) batches.push(batch);
+    ways.push(batches);
+  }
+  return ways;
+}
+
+/** Nothing lies between two batches, and both ends are open. */
+function expectTiling(ways: readonly (readonly ComparedBatch[])[]): void {
+  for (const way of ways) {
+    expect(way[0]!.range.after).toBeUndefined();
+    expect(way.at(-1)!.range.through).toBeUndefined();
+    for (const [index, batch] of way.entries())
+      if (index > 0) expect(batch.range.after).toEqual(way[index - 1]!.range.through);
+  }
+}
+
+function truthOf(order: Collation['order'], rows: Sides<readonly FakeRow[]>) {
+  const [old, fresh] = [rows.old, rows.new].map((side) => {
+    const groups = new Map<string, string[]>();
+    for (const row of side) {
+      const key = canonicalKey(order, row.key);
+      groups.set(key, [...(groups.get(key) ?? []), `${row.identity.join()} ${row.content}`].sort());
+    }
+    return groups;
+  }) as [Map<string, string[]>, Map<string, string[]>];
+  const keys = [...new Set([...old.keys(), ...fresh.keys()])];
+  return {
+    old,
+    new: fresh,
+    groups: keys.length,
+    rows: keys.reduce(
+      (sum, key) => sum + Math.max(old.get(key)?.length ?? 0, fresh.get(key)?.length ?? 0),
+      0,
+    ),
+    differing: keys.filter((key) => old.get(key)?.join('|') !== fresh.get(key)?.join('|')).sort(),
+  };
+}
