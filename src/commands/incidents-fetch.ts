@@ -1,7 +1,7 @@
 /** Asks a proxy for its incidents. */
 import { z } from 'zod';
 import { INCIDENT_REASON_NAMES } from '../base/incident-reasons.ts';
-import { askProxy, type ProxyAddress, type Unreachable } from '../observe/admin-fetch.ts';
+import { type Asked, askProxy, type ProxyAddress } from '../observe/admin-fetch.ts';
 import type { IncidentsAnswer } from '../observe/incident-report.ts';
 
 export interface IncidentFilters {
@@ -57,16 +57,12 @@ const answerSchema: z.ZodType<IncidentsAnswer> = z.object({
   ),
 });
 
-export type ProxyIncidents =
-  | { readonly type: 'reachable'; readonly address: ProxyAddress; readonly report: IncidentsAnswer }
-  | Unreachable;
-
 /** `token`: of the admin port. Never rejects: whatever goes wrong is the reason of an unreachable proxy. */
 export function fetchIncidents(
   address: ProxyAddress,
   filters: IncidentFilters,
   token: string | undefined,
-): Promise<ProxyIncidents> {
+): Promise<Asked<IncidentsAnswer>> {
   const query = new URLSearchParams({ limit: LIMIT });
   for (const [name, value] of Object.entries(filters)) if (typeof value === 'string') query.set(name, value);
   const path = `/api/incidents?${query}`;

@@ -4,15 +4,13 @@ import { parseDuration } from '../base/duration.ts';
 import { UsageError } from '../base/errors.ts';
 import { INCIDENT_REASON_NAMES, type IncidentReason } from '../base/incident-reasons.ts';
 import { type Config, loadConfig } from '../config/load.ts';
-import { sanitize } from '../control/sanitize.ts';
-import { nameOfUnreachable } from '../observe/admin-fetch.ts';
+import { reportsOf, unreachableFaults } from '../observe/admin-fetch.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
+import { tellFaults } from './faults.ts';
 import { askAll, findProxies } from './find-proxies.ts';
 import { fetchIncidents, type IncidentFilters } from './incidents-fetch.ts';
 import { mergeExceeded, mergeIncidents } from './incidents-merge.ts';
 import { incidentLines } from './incidents-text.ts';
-
-const FAULT_SHOWN = 500;
 
 interface IncidentsOptions {
   readonly config: string;
@@ -42,15 +40,8 @@ async function showIncidents(options: IncidentsOptions, context: CommandContext)
   const answers = await askAll(found.addresses, (address) =>
     fetchIncidents(address, filters, config.admin.token),
   );
-  const faults = [
-    ...found.faults,
-    ...answers.flatMap((answer) =>
-      answer.type === 'unreachable'
-        ? [`proxy ${nameOfUnreachable(answer)} is unreachable: ${answer.reason}`]
-        : [],
-    ),
-  ];
-  const reports = answers.flatMap((answer) => (answer.type === 'reachable' ? [answer.report] : []));
+  const faults = [...found.faults, ...unreachableFaults(answers)];
+  const reports = reportsOf(answers);
   const incidents = mergeIncidents(reports);
   const exceeded = mergeExceeded(reports);
   if (options.json === true) {
@@ -59,7 +50,7 @@ async function showIncidents(options: IncidentsOptions, context: CommandContext)
   } else {
     context.out(incidentLines(incidents, exceeded, context.columns).join('\n'));
   }
-  for (const fault of faults) context.err(sanitize(fault, FAULT_SHOWN));
+  tellFaults(faults, context);
   return incidents.length === 0 && faults.length === 0 ? 0 : 1;
 }
 

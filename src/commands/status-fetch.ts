@@ -1,12 +1,10 @@
 /** Asks a proxy for its status. */
 import { z } from 'zod';
-import { askProxy, type ProxyAddress, type Unreachable } from '../observe/admin-fetch.ts';
+import { type Asked, askProxy, type ProxyAddress } from '../observe/admin-fetch.ts';
 import { type StatusReport, WORKER_STATES } from '../observe/status.ts';
 import { shardStatusSchema } from '../observe/status-schema.ts';
 
-export type ProxyStatus =
-  | { readonly type: 'reachable'; readonly address: ProxyAddress; readonly report: StatusReport }
-  | Unreachable;
+export type ProxyStatus = Asked<StatusReport>;
 
 const reportSchema: z.ZodType<StatusReport> = z.object({
   id: z.string(),

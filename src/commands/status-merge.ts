@@ -1,7 +1,7 @@
 /** One picture of the service from the reports of its proxies. Pure. */
 import type { Ratios } from '../config/ratios.ts';
 import { sameRatios } from '../control/snapshot.ts';
-import { nameOfUnreachable } from '../observe/admin-fetch.ts';
+import { reportsOf, unreachableFaults } from '../observe/admin-fetch.ts';
 import type { MismatchSample, ShardStatus } from '../observe/status.ts';
 import type { ProxyStatus } from './status-fetch.ts';
 
@@ -54,11 +54,8 @@ export interface ShadowError {
 /** In the order in which the first proxy that serves it lists it. */
 export function mergeShards(proxies: readonly ProxyStatus[]): MergedShard[] {
   const byName = new Map<string, ShardStatus[]>();
-  for (const proxy of proxies) {
-    if (proxy.type === 'unreachable') continue;
-    for (const shard of proxy.report.shards)
-      byName.set(shard.name, [...(byName.get(shard.name) ?? []), shard]);
-  }
+  for (const shard of reportsOf(proxies).flatMap(({ shards }) => shards))
+    byName.set(shard.name, [...(byName.get(shard.name) ?? []), shard]);
   return [...byName].map(([name, shards]) => mergeShard(name, shards));
 }
 
@@ -125,39 +122,30 @@ function sumCounts(all: readonly Readonly<Record<string, number>>[]): Record<str
 
 /** What makes `status` end with 1: sentences, the gravest first. */
 export function findFaults(proxies: readonly ProxyStatus[]): string[] {
-  const unreachable = proxies.flatMap((proxy) =>
-    proxy.type === 'unreachable' ? [`proxy ${nameOf(proxy)} is unreachable: ${proxy.reason}`] : [],
-  );
-  const down = proxies.flatMap((proxy) => {
-    if (proxy.type === 'unreachable') return [];
-    return proxy.report.shards
-      .filter((shard) => shard.shadow.state === 'down')
+  const reports = reportsOf(proxies);
+  const down = reports.flatMap(({ id, shards }) =>
+    shards
+      .filter(({ shadow }) => shadow.state === 'down')
       .map(
         ({ name, shadow }) =>
-          `the shadow of shard ${name} is down since ${shadow.since} (proxy ${nameOf(proxy)}): ${shadow.lastError ?? 'no error is known'}`,
-      );
-  });
-  const cut = proxies.flatMap((proxy) =>
-    proxy.type === 'reachable' && !proxy.report.control.connected
-      ? [
-          `proxy ${nameOf(proxy)} can't reach its ${proxy.report.control.source} for the ratios; the last ones stay in force`,
-        ]
-      : [],
+          `the shadow of shard ${name} is down since ${shadow.since} (proxy ${id}): ${shadow.lastError ?? 'no error is known'}`,
+      ),
   );
-  const notServing = proxies.flatMap((proxy) => {
-    if (proxy.type === 'unreachable' || proxy.report.draining) return [];
-    return proxy.report.workers
-      .filter(({ state }) => state !== 'serving')
-      .map(
-        ({ worker, state, since, shards }) =>
-          `worker ${worker} of proxy ${nameOf(proxy)} is ${state} since ${since}: clients of ${shards.join(', ')} are not served`,
-      );
-  });
-  return [...unreachable, ...notServing, ...down, ...cut];
-}
-
-/** The id, and the address where the id is not known or not enough to find it. */
-export function nameOf(proxy: ProxyStatus): string {
-  if (proxy.type === 'reachable') return proxy.report.id;
-  return nameOfUnreachable(proxy);
+  const cut = reports
+    .filter(({ control }) => !control.connected)
+    .map(
+      ({ id, control }) =>
+        `proxy ${id} can't reach its ${control.source} for the ratios; the last ones stay in force`,
+    );
+  const notServing = reports
+    .filter(({ draining }) => !draining)
+    .flatMap(({ id, workers }) =>
+      workers
+        .filter(({ state }) => state !== 'serving')
+        .map(
+          ({ worker, state, since, shards }) =>
+            `worker ${worker} of proxy ${id} is ${state} since ${since}: clients of ${shards.join(', ')} are not served`,
+        ),
+    );
+  return [...unreachableFaults(proxies), ...notServing, ...down, ...cut];
 }

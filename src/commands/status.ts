@@ -1,14 +1,13 @@
 /** `understudy status`: every proxy's state, as one picture. */
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
-import { sanitize } from '../control/sanitize.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
+import { tellFaults } from './faults.ts';
 import { askAll, findProxies } from './find-proxies.ts';
 import { fetchStatus } from './status-fetch.ts';
 import { findFaults, mergeShards } from './status-merge.ts';
 import { statusLines } from './status-text.ts';
 
-const FAULT_SHOWN = 500;
 /** The width of lines where standard output is no terminal. */
 const PIPED_COLUMNS = 120;
 
@@ -38,6 +37,6 @@ async function showStatus(options: StatusOptions, context: CommandContext): Prom
   } else {
     context.out(statusLines(config.service, proxies, shards, context.columns ?? PIPED_COLUMNS).join('\n'));
   }
-  for (const fault of faults) context.err(sanitize(fault, FAULT_SHOWN));
+  tellFaults(faults, context);
   return faults.length === 0 ? 0 : 1;
 }

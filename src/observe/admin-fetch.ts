@@ -13,11 +13,10 @@ export interface ProxyAddress {
   readonly admin: string;
 }
 
-export interface Unreachable {
-  readonly type: 'unreachable';
-  readonly address: ProxyAddress;
-  readonly reason: string;
-}
+/** What came of a question to one proxy. */
+export type Asked<Report> =
+  | { readonly type: 'reachable'; readonly address: ProxyAddress; readonly report: Report }
+  | { readonly type: 'unreachable'; readonly address: ProxyAddress; readonly reason: string };
 
 export interface AdminQuestion<Report> {
   /** The path with its query. */
@@ -37,9 +36,7 @@ export interface AdminQuestion<Report> {
 export async function askProxy<Report>(
   address: ProxyAddress,
   { path, schema, what, token, body, accepted = [] }: AdminQuestion<Report>,
-): Promise<
-  Unreachable | { readonly type: 'reachable'; readonly address: ProxyAddress; readonly report: Report }
-> {
+): Promise<Asked<Report>> {
   try {
     const response = await fetch(new URL(path, address.admin), {
       signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -64,9 +61,18 @@ export async function askProxy<Report>(
   }
 }
 
-/** The id as far as it is known, and the address, by which an unreachable proxy is found. */
-export function nameOfUnreachable({ address }: Unreachable): string {
-  return address.id === undefined ? address.admin : `${address.id} (${address.admin})`;
+/** Of those that answered, in their order. */
+export function reportsOf<Report>(all: readonly Asked<Report>[]): Report[] {
+  return all.flatMap((asked) => (asked.type === 'reachable' ? [asked.report] : []));
+}
+
+/** A sentence for each that did not answer: its id as far as it is known, and where it was looked for. */
+export function unreachableFaults(all: readonly Asked<unknown>[]): string[] {
+  return all.flatMap((asked) => {
+    if (asked.type === 'reachable') return [];
+    const { id, admin } = asked.address;
+    return [`proxy ${id === undefined ? admin : `${id} (${admin})`} is unreachable: ${asked.reason}`];
+  });
 }
 
 async function readBody(response: Response): Promise<string> {

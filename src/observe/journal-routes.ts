@@ -34,15 +34,16 @@ const LIMIT_DEFAULT = 1000;
 export const LIMIT_MAX = 10_000;
 const SETTLE_BYTES_MAX = 4 * 1024 * 1024;
 
+const limitError = { error: `must be a whole number from 1 to ${LIMIT_MAX}` };
 const name = z.string({ error: 'is missing: name the shard' });
 const querySchema = z.strictObject({
   shard: name,
   cursor: z.string({ error: 'may be given once' }).default(''),
   limit: z.coerce
-    .number({ error: `must be a whole number from 1 to ${LIMIT_MAX}` })
-    .int({ error: `must be a whole number from 1 to ${LIMIT_MAX}` })
-    .min(1, { error: `must be a whole number from 1 to ${LIMIT_MAX}` })
-    .max(LIMIT_MAX, { error: `must be a whole number from 1 to ${LIMIT_MAX}` })
+    .number(limitError)
+    .int(limitError)
+    .min(1, limitError)
+    .max(LIMIT_MAX, limitError)
     .default(LIMIT_DEFAULT),
   part: z.enum(['all', 'doubts'], { error: 'must be "all" or "doubts"' }).default('all'),
 });
