@@ -2,7 +2,7 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { expect } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
-import { NEW_DATABASE, OLD_DATABASE, type Stage, startStage, untilMirrorIsIdle } from './stage.ts';
+import { addedBy, NEW_DATABASE, OLD_DATABASE, type Stage, startStage, untilMirrorIsIdle } from './stage.ts';
 
 export const MESSAGES_COLUMNS = `(folderid BIGINT NOT NULL, itemid BIGINT NOT NULL, title VARCHAR(200),
   PRIMARY KEY (folderid, itemid))`;
@@ -75,7 +75,11 @@ export async function startMirrorStage(): Promise<MirrorStage> {
       through(async (connection) => {
         for (const sql of statements) await connection.query(sql);
       }),
-    counts: (work) => addedOutcomes(stage, work),
+    async counts(work) {
+      const outcomes = async () => (await stage.proxy.status()).shards[0]?.outcomes ?? {};
+      const all = Object.entries(await addedBy(stage.proxy, outcomes, work));
+      return Object.fromEntries(all.filter(([, count]) => count !== 0));
+    },
     rows,
     async expectEqualTables(...tables) {
       for (const table of tables) expect(await rows('fresh', table), table).toEqual(await rows('old', table));
@@ -89,19 +93,6 @@ async function untilNoWriteIsUnderWay(proxy: Stage['proxy']): Promise<void> {
   await waitFor(async () => (await proxy.status()).shards[0]?.journal.pending === 0, {
     what: 'every write’s mark in the journal to be released',
   });
-}
-
-async function addedOutcomes(stage: Stage, work: () => Promise<void>): Promise<Record<string, number>> {
-  const read = async (): Promise<Record<string, number>> =>
-    (await stage.proxy.status()).shards[0]?.outcomes ?? {};
-  const before = await read();
-  await work();
-  await untilMirrorIsIdle(stage.proxy);
-  const added = Object.entries(await read()).map(([outcome, count]) => [
-    outcome,
-    count - (before[outcome] ?? 0),
-  ]);
-  return Object.fromEntries(added.filter(([, count]) => count !== 0));
 }
 
 /** The error of a statement that must fail. */

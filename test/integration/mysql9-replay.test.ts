@@ -6,7 +6,7 @@ import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
-import { mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy, untilMirrorIsIdle } from './stage.ts';
+import { addedBy, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const SCHEMA = `CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(60), at DATETIME, doc JSON,
   PRIMARY KEY (folderid, itemid)) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`;
@@ -47,16 +47,12 @@ describe.each([
   });
 
   /** Runs `work` on a connection of its own; what it added to the counts. */
-  async function through(work: (client: Connection) => Promise<unknown>, options: ConnectionOptions = {}) {
-    const before = await counts();
-    const client = await createConnection({ ...account, ...options });
-    await work(client);
-    await client.end();
-    await untilMirrorIsIdle(proxy);
-    const after = await counts();
-    const names = Object.keys(before) as (keyof typeof before)[];
-    return Object.fromEntries(names.map((name) => [name, after[name] - before[name]]));
-  }
+  const through = (work: (client: Connection) => Promise<unknown>, options: ConnectionOptions = {}) =>
+    addedBy(proxy, counts, async () => {
+      const client = await createConnection({ ...account, ...options });
+      await work(client);
+      await client.end();
+    });
 
   const run = (...statements: readonly string[]) =>
     through(async (client) => {

@@ -5,7 +5,7 @@ import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
-import { mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy, untilMirrorIsIdle } from './stage.ts';
+import { addedBy, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const MESSAGES =
   'CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(80), at DATETIME, PRIMARY KEY (folderid, itemid))';
@@ -52,16 +52,12 @@ describe.each([
     opaque: await proxy.metric('understudy_mirror_doubts_total', { reason: 'opaque' }),
     overlaps: await proxy.metric('understudy_mirror_doubts_total', { reason: 'overlap' }),
   });
-  async function through(work: (client: Connection) => Promise<unknown>) {
-    const before = await counts();
-    const client = await connect();
-    await work(client);
-    await client.end();
-    await untilMirrorIsIdle(proxy);
-    const after = await counts();
-    const names = Object.keys(before) as (keyof typeof before)[];
-    return Object.fromEntries(names.map((name) => [name, after[name] - before[name]]));
-  }
+  const through = (work: (client: Connection) => Promise<unknown>) =>
+    addedBy(proxy, counts, async () => {
+      const client = await connect();
+      await work(client);
+      await client.end();
+    });
   const run = (...statements: readonly string[]) =>
     through(async (client) => {
       for (const sql of statements) await client.query(sql);

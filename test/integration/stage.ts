@@ -108,6 +108,20 @@ export async function untilMirrorIsIdle(proxy: RunningProxy): Promise<void> {
   });
 }
 
+/** How much `work`, and the mirror behind it, adds to each of the figures. */
+export async function addedBy<Name extends string>(
+  proxy: RunningProxy,
+  figures: () => Promise<Readonly<Record<Name, number>>>,
+  work: () => Promise<unknown>,
+): Promise<Record<Name, number>> {
+  const before = await figures();
+  await work();
+  await untilMirrorIsIdle(proxy);
+  const after: Record<Name, number> = { ...(await figures()) };
+  for (const name of Object.keys(before) as Name[]) after[name] -= before[name];
+  return after;
+}
+
 /** A short name of any value, to hold two long histories side by side. */
 export function hashOf(value: unknown): string {
   const text = JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item));
