@@ -1,16 +1,11 @@
 /** How a session ends whose client takes its leave (COM_QUIT): the server's part is played by a script. */
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { silentLog } from '../../src/base/log.ts';
-import { NO_INCIDENTS } from '../../src/observe/incident.ts';
-import { Metrics } from '../../src/observe/metrics.ts';
-import type { ByteStream, StreamHandler } from '../../src/proxy/byte-stream.ts';
-import { ClientOrigin } from '../../src/proxy/client-origin.ts';
-import { Session } from '../../src/proxy/session.ts';
+import type { Socket } from 'node:net';
+import { afterEach, expect, it, vi } from 'vitest';
 import { writeGreeting, writeResponse } from '../harness/library-commands.ts';
 import { ok, packets, query } from '../harness/packet-writer.ts';
 import { CLIENT } from '../harness/reply-reader.ts';
+import { type PlayedClient, type SessionRig, startSessionRig } from '../harness/session-rig.ts';
 
 const CAPABILITIES = Number(CLIENT.PROTOCOL_41 | CLIENT.SECURE_CONNECTION | CLIENT.PLUGIN_AUTH);
 const GREETING = {
@@ -25,87 +20,13 @@ const STATEMENT = packets(query('DO 1'), 0);
 const REPLY = packets(ok(), 1);
 const WAIT = { timeout: 10_000 };
 
-/** Takes everything at once, and notes what is asked of it. */
-class NotingClient implements ByteStream {
-  readonly unsentBytes = 0;
-  readonly calls: string[] = [];
-  readonly handler: StreamHandler;
-  received = Buffer.alloc(0);
-
-  constructor(handler: StreamHandler) {
-    this.handler = handler;
-  }
-
-  write(chunk: Buffer): boolean {
-    this.received = Buffer.concat([this.received, chunk]);
-    return true;
-  }
-
-  isDropped(): boolean {
-    return false;
-  }
-
-  end(): void {
-    this.calls.push('end');
-  }
-
-  endAndDestroy(): void {
-    this.calls.push('endAndDestroy');
-  }
-
-  destroy(): void {}
-  reset(): void {}
-  pause(): void {}
-  resume(): void {}
-  shorten(): void {}
-}
-
-let server: Server;
-beforeEach(async () => {
-  server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-});
-afterEach(() => server.close());
+let rig: SessionRig | null = null;
+afterEach(() => rig?.close());
 
 /** A session that is logged in; `far` is the server's end of it, and `seen` what came to that since. */
-async function establish(): Promise<{ client: NotingClient; far: Socket; seen: () => Buffer }> {
-  const accepted = once(server, 'connection');
-  const clients: NotingClient[] = [];
-  new Session(
-    {
-      tls: null,
-      open(handler) {
-        clients.push(new NotingClient(handler));
-        return clients[0]!;
-      },
-    },
-    new ClientOrigin({}, null, 0),
-    {
-      shard: 's',
-      old: { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
-      connectTimeoutMs: 60_000,
-      loginTimeoutMs: 60_000,
-      lingerTimeoutMs: 10_000,
-      keepBytes: 1000,
-      taps: {
-        tap: () => ({
-          command: () => {},
-          ready: () => {},
-          reply: () => {},
-          lostStep: () => {},
-          closed: () => {},
-        }),
-        unseen: () => {},
-      },
-      metrics: new Metrics({ service: 'test', version: '0', shards: ['s'] }).shard('s'),
-      incidents: NO_INCIDENTS,
-      log: silentLog(),
-      now: () => 0,
-    },
-    () => {},
-  );
-  const client = clients[0]!;
-  const [far] = (await accepted) as [Socket];
+async function establish(): Promise<{ client: PlayedClient; far: Socket; seen: () => Buffer }> {
+  rig = await startSessionRig();
+  const { client, far } = rig;
   let seen = Buffer.alloc(0);
   far.on('data', (chunk) => {
     seen = Buffer.concat([seen, chunk]);
@@ -133,7 +54,13 @@ it('both connections go at once when the client has closed behind its leave', as
   expect(client.calls).toEqual(['endAndDestroy']);
   await ended;
   expect(seen()).toEqual(QUIT);
-  far.destroy();
+  // Nobody is there to read on.
+  const refused = vi.fn();
+  far.on('error', refused);
+  await vi.waitFor(() => {
+    far.write(REPLY);
+    expect(refused).toHaveBeenCalled();
+  }, WAIT);
 });
 
 it('and when the server has, even if the client has not', async () => {
@@ -142,7 +69,6 @@ it('and when the server has, even if the client has not', async () => {
   far.end();
   await vi.waitFor(() => expect(client.calls).not.toEqual([]), WAIT);
   expect(client.calls).not.toContain('end');
-  far.destroy();
 });
 
 it('a command before the leave is answered first', async () => {
@@ -155,7 +81,6 @@ it('a command before the leave is answered first', async () => {
   far.end(REPLY);
   await vi.waitFor(() => expect(client.calls).not.toEqual([]), WAIT);
   expect(client.received).toEqual(REPLY);
-  far.destroy();
 });
 
 it('a client that closes without a leave still hears what the server sends', async () => {
@@ -169,5 +94,4 @@ it('a client that closes without a leave still hears what the server sends', asy
   await ended;
   far.end(REPLY);
   await vi.waitFor(() => expect(client.received).toEqual(Buffer.concat([REPLY, REPLY])), WAIT);
-  far.destroy();
 });
