@@ -8,14 +8,13 @@ import type { SessionTap } from '../mirror/tap.ts';
 import type { ConnectionState } from '../observe/metrics.ts';
 import type { BlindReason } from '../observe/outcomes.ts';
 import type { Agreement } from '../wire/login.ts';
-import { commandPacket, errorPacket } from '../wire/packets.ts';
-import { COM } from '../wire/protocol.ts';
+import { errorPacket } from '../wire/packets.ts';
 import { writeProxyHeader } from '../wire/proxy-protocol.ts';
 import type { ByteStream } from './byte-stream.ts';
 import { ChangeUserGate } from './change-user-gate.ts';
 import type { ClientOrigin } from './client-origin.ts';
 import type { Ends } from './deserted-sessions.ts';
-import { Linger } from './linger.ts';
+import { Parting } from './parting.ts';
 import { RelayPhase } from './relay-phase.ts';
 import { type LoginEvents, SessionLogin } from './session-login.ts';
 import type { SessionOptions } from './session-options.ts';
@@ -40,11 +39,10 @@ export class Session implements Chained<Session> {
   readonly #onClosed: (session: Session) => void;
   readonly #client: ByteStream;
   readonly #server: ByteStream;
+  readonly #parting: Parting;
   #phase: Phase;
   #tap: SessionTap | null = null;
   #draining = false;
-  /** For whichever side is left. */
-  #linger: Linger | null = null;
   #serverReached = false;
   /** Why nothing is read from the client just now. */
   #clientHeld: 'pipeline' | 'server_busy' | null = null;
@@ -84,6 +82,7 @@ export class Session implements Chained<Session> {
     });
     this.#client = streams.client;
     this.#server = streams.server;
+    this.#parting = new Parting(streams.client, streams.server, options.lingerTimeoutMs);
     if (options.oldProxyProtocol !== undefined) {
       this.#server.write(writeProxyHeader(options.oldProxyProtocol, origin.endpoints));
     }
@@ -117,10 +116,7 @@ export class Session implements Chained<Session> {
   /** Ends the session now, whatever is under way. */
   terminate(): void {
     if (this.#phase.at === 'login') this.#phase.login.end();
-    // For a client that has stopped to read nobody can wait.
-    if (this.#client.unsentBytes > 0) this.#client.destroy();
-    else this.#client.endAndDestroy();
-    this.#server.destroy();
+    this.#parting.terminate();
   }
 
   #fromClient(chunk: Buffer): void {
@@ -270,8 +266,7 @@ export class Session implements Chained<Session> {
       this.#client.write(errorPacket(error, text, sequence, true));
     }
     this.#leaveRelay();
-    this.#client.endAndDestroy();
-    this.#server.destroy();
+    this.#parting.refuse();
   }
 
   #loginRest(): { client: Buffer; server: Buffer } {
@@ -330,59 +325,40 @@ export class Session implements Chained<Session> {
     if (phase.at !== 'relay' || phase.relay.busy || phase.relay.inTransaction) return;
     this.#phase = { at: 'closing' };
     this.#endTap(phase.relay);
-    this.#server.write(commandPacket(COM.QUIT, ''));
-    this.#server.end();
-    this.#client.endAndDestroy();
+    this.#parting.dismiss();
   }
 
   #clientEnded(): void {
     if (!this.#part()) this.#server.end();
   }
 
-  /** After a COM_QUIT nothing is left to be said: whichever side closes first, both connections go at once. */
+  /** After a COM_QUIT either side may close first. */
   #part(): boolean {
     const phase = this.#phase;
     if (phase.at !== 'relay' || !phase.relay.over) return false;
     this.#leaveRelay();
-    this.#client.endAndDestroy();
-    this.#server.endAndDestroy();
-    if (this.#client.unsentBytes > 0) this.#lingerForClient();
+    this.#parting.part();
     return true;
   }
 
   #serverEnded(): void {
     if (this.#part()) return;
     this.#leaveRelay();
-    this.#client.end();
-    this.#server.end();
-    this.#lingerForClient();
-  }
-
-  #lingerForClient(): void {
-    if (this.#phase.at === 'closed') return;
-    this.#linger ??= new Linger(this.#client, this.#options.lingerTimeoutMs);
+    this.#parting.serverEnded();
   }
 
   #serverClosed(error: Error | null): void {
     const phase = this.#phase;
-    if (phase.at === 'closed') this.#linger?.end();
     if (phase.at === 'login' && phase.login.serverClosed(error, this.#serverReached)) return;
     this.#leaveRelay();
-    // A reset would take with it what the client has not read yet: the server's last words, perhaps.
-    if (error !== null && this.#client.unsentBytes === 0) this.#client.reset();
-    else this.#client.endAndDestroy();
-    // Either of them may wait until the client has read what was written.
-    this.#lingerForClient();
+    this.#parting.serverClosed(error);
   }
 
   #clientClosed(error: Error | null): void {
     if (this.#phase.at === 'login') this.#phase.login.clientClosed(error);
-    this.#linger?.end();
     this.#leaveRelay();
     this.#phase = { at: 'closed' };
-    this.#server.endAndDestroy();
-    // A server that has taken everything needs no waiting for.
-    if (this.#server.unsentBytes > 0) this.#linger = new Linger(this.#server, this.#options.lingerTimeoutMs);
+    this.#parting.clientClosed();
     this.#onClosed(this);
   }
 
