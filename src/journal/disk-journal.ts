@@ -13,16 +13,14 @@ import { KEY_LENGTH_MAX, TABLE_LENGTH_MAX } from './frame-writer.ts';
 import type { Doubt, DoubtReason, Journal, JournalPage, JournalPart, Settled, WriteMark } from './journal.ts';
 import type { JournalFigures } from './journal-figures.ts';
 import { JournalFolder } from './journal-folder.ts';
+import { JournalHealth } from './journal-health.ts';
 import {
   BACKLOG_BYTES_MAX,
   boundsOf,
   type JournalOptions,
   OPEN_TIMEOUT_MS,
-  RETRY_MAX_MS,
-  RETRY_MIN_MS,
   SEGMENT_MS,
   SLOW_APPEND_MS,
-  SLOW_TOLD_EVERY_MS,
   TICK_MS,
 } from './journal-options.ts';
 import { JournalReader } from './journal-reader.ts';
@@ -30,10 +28,6 @@ import { LossRecord } from './loss-record.ts';
 import { OneByOne } from './one-by-one.ts';
 import type { JournalState } from './state-file.ts';
 import { WrittenLog } from './written-log.ts';
-
-type Life =
-  | { readonly at: 'opening' | 'open' | 'closed' }
-  | { readonly at: 'failing'; readonly reason: string; readonly attempts: number };
 
 export class DiskJournal implements Journal {
   readonly #options: JournalOptions;
@@ -46,13 +40,10 @@ export class DiskJournal implements Journal {
   readonly #reader: JournalReader;
   readonly #losses: LossRecord;
   readonly #turns = new OneByOne();
-  #life: Life = { at: 'opening' };
+  readonly #health: JournalHealth;
   #incarnation = randomBytes(8).toString('hex');
   #generation = 0;
-  #slow: string | null = null;
-  #slowToldAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
-  #retryAtMs = 0;
   /** Appends when the medium was last told to keep them. */
   #synced = 0;
   #ticking: 'idle' | 'busy' = 'idle';
@@ -62,6 +53,7 @@ export class DiskJournal implements Journal {
     const bounds = boundsOf(maxBytes);
     const identity = () => ({ shard, incarnation: this.#incarnation, generation: this.#generation });
     this.#options = options;
+    this.#health = new JournalHealth(options);
     this.#index = new DoubtIndex(bounds.index);
     this.#losses = new LossRecord({
       wallClock: options.wallClock,
@@ -148,7 +140,7 @@ export class DiskJournal implements Journal {
     const kept = named === '*' || (key !== null && key.length > KEY_LENGTH_MAX) ? null : key;
     this.#doubts.changed(this.#index.note(named, kept, reason, count));
     if (this.#index.overfull) this.#loseOldest();
-    if (!this.#doubts.wantsSnapshot || this.#life.at !== 'open') return;
+    if (!this.#doubts.wantsSnapshot || this.#health.at !== 'open') return;
     if (this.#doubts.overfull) this.#failed('more is noted than the disk has taken');
     else void this.#tick();
   }
@@ -183,7 +175,7 @@ export class DiskJournal implements Journal {
       reset: this.#losses.reset !== null,
       epoch: this.#losses.epoch,
       resetReason: this.#losses.reset?.reason ?? null,
-      failing: this.#life.at === 'failing' ? this.#life.reason : this.#slow,
+      failing: this.#health.fault,
     };
   }
 
@@ -198,7 +190,7 @@ export class DiskJournal implements Journal {
    * is made good. False where more was lost meanwhile, or the journal can't be written just now.
    */
   fullPassDone(epoch: number): boolean {
-    if (this.#life.at !== 'open' || !this.#losses.madeGood(epoch)) return false;
+    if (this.#health.at !== 'open' || !this.#losses.madeGood(epoch)) return false;
     this.#saveState();
     return true;
   }
@@ -214,7 +206,7 @@ export class DiskJournal implements Journal {
   }
 
   async close(): Promise<void> {
-    this.#life = { at: 'closed' };
+    this.#health.closed();
     if (this.#timer !== null) clearInterval(this.#timer);
     const tell = (error: unknown): void =>
       this.#options.log.error({ reason: messageOf(error) }, 'the journal could not be closed in order');
@@ -228,7 +220,7 @@ export class DiskJournal implements Journal {
 
   /** Also while it opens it may come to be so. */
   #closed(): boolean {
-    return this.#life.at === 'closed';
+    return this.#health.at === 'closed';
   }
 
   #appender(): Appender {
@@ -239,7 +231,7 @@ export class DiskJournal implements Journal {
       slowMs: SLOW_APPEND_MS,
       backlogBytesMax: BACKLOG_BYTES_MAX,
       took,
-      slowed: (seconds) => this.#slowed(seconds),
+      slowed: (seconds) => this.#health.slowed(seconds),
       // The first one says on disk that the journal is exposed.
       probe: () => this.#folder.writeState(this.#state()),
       caughtUp: () => this.#caughtUp(),
@@ -254,8 +246,7 @@ export class DiskJournal implements Journal {
     await this.#doubts.snapshot();
     await this.#written.start();
     await this.#folder.removeRecovered();
-    if (!this.#closed()) this.#life = { at: 'open' };
-    this.#slow = null;
+    this.#health.opened();
     await this.#folder.writeState(this.#state());
   }
 
@@ -275,34 +266,16 @@ export class DiskJournal implements Journal {
   }
 
   #failed(reason: string): void {
-    if (this.#life.at === 'closed' || this.#life.at === 'failing') return;
-    this.#life = { at: 'failing', reason, attempts: 0 };
-    this.#retryAtMs = this.#options.now() + RETRY_MIN_MS;
+    if (!this.#health.failed(reason)) return;
     this.#writtenAppender.close();
     this.#doubtAppender.close();
-    this.#options.log.error(
-      { incident: 'journal_failed', reason },
-      'the journal can’t be written: clients are served on, and a full pass of the sync is owed',
-    );
     this.lost(`the journal could not be written: ${reason}`);
     this.#options.failed(reason);
   }
 
-  /** One slow append may be the machine's; only a disk that stays so is told of. */
-  #slowed(seconds: number): void {
-    const { log, now } = this.#options;
-    this.#slow = `an append took ${Math.round(seconds * 1000)} ms`;
-    if (now() < this.#slowToldAtMs + SLOW_TOLD_EVERY_MS) return;
-    this.#slowToldAtMs = now();
-    log.warn(
-      { reason: this.#slow },
-      'the journal’s disk is slow: it is not waited for until it is quick again',
-    );
-  }
-
   #caughtUp(): void {
     if (this.#writtenAppender.isSlow || this.#doubtAppender.isSlow) return;
-    this.#slow = null;
+    this.#health.quick();
     this.#saveState();
   }
 
@@ -317,13 +290,13 @@ export class DiskJournal implements Journal {
       generation: this.#generation,
       epoch: this.#losses.epoch,
       reset: this.#losses.reset,
-      exposed: this.#slow !== null,
+      exposed: this.#health.slow,
     };
   }
 
   /** At once, where the disk lets it; a disk that fails has its next chance when it is opened again. */
   #saveState(): void {
-    if (this.#slow !== null || this.#life.at === 'opening') return;
+    if (this.#health.slow || this.#health.at === 'opening') return;
     try {
       this.#folder.writeStateSync(this.#state());
     } catch (error) {
@@ -345,13 +318,13 @@ export class DiskJournal implements Journal {
 
   /** Once a second, in the journal's turn. Rejects with the disk's errors. */
   async #work(): Promise<void> {
-    if (this.#life.at === 'failing') {
-      await this.#retry(this.#life.reason, this.#life.attempts);
-      return;
-    }
-    if (this.#life.at !== 'open') return;
+    if (this.#health.retryDue) await this.#retry();
+    else if (this.#health.at === 'open') await this.#keep();
+  }
+
+  async #keep(): Promise<void> {
     await this.#folder.check([this.#written.currentPath, this.#doubts.currentPath]);
-    if (this.#slow !== null) return;
+    if (this.#health.slow) return;
     await this.#written.tick();
     const { appends } = this.figures();
     if (this.#options.sync === 'second' && appends !== this.#synced) await this.#sync();
@@ -359,15 +332,13 @@ export class DiskJournal implements Journal {
     if (this.#doubts.wantsSnapshot) await this.#doubts.snapshot();
   }
 
-  async #retry(reason: string, attempts: number): Promise<void> {
-    if (this.#options.now() < this.#retryAtMs) return;
+  async #retry(): Promise<void> {
     try {
       await this.#written.abandonSpare();
       await this.#openFolder();
       this.#options.log.info('the journal is written again');
     } catch (error) {
-      this.#life = { at: 'failing', reason: messageOf(error) || reason, attempts: attempts + 1 };
-      this.#retryAtMs = this.#options.now() + Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempts);
+      this.#health.retryFailed(messageOf(error));
     }
   }
 
