@@ -1,5 +1,6 @@
 /** The bench's command line. */
 import { parseArgs } from 'node:util';
+import { messageOf } from '../src/base/errors.ts';
 import type { Selection } from './plan.ts';
 import { PROTOCOLS, TARGETS, type Target, THREAD_COUNTS, WORKLOADS } from './results.ts';
 import { TLS_WAYS } from './tls-ways.ts';
@@ -58,7 +59,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | { readonly
   try {
     return readOptions(args);
   } catch (error) {
-    return { fault: error instanceof Error ? error.message : String(error) };
+    return { fault: messageOf(error) };
   }
 }
 

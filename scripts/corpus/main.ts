@@ -8,6 +8,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../src/base/errors.ts';
 import { loadParser } from '../../src/sql/parse.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { Examination } from './examine.ts';
@@ -126,7 +127,7 @@ async function playOne(
     if (played.brokeOff) await breakOff(server, file, tally, 'no session can be opened any more');
   } catch (error) {
     // The server ended, or lets its record be read no more: what was sent is not judged.
-    await breakOff(server, file, tally, error instanceof Error ? error.message : String(error));
+    await breakOff(server, file, tally, messageOf(error));
   } finally {
     player.end();
   }
@@ -164,7 +165,7 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    process.stderr.write(`${messageOf(error)}\n${USAGE}`);
     return 2;
   }
 }

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { ClusterTlsSettings } from '../base/cluster-tls.ts';
-import { UsageError } from '../base/errors.ts';
+import { messageOf, UsageError } from '../base/errors.ts';
 import { readTlsMaterial, type TlsFiles } from '../base/tls-files.ts';
 import { checkHeaderValue, checkWebhookUrl, type IncidentSettings } from './incidents-schema.ts';
 import { configSchema, type ParsedConfig, WORKERS_MAX } from './schema.ts';
@@ -100,7 +100,7 @@ export function parseJson(text: string, label: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const at = /position (\d+)/.exec(message);
     if (at === null) throw new UsageError(`${label}: is not valid JSON: ${message}`);
     const before = text.slice(0, Number(at[1]));
@@ -132,7 +132,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`${file}: can't be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${file}: can't be read: ${messageOf(error)}`);
   }
 }
 
@@ -144,7 +144,7 @@ function resolveConfig(parsed: ParsedConfig, file: string, options: LoadOptions)
     try {
       return read();
     } catch (error) {
-      faults.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      faults.push(`${path}: ${messageOf(error)}`);
       return otherwise;
     }
   };

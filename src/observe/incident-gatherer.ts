@@ -3,6 +3,7 @@
  * the last time goes on as one entry, to the store of this process or of the supervisor. A shadow that refuses
  * thousands of statements a second costs a look-up and an addition for each.
  */
+import { cut } from './cut.ts';
 import {
   type IncidentEntry,
   type IncidentPayload,
@@ -136,8 +137,4 @@ function gathered(
 /** Of a long statement no more is decoded than may be kept: a character takes up to four bytes. */
 function textOf(sql: Buffer): string {
   return cut(sql.toString('utf8', 0, 4 * SQL_CHARACTERS_MAX), SQL_CHARACTERS_MAX);
-}
-
-function cut(text: string, limit: number): string {
-  return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
 }

@@ -1,4 +1,5 @@
 /** The latest mismatches of a shard, for a person to look at; how many there were is the metrics' matter. */
+import { cut } from './cut.ts';
 import type { MismatchSample } from './status.ts';
 
 /** Digests of wide tables run long, and the count of samples alone would not bound their memory. */
@@ -25,8 +26,4 @@ export class Mismatches {
   latest(): MismatchSample[] {
     return [...this.#ring.slice(this.#next), ...this.#ring.slice(0, this.#next)].reverse();
   }
-}
-
-function cut(text: string, limit: number): string {
-  return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
 }

@@ -2,6 +2,7 @@
  * The client character sets in which the second byte of a character may look like a quote or a backslash.
  * In all others (utf8, latin1, the EUC family …) every byte below 0x80 stands for itself.
  */
+import { isDigit } from './byte-classes.ts';
 
 export type MultiByteCharset = 'none' | 'gbk' | 'big5' | 'sjis' | 'cp932' | 'gb18030';
 
@@ -81,10 +82,6 @@ function gb18030Length(bytes: Uint8Array, at: number, to: number): number {
   if (!isDigit(second) || at + 3 >= to) return 1;
   const third = bytes[at + 2]!;
   return third >= 0x81 && third <= 0xfe && isDigit(bytes[at + 3]!) ? 4 : 1;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
 }
 
 const DECODERS = new Map<MultiByteCharset, InstanceType<typeof TextDecoder>>();

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../../src/base/errors.ts';
 import { waitFor } from './wait.ts';
 
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
@@ -78,7 +79,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     await waitUntilReady(child, ready, options.readyTimeoutMs ?? READY_TIMEOUT_MS);
   } catch (error) {
     await child.kill9();
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`${options.name}: ${reason}\n${tail(child.stdout() + child.stderr())}`);
   }
   return child;

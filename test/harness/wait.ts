@@ -1,5 +1,6 @@
 /** Tests wait for a condition, never for a time. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../../src/base/errors.ts';
 
 const POLL_MIN_MS = 5;
 const POLL_MAX_MS = 100;
@@ -29,7 +30,7 @@ export async function waitFor<T>(
       if (holds(value)) return value;
       last = `last seen: ${String(value)}`;
     } catch (error) {
-      last = `last error: ${error instanceof Error ? error.message : String(error)}`;
+      last = `last error: ${messageOf(error)}`;
     }
     if (performance.now() >= deadline) {
       throw new Error(`waited ${timeoutMs} ms in vain for ${options.what}; ${last}`);

@@ -1,5 +1,6 @@
 /** A session of a command line client: each step is a run of the program, told like a step of the others. */
 import { createHash } from 'node:crypto';
+import { messageOf } from '../../../src/base/errors.ts';
 import { type CliResult, runCommand } from '../../harness/cli.ts';
 import { runMysqlClient } from '../../harness/mysql-root.ts';
 import type { SessionSettings, StepLine } from './client.ts';
@@ -27,7 +28,7 @@ export async function commandLineSession(
     try {
       lines.push({ step, seen: await run() });
     } catch (error) {
-      lines.push({ step, fault: error instanceof Error ? error.message : String(error) });
+      lines.push({ step, fault: messageOf(error) });
     }
   }
   return lines;
