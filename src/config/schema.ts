@@ -1,6 +1,6 @@
 /**
  * The configuration file's schema: the one place where fields, defaults and bounds stand.
- * `schema/proxy.config.schema.json` is generated from here (`npm run schema`).
+ * `schema/proxy.config.schema.json` and `docs/configuration.md` are generated from here (`npm run schema`).
  */
 import { z } from 'zod';
 import { parseNetwork } from '../base/ip-network.ts';
@@ -26,11 +26,11 @@ export const percentSchema = z
   });
 
 const accountSchema = z.strictObject({
-  user: z.string().min(1),
+  user: z.string().min(1).describe('Its name'),
   password: secretSchema.optional().describe('Left out: the account has no password'),
 });
 
-const endpointSchema = z.strictObject({ host: hostName, port });
+const endpointSchema = z.strictObject({ host: hostName, port: port.describe('Its port') });
 
 const databaseName = z.string().min(1).max(64);
 
@@ -48,7 +48,8 @@ const shardName = z
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/,
     'must be 1-63 letters, digits, "_", "-" or ".", beginning with a letter or digit',
-  );
+  )
+  .describe('1-63 letters, digits, "_", "-" or ".", beginning with a letter or digit');
 
 const ratioFields = {
   reads: percentSchema.default(0).describe('Share of reads mirrored, in percent'),
@@ -56,11 +57,8 @@ const ratioFields = {
   deletes: percentSchema.default(0).describe('Share of keys whose deletes are mirrored, in percent'),
 };
 
-const ratioOverrideSchema = z.strictObject({
-  reads: percentSchema.optional(),
-  writes: percentSchema.optional(),
-  deletes: percentSchema.optional(),
-});
+const ownRatio = percentSchema.optional().describe('Left out: as for all shards');
+const ratioOverrideSchema = z.strictObject({ reads: ownRatio, writes: ownRatio, deletes: ownRatio });
 
 /** The live part of the file: what `understudy ratio set` writes when there is no etcd. */
 export const mirrorSchema = z.strictObject({
@@ -89,7 +87,7 @@ const proxyProtocolSchema = z
   .describe('PROXY protocol, v1 and v2, towards clients. Left out: no header is read from anyone');
 
 const listenSchema = z.strictObject({
-  host: hostName.default('127.0.0.1'),
+  host: hostName.default('127.0.0.1').describe('The address that clients reach'),
   proxyProtocol: proxyProtocolSchema.optional(),
   tls: listenTlsSchema.optional(),
 });
@@ -97,15 +95,18 @@ const listenSchema = z.strictObject({
 const shardSchema = z.strictObject({
   name: shardName,
   port: port.describe('The port this shard is served on'),
-  old: clusterSideSchema,
-  new: clusterSideSchema,
+  old: clusterSideSchema.describe('Where the shard is now'),
+  new: clusterSideSchema.describe('Where it is to be'),
 });
 
 const tablesSchema = z
   .union(
     [
       z.literal('*').describe('Every table of the shard’s database; the key is the first primary key column'),
-      z.record(z.string().min(1).max(64), z.strictObject({ key: z.string().min(1).max(64) })),
+      z.record(
+        z.string().min(1).max(64),
+        z.strictObject({ key: z.string().min(1).max(64).describe('The group column') }),
+      ),
     ],
     { error: 'must be "*", or the tables by name, each as {"key": "COLUMN"}' },
   )
@@ -122,7 +123,7 @@ const etcdSchema = z.strictObject({
     .optional()
     .describe('Left out: /understudy/<service>/'),
   user: z.string().min(1).optional().describe('Left out: no login'),
-  password: secretSchema.optional(),
+  password: secretSchema.optional().describe('Of that account'),
   ca: z.string().min(1).optional().describe('File with the authority that signed etcd’s certificate (PEM)'),
   certificate: z.string().min(1).optional().describe('Client certificate file (PEM)'),
   key: z.string().min(1).optional().describe('Client key file (PEM)'),
@@ -245,15 +246,17 @@ export const configSchema = z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be letters, digits, "_", "-" or "."')
       .describe('What the proxies of these shards are called together: in etcd’s prefix and in the metrics'),
-    listen: listenSchema.prefault({}),
+    listen: listenSchema.prefault({}).describe('Where clients connect; each shard has a port of its own'),
     oldProxyProtocol: z
       .enum(['v1', 'v2'])
       .optional()
       .describe('Tell the old cluster each client’s address by a PROXY protocol header of this version'),
     admin: z
       .strictObject({
-        host: hostName.default('127.0.0.1'),
-        port: port.default(9104),
+        host: hostName
+          .default('127.0.0.1')
+          .describe('The address that Prometheus and "understudy status" reach'),
+        port: port.default(9104).describe('One for all shards'),
         token: secretSchema
           .optional()
           .describe(
@@ -272,7 +275,7 @@ export const configSchema = z
         'Processes that share the shards out; left out: as many as there are cores, at most one a shard',
       ),
     tables: tablesSchema,
-    shards: z.array(shardSchema).min(1).max(1024),
+    shards: z.array(shardSchema).min(1).max(1024).describe('The slices of the data'),
     newUser: accountSchema.default({ user: 'understudy' }).describe('Our account on the new cluster'),
     oldUser: accountSchema.default({ user: 'understudy' }).describe('Our account on the old cluster'),
     newTls: clusterTlsSchema.optional().describe('TLS to the new cluster, always. Left out: never'),
@@ -289,12 +292,17 @@ export const configSchema = z
         'Changes of definitions of moved tables. "incident": told of, and the table is in doubt; "mirror": replayed on the new cluster too, in order',
       ),
     sampling: z
-      .strictObject({ reads: z.enum(['dice', 'key']).default('dice') })
+      .strictObject({
+        reads: z
+          .enum(['dice', 'key'])
+          .default('dice')
+          .describe('"dice": each read by itself; "key": all reads of a key, or none'),
+      })
       .prefault({})
       .describe('How the share of reads is picked'),
     compare: percentSchema.default(0).describe('Share of mirrored reads whose rows are compared, in percent'),
     etcd: etcdSchema.optional().describe('Left out: the ratios come, live, from this file'),
-    journal: journalSchema.prefault({}),
+    journal: journalSchema.prefault({}).describe('The keys that the new cluster may have wrong, on disk'),
     maxConnections: z
       .number()
       .int()
@@ -312,9 +320,11 @@ export const configSchema = z
     drainTimeoutMs: milliseconds(0, 3_600_000)
       .default(30_000)
       .describe('After SIGTERM, for sessions in a transaction'),
-    queue: queueSchema.prefault({}),
-    lanes: lanesSchema.prefault({}),
-    breaker: breakerSchema.prefault({}),
+    queue: queueSchema.prefault({}).describe('Bounds of what waits for the new cluster'),
+    lanes: lanesSchema.prefault({}).describe('The connections that replay statements'),
+    breaker: breakerSchema
+      .prefault({})
+      .describe('When a shadow that fails is left alone, and how it comes back'),
     incidents: incidentsSchema.prefault({}).describe('When incidents are too many, and who is told'),
     plans: z.number().int().min(16).max(1_000_000).default(10_000).describe('Digests whose plans are kept'),
     logLevel: z

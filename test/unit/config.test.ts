@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configurationPage } from '../../scripts/configuration-page.ts';
 import { UsageError } from '../../src/base/errors.ts';
 import { jsonSchemaText } from '../../src/config/json-schema.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -43,6 +44,12 @@ function faultsOf(content: unknown, env: NodeJS.ProcessEnv = {}): string[] {
 describe('what is kept in the repository', () => {
   it('the JSON Schema is the one generated from the code (npm run schema)', () => {
     expect(readFileSync(inRepository('schema/proxy.config.schema.json'), 'utf8')).toBe(jsonSchemaText());
+  });
+
+  it('so is the page of its fields, and each says what it is for', () => {
+    const page = readFileSync(inRepository('docs/configuration.md'), 'utf8');
+    expect(page).toBe(configurationPage(jsonSchemaText()));
+    expect(page.split('\n').filter((line) => /\| *\|$/.test(line))).toEqual([]);
   });
 
   it('the example is valid', () => {
