@@ -18,7 +18,7 @@ async function run(args: readonly string[]): Promise<number> {
   };
   const version = packageVersion();
   const program = new Command('understudy')
-    .description('mirrors live MySQL traffic to a new cluster, and moves to it')
+    .description('mirrors live MySQL traffic to a new cluster, and knows every key it may have left wrong')
     .version(version)
     .showHelpAfterError('(see --help)')
     .exitOverride();
