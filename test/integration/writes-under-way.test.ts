@@ -1,0 +1,159 @@
+/**
+ * A write is under way until it is known what became of it: from before it is sent until the primary has answered,
+ * until its transaction is committed, and until its replay is over. Gates on real servers hold it at each of these.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { writtenOnDisk } from '../harness/journal-on-disk.ts';
+import type { HeldAnswers } from '../harness/primary-gate.ts';
+import { waitFor } from '../harness/wait.ts';
+import { type GatedStage, startGatedStage } from './gated-stage.ts';
+
+const KEY_LENGTH = 1000;
+/** Keys of that length that fill a segment of the written log. */
+const KEYS_A_SEGMENT = 300;
+
+let stage: GatedStage;
+const held: HeldAnswers[] = [];
+
+beforeAll(async () => {
+  stage = await startGatedStage(
+    `CREATE TABLE messages (id BIGINT PRIMARY KEY, v BIGINT);
+     CREATE TABLE words (word VARCHAR(1000) CHARACTER SET latin1 PRIMARY KEY)`,
+    {
+      tables: { messages: { key: 'id' }, words: { key: 'word' } },
+      // A delete is a doubt, and no write is one by itself.
+      mirror: { reads: 0, writes: 100, deletes: 0 },
+    },
+  );
+});
+afterAll(() => stage?.close());
+
+afterEach(async () => {
+  for (const answers of held.splice(0)) answers.release();
+  await stage.untilIdle();
+  await stage.settle();
+});
+
+function hold(gate: 'primary' | 'shadow', bytes: string): HeldAnswers {
+  const answers = stage[gate].hold(bytes);
+  held.push(answers);
+  return answers;
+}
+
+/** On both sides, and in doubt. */
+async function doubtfulRow(id: number): Promise<void> {
+  const client = await stage.connect();
+  await client.query(`INSERT INTO messages VALUES (${id}, 0)`);
+  await client.query(`DELETE FROM messages WHERE id = ${id} AND v = 1`);
+  await client.end();
+  await stage.untilIdle();
+  expect(await stage.doubts()).toEqual([`messages/${id} not_sampled`]);
+}
+
+describe('invariant 8: what is in doubt of a key that is being written is not settled', () => {
+  it('before the primary has answered', async () => {
+    await doubtfulRow(1);
+    const answers = hold('primary', 'SET v = 101');
+    const client = await stage.connect();
+    const write = client.query('UPDATE messages SET v = 101 WHERE id = 1');
+    await answers.answered;
+    expect(await stage.settle()).toEqual({ settled: 0, kept: 1 });
+    answers.release();
+    await write;
+    await client.end();
+    await stage.untilIdle();
+    expect(await stage.settle()).toEqual({ settled: 1, kept: 0 });
+  });
+
+  it('before its transaction is committed, and before the commit is answered', async () => {
+    await doubtfulRow(2);
+    const answers = hold('primary', 'COMMIT /* of 2 */');
+    const client = await stage.connect();
+    await client.query('BEGIN');
+    await client.query('UPDATE messages SET v = 102 WHERE id = 2');
+    expect(await stage.settle()).toEqual({ settled: 0, kept: 1 });
+    const commit = client.query('COMMIT /* of 2 */');
+    await answers.answered;
+    expect(await stage.settle()).toEqual({ settled: 0, kept: 1 });
+    answers.release();
+    await commit;
+    await client.end();
+    await stage.untilIdle();
+    expect(await stage.settle()).toEqual({ settled: 1, kept: 0 });
+  });
+
+  it('before its replay is over', async () => {
+    await doubtfulRow(3);
+    const answers = hold('shadow', 'SET v = 103');
+    const client = await stage.connect();
+    await client.query('UPDATE messages SET v = 103 WHERE id = 3');
+    await client.end();
+    await answers.answered;
+    expect(await stage.settle()).toEqual({ settled: 0, kept: 1 });
+    answers.release();
+    await stage.untilIdle();
+    expect(await stage.settle()).toEqual({ settled: 1, kept: 0 });
+  });
+});
+
+describe('invariant 6: where the primary’s order of two writes can’t be known the key is in doubt', () => {
+  it('when one was sent before the other was answered', async () => {
+    const answers = hold('primary', 'REPLACE INTO messages VALUES (4, 1)');
+    const [first, second] = await Promise.all([stage.connect(), stage.connect()]);
+    const early = first.query('REPLACE INTO messages VALUES (4, 1)');
+    await answers.answered;
+    await second.query('REPLACE INTO messages VALUES (4, 2)');
+    answers.release();
+    await early;
+    await Promise.all([first.end(), second.end()]);
+    await stage.untilIdle();
+    expect(await stage.doubts()).toEqual(['messages/4 overlap']);
+  });
+
+  it('when one was sent before the other’s commit was answered', async () => {
+    const answers = hold('primary', 'COMMIT /* of 5 */');
+    const [first, second] = await Promise.all([stage.connect(), stage.connect()]);
+    await first.query('BEGIN');
+    await first.query('REPLACE INTO messages VALUES (5, 1)');
+    const commit = first.query('COMMIT /* of 5 */');
+    await answers.answered;
+    await second.query('REPLACE INTO messages VALUES (5, 2)');
+    answers.release();
+    await commit;
+    await Promise.all([first.end(), second.end()]);
+    await stage.untilIdle();
+    expect(await stage.doubts()).toEqual(['messages/5 overlap']);
+  });
+});
+
+describe('invariant 4: what the journal has let go of is no key of a write under way', () => {
+  /** Fills a segment with keys of a table of its own. */
+  async function fillSegment(mark: string): Promise<void> {
+    const words = Array.from({ length: KEYS_A_SEGMENT }, (_, index) =>
+      `${mark}${index}-`.padEnd(KEY_LENGTH, 'w'),
+    );
+    const client = await stage.connect();
+    await client.query(`INSERT INTO words VALUES ${words.map((word) => `('${word}')`).join(', ')}`);
+    await client.end();
+  }
+
+  const has = (mark: string): boolean => writtenOnDisk(stage.journal).some((line) => line.startsWith(mark));
+
+  it('nor after all segments around it are gone', async () => {
+    const client = await stage.connect();
+    const replay = hold('shadow', 'REPLACE INTO messages VALUES (6, 1)');
+    await client.query('REPLACE INTO messages VALUES (6, 1)');
+    await replay.answered;
+    const answers = hold('primary', 'REPLACE INTO messages VALUES (7, 1)');
+    const sent = client.query('REPLACE INTO messages VALUES (7, 1)').catch(() => 'ended');
+    await answers.answered;
+    for (const mark of ['a-', 'b-', 'c-']) await fillSegment(mark);
+    await waitFor(() => !has('words/b-'), { what: 'the segment behind it to go' });
+    expect([has('messages/6'), has('messages/7')]).toEqual([true, true]);
+    await stage.killAndRestart();
+    await sent;
+    client.destroy();
+    const written = await stage.doubts('written');
+    expect(written).toEqual(expect.arrayContaining(['messages/6 written', 'messages/7 written']));
+  });
+});
