@@ -1,0 +1,93 @@
+/** One pass over ranges of groups: several workers, each with a range of its own at a time. */
+import { messageOf } from '../base/errors.ts';
+import type { BatchSize } from './batch-size.ts';
+import type { ComparedBatch } from './compared-batch.ts';
+import type { CrawledTable } from './group-crawl.ts';
+import { crawlGroups } from './group-crawl.ts';
+import type { GroupOutcome, GroupSettler } from './group-outcome.ts';
+import type { GroupReader } from './group-reader.ts';
+import { countsOf } from './pass-counts.ts';
+import type { LeasedRange, RangeQueue, SyncRange } from './range-queue.ts';
+import type { Sides } from './side.ts';
+
+/** One table of one shard, made ready to be worked on. */
+export interface SyncedTable {
+  readonly shard: string;
+  readonly table: string;
+  /** Its replicas, where there are any. */
+  readonly crawled: CrawledTable;
+  readonly primaries: Sides<GroupReader>;
+  readonly settler: GroupSettler;
+  /** Follows the seconds that the table's own queries take. */
+  readonly size: BatchSize;
+}
+
+export interface PassTools {
+  readonly queue: RangeQueue;
+  readonly workers: number;
+  /** Rejects where the table can't be compared (any more). */
+  open(work: SyncRange): Promise<SyncedTable>;
+  /** Waits for the moment at which the servers of a shard may be asked again. */
+  turn(shard: string): Promise<void>;
+  /** The operator wants an end: ranges are given back as they are. */
+  readonly stop: AbortSignal;
+  readonly told: PassListener;
+}
+
+/** Hears of what goes on, for the progress and the report. */
+export interface PassListener {
+  batch(work: SyncRange, batch: ComparedBatch): void;
+  settled(work: SyncRange, outcome: GroupOutcome): void;
+  /** A range could not be gone through. */
+  failed(work: SyncRange, reason: string): void;
+}
+
+/** Resolves when every range is done or has failed, or the pass was stopped. */
+export async function runPass(tools: PassTools): Promise<void> {
+  await Promise.all(Array.from({ length: tools.workers }, () => work(tools)));
+}
+
+async function work(tools: PassTools): Promise<void> {
+  while (!tools.stop.aborted) {
+    const leased = await tools.queue.take();
+    if (leased === null) return;
+    await workOn(leased, tools);
+  }
+}
+
+/** A table that can't be read must not keep the others from being looked at: its range is over, and told of. */
+async function workOn(leased: LeasedRange, tools: PassTools): Promise<void> {
+  try {
+    const table = await tools.open(leased.work);
+    const left = await crawl(leased, table, tools);
+    if (left === 'nothing') await leased.done();
+    else if (left === 'something') await leased.giveBack();
+  } catch (error) {
+    tools.told.failed(leased.work, messageOf(error));
+    await leased.done();
+  }
+}
+
+/** `lost`: the range is another worker's by now. */
+async function crawl(
+  leased: LeasedRange,
+  { crawled, settler, size, shard }: SyncedTable,
+  { turn, stop, told }: PassTools,
+): Promise<'nothing' | 'something' | 'lost'> {
+  const { work: range } = leased;
+  await turn(shard);
+  for await (const batch of crawlGroups(crawled, range.way, range.range, size)) {
+    told.batch(range, batch);
+    const outcomes: GroupOutcome[] = [];
+    for (const mismatch of batch.mismatches) {
+      await turn(shard);
+      const outcome = await settler.settle(mismatch);
+      outcomes.push(outcome);
+      told.settled(range, outcome);
+    }
+    if (!(await leased.progressed(batch.range.through, countsOf(batch.groups, outcomes)))) return 'lost';
+    if (stop.aborted) return 'something';
+    await turn(shard);
+  }
+  return 'nothing';
+}

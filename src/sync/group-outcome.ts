@@ -1,0 +1,22 @@
+/** What became of a group that was not the same on both sides. */
+import type { Mismatch } from './group-sum.ts';
+import type { RowCounts } from './pass-counts.ts';
+import type { Value } from './value.ts';
+
+export interface GroupOutcome {
+  readonly key: Value;
+  /**
+   * `equal`: it is the same after all, now that the replicas have caught up. `repaired`: written, and the same since.
+   * `differs`: not the same, and nothing was to be written. `moving`: the source did not stand still for long enough.
+   * `failed`: `reason` says why.
+   */
+  readonly result: 'equal' | 'repaired' | 'differs' | 'moving' | 'failed';
+  /** Rows that were found wrong. */
+  readonly rows: RowCounts;
+  readonly reason: string | null;
+}
+
+/** Sees to one table's groups. Never rejects: what goes wrong is the outcome. */
+export interface GroupSettler {
+  settle(mismatch: Mismatch): Promise<GroupOutcome>;
+}

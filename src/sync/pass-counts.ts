@@ -1,0 +1,79 @@
+/** What a pass has looked at and found, as figures that add up over ranges, workers and machines. */
+import type { GroupOutcome } from './group-outcome.ts';
+
+export interface RowCounts {
+  /** Rows that the target lacked, had besides, or had otherwise. */
+  readonly missing: number;
+  readonly extra: number;
+  readonly different: number;
+}
+
+export interface PassCounts {
+  /** Groups that were compared. */
+  readonly groups: number;
+  /** Those that were not the same at the first look. */
+  readonly mismatched: number;
+  /** What became of the mismatched ones; together they are `mismatched`. */
+  readonly settled: Readonly<Record<GroupOutcome['result'], number>>;
+  readonly rows: RowCounts;
+}
+
+export const NO_ROWS: RowCounts = Object.freeze({ missing: 0, extra: 0, different: 0 });
+
+const RESULTS = ['equal', 'repaired', 'differs', 'moving', 'failed'] as const;
+
+export const NO_COUNTS: PassCounts = Object.freeze({
+  groups: 0,
+  mismatched: 0,
+  settled: Object.freeze({ equal: 0, repaired: 0, differs: 0, moving: 0, failed: 0 }),
+  rows: NO_ROWS,
+});
+
+export function addCounts(left: PassCounts, right: PassCounts): PassCounts {
+  const settled = { ...left.settled };
+  for (const result of RESULTS) settled[result] += right.settled[result];
+  return {
+    groups: left.groups + right.groups,
+    mismatched: left.mismatched + right.mismatched,
+    settled,
+    rows: addRows(left.rows, right.rows),
+  };
+}
+
+/** `groups`: all that were compared, those of the outcomes among them. */
+export function countsOf(groups: number, outcomes: readonly GroupOutcome[]): PassCounts {
+  const settled = { ...NO_COUNTS.settled };
+  let rows = NO_ROWS;
+  for (const outcome of outcomes) {
+    settled[outcome.result] += 1;
+    rows = addRows(rows, outcome.rows);
+  }
+  return { groups, mismatched: outcomes.length, settled, rows };
+}
+
+/** Groups that were not the same, and no error of a replica that lagged behind. */
+export function wrongGroups({ mismatched, settled }: PassCounts): number {
+  return mismatched - settled.equal;
+}
+
+/** Groups of which it is not known to be the same now. */
+export function openGroups({ settled }: PassCounts): number {
+  return settled.differs + settled.moving + settled.failed;
+}
+
+/** The share of groups that were the same when they were looked at, with six decimals; `1.000000` of none. */
+export function consistency(counts: PassCounts): string {
+  const wrong = wrongGroups(counts);
+  if (counts.groups === 0) return '1.000000';
+  // Rounding must not hide the last wrong group of a billion.
+  const share = Math.floor(((counts.groups - wrong) / counts.groups) * 1e6) / 1e6;
+  return share.toFixed(6);
+}
+
+function addRows(left: RowCounts, right: RowCounts): RowCounts {
+  return {
+    missing: left.missing + right.missing,
+    extra: left.extra + right.extra,
+    different: left.different + right.different,
+  };
+}
