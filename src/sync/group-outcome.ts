@@ -1,6 +1,6 @@
 /** What became of a group that was not the same on both sides. */
 import type { Mismatch } from './group-sum.ts';
-import type { RowCounts } from './pass-counts.ts';
+import type { RowCounts } from './row-counts.ts';
 import type { Value } from './value.ts';
 
 export interface GroupOutcome {

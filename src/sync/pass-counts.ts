@@ -1,12 +1,6 @@
 /** What a pass has looked at and found, as figures that add up over ranges, workers and machines. */
 import type { GroupOutcome } from './group-outcome.ts';
-
-export interface RowCounts {
-  /** Rows that the target lacked, had besides, or had otherwise. */
-  readonly missing: number;
-  readonly extra: number;
-  readonly different: number;
-}
+import { addRows, NO_ROWS, type RowCounts } from './row-counts.ts';
 
 export interface PassCounts {
   /** Groups that were compared. */
@@ -17,8 +11,6 @@ export interface PassCounts {
   readonly settled: Readonly<Record<GroupOutcome['result'], number>>;
   readonly rows: RowCounts;
 }
-
-export const NO_ROWS: RowCounts = Object.freeze({ missing: 0, extra: 0, different: 0 });
 
 const RESULTS = ['equal', 'repaired', 'differs', 'moving', 'failed'] as const;
 
@@ -68,12 +60,4 @@ export function consistency(counts: PassCounts): string {
   // Rounding must not hide the last wrong group of a billion.
   const share = Math.floor(((counts.groups - wrong) / counts.groups) * 1e6) / 1e6;
   return share.toFixed(6);
-}
-
-function addRows(left: RowCounts, right: RowCounts): RowCounts {
-  return {
-    missing: left.missing + right.missing,
-    extra: left.extra + right.extra,
-    different: left.different + right.different,
-  };
 }
