@@ -1,16 +1,27 @@
 /** What a session has prepared by SQL, by name: the texts, and how they were read; bounded. */
 import type { SqlMode } from '../sql/sql-mode.ts';
+import type { ServerKind } from './sql-modes.ts';
 
 export interface NamedStatement {
   readonly sql: Buffer;
   /** As it was when it was prepared: an execution goes by these, whatever was set since. */
   readonly mode: SqlMode;
   readonly database: string | null;
+  /** By what the session's way of reading literals then is told from another. */
+  readonly words: string;
 }
 
 /** Statements beyond these, and texts beyond these bytes together, are not told apart: each may be anything. */
 const STATEMENTS_MAX = 100;
 const BYTES_MAX = 64 * 1024;
+
+/**
+ * MySQL makes UTF-8 of a literal that PREPARE names, and then reads it as the client's characters all the same.
+ * `charset`: of the client, as SQL; null: not known.
+ */
+export function staysAsWritten(sql: Buffer, charset: string | null, primary: ServerKind | null): boolean {
+  return primary === 'mariadb' || /^['"]?utf8/i.test(charset ?? '') || sql.every((byte) => byte < 0x80);
+}
 
 export class NamedStatements {
   /** Null in the many sessions that prepare nothing so. */

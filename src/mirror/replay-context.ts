@@ -26,6 +26,20 @@ export function makeContext(
   return { id, database, names, variables: new Map(sorted), primary };
 }
 
+/** Contexts differ by few values, so sessions share them: lanes compare by identity of the text. */
+const SHARED_MAX = 1000;
+const shared = new Map<string, ReplayContext>();
+
+/** The same as `makeContext`, made once for all sessions that have it. */
+export function sharedContext(...parts: Parameters<typeof makeContext>): ReplayContext {
+  const context = makeContext(...parts);
+  const known = shared.get(context.id);
+  if (known !== undefined) return known;
+  if (shared.size >= SHARED_MAX) shared.clear();
+  shared.set(context.id, context);
+  return context;
+}
+
 export const EMPTY_CONTEXT: ReplayContext = makeContext(null, null, new Map());
 
 /** The variables that are followed from session to lane; the manual of replication names the same ones. */

@@ -30,8 +30,10 @@ export interface Execution {
   readonly statement: PreparedStatement;
   /** Null: it could not be read. */
   readonly packet: ExecutePacket | null;
-  /** Rows come later, by COM_STMT_FETCH. */
-  readonly cursor: boolean;
+  /** False: some of the packet's values, or what the text means, are a guess. */
+  readonly known: boolean;
+  /** False: its rows come later, by COM_STMT_FETCH, or as text. */
+  readonly rowsAsReplayed: boolean;
 }
 
 /** A statement where it stands: in a command's text, or among a session's prepared ones. */
@@ -87,7 +89,7 @@ export class Selector {
   /** Is a read's result to be held against the primary's, should it be picked? Drawn here, once each. */
   compares(plan: Plan, { replayability }: BoundPlan, execution: Execution | null): boolean {
     if (plan.kind !== 'read' || replayability !== 'faithful' || plan.limitWithoutOrder) return false;
-    return execution?.cursor !== true && this.#options.sampler.compares();
+    return execution?.rowsAsReplayed !== false && this.#options.sampler.compares();
   }
 
   /**
@@ -127,8 +129,9 @@ export class Selector {
     if (!complete || sql.length > this.#options.statementBytes) return 'dropped_too_large';
     if (bound.replayability === 'never' || !session.contextKnown) return 'skipped_unsupported';
     if (execution === null) return null;
-    const isWhole = execution.packet !== null && execution.statement.longData.complete;
-    return isWhole && isAtHome(execution.statement, session) ? null : 'skipped_unsupported';
+    const { packet, known, statement } = execution;
+    const isWhole = packet !== null && known && statement.longData.complete;
+    return isWhole && isAtHome(statement, session) ? null : 'skipped_unsupported';
   }
 
   #whole(candidate: Candidate, session: SessionState): Selection {

@@ -4,8 +4,11 @@ import type { ModeEdit } from './mode-edit.ts';
 /** What is assigned where it is no literal: what a user variable holds, or what another setting is. */
 export type ValueSource = { readonly userVariable: string } | { readonly setting: string };
 
-/** What a user variable is set to. `text`: the literal is a string, its bytes as latin1 characters. */
-export type AssignedValue = { readonly literal: string; readonly isText: boolean } | ValueSource | null;
+/** What a user variable is set to: a literal, its bytes as latin1 characters; or a source. */
+export type AssignedValue = { readonly literal: string; readonly form: LiteralForm } | ValueSource | null;
+
+/** `composed`: a string made of several, or with the name of a character set. */
+export type LiteralForm = 'plain' | 'string' | 'composed';
 
 /** An effect on the session, taken from the statement's text when it was sent, applied when it succeeded. */
 export type SessionEffect =

@@ -2,7 +2,7 @@
 import { type Lexed, LITERAL } from '../sql/lexed.ts';
 import type { ModeExpression } from '../sql/mode-expression.ts';
 import type { Plan, SessionChange } from '../sql/plan.ts';
-import type { PrepareStep } from '../sql/prepare-step.ts';
+import type { PrepareStep, UsedValue } from '../sql/prepare-step.ts';
 import { ISOLATION_VARIABLES, isolationOf, namedIsolation } from './isolation.ts';
 import { type ModeEdit, modeText } from './mode-edit.ts';
 import type { AssignedValue, SessionEffect, ValueSource } from './session-effect.ts';
@@ -39,13 +39,13 @@ function ofTheNext(change: SessionChange, sql: Buffer, lexed: Lexed): SessionEff
 
 function preparing({ what, name, text }: PrepareStep, sql: Buffer, lexed: Lexed): SessionEffect | null {
   if (what === 'deallocate') return { what, name };
-  return what === 'prepare' ? { what, name, text: preparedText(text, sql, lexed) } : null;
+  return what === 'prepare' ? { what, name, text: preparingValue(text, sql, lexed) } : null;
 }
 
-/** The text that PREPARE or EXECUTE IMMEDIATE names. */
-export function preparedText(text: PrepareStep['text'], sql: Buffer, lexed: Lexed): AssignedValue {
-  if (text === null) return null;
-  return 'slot' in text ? literalValue(text.slot, sql, lexed) : { userVariable: text.variable };
+/** A text that PREPARE or EXECUTE IMMEDIATE names, or a value that EXECUTE … USING does. */
+export function preparingValue(value: UsedValue, sql: Buffer, lexed: Lexed): AssignedValue {
+  if (value === null) return null;
+  return 'slot' in value ? literalValue(value.slot, sql, lexed) : { userVariable: value.variable };
 }
 
 function readEffect(change: SessionChange, sql: Buffer, lexed: Lexed): SessionEffect | null {
@@ -106,7 +106,7 @@ function assignedValue({ value }: SessionChange, sql: Buffer, lexed: Lexed): Ass
   if (isSource(value)) return value;
   if (typeof value !== 'object' || value === null) return null;
   if ('slot' in value) return literalValue(value.slot, sql, lexed);
-  return 'word' in value && VALUE_WORDS.has(value.word) ? { literal: value.word, isText: false } : null;
+  return 'word' in value && VALUE_WORDS.has(value.word) ? { literal: value.word, form: 'plain' } : null;
 }
 
 function literalValue(slot: number, sql: Buffer, lexed: Lexed): AssignedValue {
@@ -115,7 +115,8 @@ function literalValue(slot: number, sql: Buffer, lexed: Lexed): AssignedValue {
   for (let index = 0; index < lexed.literalCount; index++) {
     if (lexed.literalSlot(index) !== slot) continue;
     const type = lexed.literalType(index);
-    return { literal, isText: type === LITERAL.string || type === LITERAL.otherString };
+    const form = type === LITERAL.string ? 'string' : type === LITERAL.otherString ? 'composed' : 'plain';
+    return { literal, form };
   }
   return null;
 }

@@ -1,13 +1,14 @@
 /** What one session has set up for itself, as far as its statements' meaning depends on it. */
 import { charsetOfCollation, charsetOfName, type MultiByteCharset } from '../sql/charset.ts';
 import type { SqlMode } from '../sql/sql-mode.ts';
-import { unescapeString } from '../sql/unescape.ts';
+import type { BoundValue } from '../wire/bound-values.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 import { namedIn, setNamesFor } from './character-names.ts';
+import { boundValue, knownText } from './known-value.ts';
 import { editedMode, modeText } from './mode-edit.ts';
-import { type NamedStatement, NamedStatements } from './named-statements.ts';
-import { FOLLOWED_VARIABLES, makeContext, NAMES_VARIABLES, type ReplayContext } from './replay-context.ts';
+import { type NamedStatement, NamedStatements, staysAsWritten } from './named-statements.ts';
+import { FOLLOWED_VARIABLES, NAMES_VARIABLES, type ReplayContext, sharedContext } from './replay-context.ts';
 import { PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
 import type { AssignedValue, IsolationLevel, SessionEffect } from './session-effect.ts';
 import type { SessionReads } from './session-reads.ts';
@@ -24,23 +25,13 @@ const UNKNOWN_VALUE: UserValue = { what: 'unknown' };
 
 type SettingEffect = Extract<SessionEffect, { what: 'variable' }>;
 
-/** Contexts differ by few values, so sessions share them: lanes compare by identity of the text. */
-const CONTEXTS_MAX = 1000;
-const contexts = new Map<string, ReplayContext>();
-
-function shared(context: ReplayContext): ReplayContext {
-  const known = contexts.get(context.id);
-  if (known !== undefined) return known;
-  if (contexts.size >= CONTEXTS_MAX) contexts.clear();
-  contexts.set(context.id, context);
-  return context;
-}
-
 export class SessionState {
   /** Affected rows are told to the client as rows matched. */
   readonly foundRows: boolean;
   readonly statements = new NamedStatements();
   values = new SessionValues();
+  /** False: commands are under way that may set user variables. */
+  valuesStand = true;
   temporary = new TemporaryTables();
   readonly #mapDatabase: (database: string) => string;
   #database: string | null;
@@ -122,6 +113,7 @@ export class SessionState {
     copy.#unknown = this.#unknown && new Set(this.#unknown);
     copy.temporary = this.temporary.copy();
     copy.values = this.values.copy();
+    copy.valuesStand = this.valuesStand;
     this.statements.copyTo(copy.statements);
     copy.#weak = this.#weak;
     return copy;
@@ -138,13 +130,11 @@ export class SessionState {
 
   /** What the next statement's replay needs on its lane. */
   get context(): ReplayContext {
-    this.#context ??= shared(
-      makeContext(
-        this.#database === null ? null : this.#mapDatabase(this.#database),
-        this.#names,
-        this.#settings(),
-        this.#primary,
-      ),
+    this.#context ??= sharedContext(
+      this.#database === null ? null : this.#mapDatabase(this.#database),
+      this.#names,
+      this.#settings(),
+      this.#primary,
     );
     return this.#context;
   }
@@ -258,11 +248,22 @@ export class SessionState {
 
   /** The statement that a text stands for; null: it is not known. */
   statementOf(text: AssignedValue): NamedStatement | null {
-    const value = this.#valueOf(text);
-    if (value.what !== 'text' || value.words !== this.#words() || !/^['"]/.test(value.sql)) return null;
-    const bytes = Buffer.from(value.sql, 'latin1');
-    const sql = unescapeString(bytes, 0, bytes.length, this.#mode);
-    return { sql, mode: this.#mode, database: this.#database };
+    const words = this.#words();
+    const sql = knownText(this.#valueOf(text), words, this.#mode);
+    const isLiteral = text !== null && 'literal' in text;
+    const charset = this.#setting('character_set_client');
+    if (sql === null || (isLiteral && !staysAsWritten(sql, charset, this.#primary))) return null;
+    return { sql, mode: this.#mode, database: this.#database, words };
+  }
+
+  /** A text that was prepared means now what it meant then. */
+  readsAs({ database, words }: NamedStatement): boolean {
+    return database === this.#database && words === this.#words();
+  }
+
+  /** A value as a parameter of EXECUTE … USING; null: it is not known. */
+  boundValueOf(value: AssignedValue): BoundValue | null {
+    return this.valuesStand ? boundValue(this.#valueOf(value), this.#words(), this.#mode) : null;
   }
 
   #use(database: string): void {
@@ -290,9 +291,9 @@ export class SessionState {
       const sql = this.#setting(value.setting);
       return sql === null ? UNKNOWN_VALUE : { what: 'saved', setting: value.setting, sql };
     }
-    const { literal, isText } = value;
-    if (!isText) return { what: 'plain', sql: literal.toLowerCase() === 'null' ? 'NULL' : literal };
-    return { what: 'text', sql: literal, words: this.#words() };
+    const { literal, form } = value;
+    if (form === 'plain') return { what: 'plain', sql: literal.toLowerCase() === 'null' ? 'NULL' : literal };
+    return { what: 'text', sql: literal, words: this.#words(), form };
   }
 
   /** What sets it to what it is now; null: not known. */

@@ -88,6 +88,7 @@ export class MirrorTap implements SessionTap {
   }
 
   command(exchange: Exchange<Statement>): void {
+    this.#state.valuesStand = !this.#ahead.values;
     if (exchange.type === COM.QUERY) this.#query(exchange);
     else this.#otherCommand(exchange);
     this.#ahead.sent(exchange);
@@ -219,7 +220,8 @@ export class MirrorTap implements SessionTap {
         });
     // Types that could not be read must not be mistaken for those of an earlier execution.
     statement.boundTypes = packet === null ? null : ownBytes(packet.types);
-    const execution = { statement, packet, cursor: (payload[5]! & CURSOR_FLAGS) !== 0 };
+    const rowsAsReplayed = (payload[5]! & CURSOR_FLAGS) === 0;
+    const execution = { statement, packet, known: true, rowsAsReplayed };
     const note = this.#options.reader.readExecution(execution, this.#state, this.#dice, !exchange.truncated);
     this.#prepared.clearLongData(statement);
     exchange.note = note;
@@ -235,7 +237,7 @@ export class MirrorTap implements SessionTap {
       statement === null
         ? plainStatement('other', null)
         : this.#options.reader.readExecution(
-            { statement, packet: null, cursor: false },
+            { statement, packet: null, known: false, rowsAsReplayed: false },
             this.#state,
             this.#dice,
             true,

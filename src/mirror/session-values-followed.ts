@@ -6,7 +6,7 @@ import type { Plan } from '../sql/plan.ts';
 import type { ResultSummary } from '../wire/exchange.ts';
 import type { SessionState } from './session-state.ts';
 import type { Selection, Statement } from './statement.ts';
-import { lastInsertIdAfter } from './traces.ts';
+import { lastInsertIdAfter, type Traces } from './traces.ts';
 
 const UNSUPPORTED: Selection = { at: 'skipped', outcome: 'skipped_unsupported' };
 
@@ -33,20 +33,45 @@ export function followValues(
   state: SessionState,
 ): void {
   const { plan, effects, traces } = statement;
-  if (plan === null || plan.anyResults || plan.hazards.has('any_effect')) {
-    state.hidden(plan !== null && /^CALL\b/i.test(plan.digest) ? 'routine' : 'anything');
-    return;
-  }
+  if (forgetAssigned(statement, state) === 'anything' || plan === null) return;
   if (plan.kind === 'read' && plan.hazards.size === 0) return;
   const { values } = state;
-  if (plan.hazards.has('unknown_function') || traces.runsTriggers) values.forget(null);
-  else if (mayAssign(plan)) values.forget(plan.userVariables);
   values.lastInsertId = setsIt(statement)
     ? values.lastInsertId
     : lastInsertIdAfter(plan, traces, result, values.lastInsertId);
   // The name's statement before is gone even where the new one was refused.
   if (!result.ok)
     for (const effect of effects) if (effect.what === 'prepare') state.statements.put(effect.name, null);
+}
+
+/** What it may have set of the session, whatever came of it, that its text does not tell. */
+export function forgetAssigned(
+  statement: Statement,
+  state: SessionState,
+): 'anything' | 'variables' | 'nothing' {
+  const { plan, traces } = statement;
+  if (plan === null || plan.anyResults || plan.hazards.has('any_effect')) {
+    state.hidden(plan !== null && /^CALL\b/i.test(plan.digest) ? 'routine' : 'anything');
+    return 'anything';
+  }
+  if (!assigns(plan, traces)) return 'nothing';
+  state.values.forget(assignsAny(plan, traces) ? null : plan.userVariables);
+  return 'variables';
+}
+
+/** It sets something of its session, or may: what is read behind it may mean something else. */
+export function changesSession({ plan, effects, traces }: Statement): boolean {
+  if (plan === null || effects.length > 0) return true;
+  if (plan.kind === 'read' && plan.hazards.size === 0) return false;
+  return plan.anyResults || plan.hazards.has('any_effect') || assigns(plan, traces);
+}
+
+function assigns(plan: Plan, traces: Traces): boolean {
+  return assignsAny(plan, traces) || mayAssign(plan);
+}
+
+function assignsAny({ hazards }: Plan, { runsTriggers }: Traces): boolean {
+  return hazards.has('unknown_function') || runsTriggers;
 }
 
 /** It has been told by its effects. */

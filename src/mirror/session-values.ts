@@ -9,7 +9,12 @@ export type UserValue =
   /** A number or NULL: the same in any session. */
   | { readonly what: 'plain'; readonly sql: string }
   /** A string: its bytes as latin1 characters, quotes included. It means the same where `words` is equal. */
-  | { readonly what: 'text'; readonly sql: string; readonly words: string }
+  | {
+      readonly what: 'text';
+      readonly sql: string;
+      readonly words: string;
+      readonly form: 'string' | 'composed';
+    }
   /** What a setting of the session was when it was kept, as SQL; of use to set that one back, and nothing else. */
   | { readonly what: 'saved'; readonly setting: string; readonly sql: string }
   | { readonly what: 'unknown' };

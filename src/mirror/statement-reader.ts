@@ -4,6 +4,8 @@ import { type KeysFound, NO_KEYS, type ParamReader, readKeys } from '../sql/keys
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
+import type { PrepareStep, UsedValue } from '../sql/prepare-step.ts';
+import { BOUND_NULL, type BoundValue, executionOf } from '../wire/bound-values.ts';
 import { ownBytes } from '../wire/own-bytes.ts';
 import { type BoundDefinition, bindDefinition } from './bound-definition.ts';
 import { type BoundPlan, PlanBinder } from './bound-plan.ts';
@@ -14,8 +16,9 @@ import type { PreparedStatement } from './prepared-statements.ts';
 import { sameNumbers } from './replay-needs.ts';
 import { type Execution, Selector, type SelectorOptions } from './selector.ts';
 import type { SessionEffect } from './session-effect.ts';
-import { preparedText, readEffects } from './session-effects.ts';
+import { preparingValue, readEffects } from './session-effects.ts';
 import type { SessionState } from './session-state.ts';
+import { changesSession, forgetAssigned } from './session-values-followed.ts';
 import { NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement } from './statement.ts';
 import { tableKey } from './table-key.ts';
 import type { NumberedRows, Target } from './target.ts';
@@ -75,6 +78,7 @@ export class StatementReader {
     let count = 0;
     let state = session;
     let redefined: ReadonlySet<string> = NOTHING_REDEFINED;
+    let wrote = false;
     for (let at = from; at >= 0; ) {
       if (count++ === STATEMENTS_MAX) return null;
       const plan = this.#sql.read(text, at, text.length, state.sqlMode);
@@ -86,14 +90,20 @@ export class StatementReader {
       if (last === null) first = statement;
       else last.next = statement;
       last = statement;
-      if (at < 0 || (effects.length === 0 && !plan.ddl)) continue;
+      wrote ||= statement.kind === 'write';
+      const isDefinition = statement.plan?.ddl === true;
+      if (at < 0 || !(isDefinition || changesSession(statement))) continue;
       if (state === session) state = session.fork();
-      state.applyAll(effects);
-      if (plan.ddl) {
-        state.temporary.follow(plan, state.database);
-        if (!plan.temporary) redefined = new Set([...redefined, ...plan.tables.map(({ name }) => name)]);
+      // Which number it gave out, only its answer tells.
+      if (wrote) state.values.lastInsertId = null;
+      state.applyAll(statement.effects);
+      forgetAssigned(statement, state);
+      if (isDefinition) {
+        state.temporary.follow(statement.plan, state.database);
+        if (!statement.plan.temporary)
+          redefined = new Set([...redefined, ...statement.plan.tables.map(({ name }) => name)]);
       }
-      if (effects.some(setsMode) && !state.expectMode()) {
+      if (statement.effects.some(setsMode) && !state.expectMode()) {
         // It changes how the rest is to be read, in ways that only the server's reply tells.
         last.next = plainStatement('other', null);
         return first;
@@ -107,17 +117,7 @@ export class StatementReader {
     const text = ownBytes(payload);
     const plan = this.#sql.read(text, 0, text.length, session.sqlMode);
     const lexed = this.#sql.lexed.clone();
-    return {
-      plan,
-      sql: text,
-      lexed,
-      effects: readEffects(plan, text, lexed),
-      database: session.database,
-      parameterCount: lexed.parameterCount,
-      boundTypes: null,
-      longData: new LongData(),
-      whole: null,
-    };
+    return this.#preparedStatement(plan, text, lexed, readEffects(plan, text, lexed), session.database);
   }
 
   /** Reads one execution of a prepared statement. */
@@ -133,11 +133,12 @@ export class StatementReader {
     lexed: Lexed,
     execution: Execution | null,
     effects: readonly SessionEffect[],
-    { session, database, dice, complete, redefined }: Place,
+    place: Place,
   ): Statement {
+    const { session, database, complete, redefined } = place;
     const prepared = execution?.statement ?? null;
     if (plan.kind === 'other') {
-      const named = this.#named(plan, sql, lexed, session);
+      const named = this.#named(plan, sql, lexed, place);
       if (named !== null) return named;
       const other = new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared);
       other.definition = this.#definition(plan, { sql, database }, lexed, session, complete);
@@ -161,13 +162,13 @@ export class StatementReader {
     }
     const compared = this.#selector.compares(plan, bound, execution);
     const keyed = this.#selector.asksForKeys(plan.kind, compared);
-    const found = keyed ? readKeys(bound.binding, sql, lexed, parameters(execution)) : NO_KEYS;
+    const found = keyed ? readKeys(bound.binding, sql, lexed, parameters(execution, session)) : NO_KEYS;
     const isSure = complete && session.quotesKnown && !plan.tables.some(({ name }) => redefined.has(name));
     const target = keyed
       ? targetOf(bound, found, isSure, numberedRows(bound, found, session))
       : bound.keyless;
     const candidate = { plan, bound, sql, lexed, execution, found, target, complete, compared };
-    const selection = this.#selector.select(candidate, session, dice);
+    const selection = this.#selector.select(candidate, session, place.dice);
     return new Statement(plan.kind, plan, target, scope === 'mixed', selection, effects, prepared, traces);
   }
 
@@ -188,40 +189,70 @@ export class StatementReader {
     return bindDefinition(text, session, { catalog, mode, databases, statementBytes });
   }
 
-  /**
-   * EXECUTE, where the text that was prepared is known: what that text does, which is not mirrored, and so a doubt
-   * where it is a write. Null: anything may be executed.
-   */
-  #named(plan: Plan, sql: Buffer, lexed: Lexed, session: SessionState): Statement | null {
+  /** EXECUTE, where the text that was prepared is known: what that text does. Null: anything may be executed. */
+  #named(plan: Plan, sql: Buffer, lexed: Lexed, place: Place): Statement | null {
     const { prepare } = plan;
-    if (prepare === null || (prepare.what !== 'execute' && prepare.what !== 'immediate')) return null;
-    const named =
-      prepare.what === 'execute'
-        ? session.statements.find(prepare.name)
-        : session.statementOf(preparedText(prepare.text, sql, lexed));
-    if (named === null || prepare.using === null) return null;
+    const { session, complete } = place;
+    if (prepare === null || prepare.using === null || !complete) return null;
+    const named = executedBy(prepare, sql, lexed, session);
+    if (named === null) return null;
+    const values = prepare.using.map((value) => usedValue(value, sql, lexed, session));
     const inner = this.#sql.read(named.sql, 0, named.sql.length, named.mode);
     const own = this.#sql.lexed;
     if (own.next >= 0 || inner.prepare !== null) return null;
     const effects = hasEffects(inner) ? readEffects(inner, named.sql, own) : NO_EFFECTS;
-    const target = this.#namedTarget(inner, named, own, session);
-    const statement = new Statement('other', inner, target, false, NOT_MIRRORED, effects, null);
-    statement.definition = this.#definition(inner, named, own, session, true);
+    const text = this.#preparedStatement(inner, named.sql, own, effects, named.database);
+    const known = session.readsAs(named) && own.parameterCount === values.length;
+    const execution = inner.kind === 'other' ? null : namedExecution(text, values, known);
+    const there = { ...place, database: named.database };
+    const statement = this.#statement(inner, named.sql, own, execution, effects, there);
+    statement.byName = true;
     return statement;
   }
 
-  #namedTarget(
+  #preparedStatement(
     plan: Plan,
-    { sql, database }: NamedStatement,
+    sql: Buffer,
     lexed: Lexed,
-    session: SessionState,
-  ): Target | null {
-    if (plan.kind !== 'write' && plan.kind !== 'delete') return null;
-    const bound = this.#binder.bind(plan, database);
-    if (touchesTemporary(plan, session, database)) return writtenBeside(bound, session, database);
-    if (!reachesMoved(bound)) return null;
-    return targetOf(bound, readKeys(bound.binding, sql, lexed), session.quotesKnown, null);
+    effects: readonly SessionEffect[],
+    database: string | null,
+  ): PreparedStatement {
+    const { parameterCount } = lexed;
+    const longData = new LongData();
+    return { plan, sql, lexed, effects, database, parameterCount, boundTypes: null, longData, whole: null };
   }
+}
+
+/** The text that is executed; null: it is not known. */
+function executedBy(
+  { what, name, text }: PrepareStep,
+  sql: Buffer,
+  lexed: Lexed,
+  session: SessionState,
+): NamedStatement | null {
+  if (what === 'execute') return session.statements.find(name);
+  const isVariable = text !== null && 'variable' in text;
+  if (what !== 'immediate' || (isVariable && !session.valuesStand)) return null;
+  return session.statementOf(preparingValue(text, sql, lexed));
+}
+
+function usedValue(value: UsedValue, sql: Buffer, lexed: Lexed, session: SessionState): BoundValue | null {
+  const assigned = preparingValue(value, sql, lexed);
+  // Unlike what a variable holds of it, such a literal may be a number too.
+  const isBinary = assigned !== null && 'literal' in assigned && /^(?:[xb]'|0[xb])/i.test(assigned.literal);
+  return isBinary ? null : session.boundValueOf(assigned);
+}
+
+/** Null: a plain text says it all. `known` false: what it does can't be repeated. */
+function namedExecution(
+  statement: PreparedStatement,
+  values: readonly (BoundValue | null)[],
+  known: boolean,
+): Execution | null {
+  if (known && values.length === 0) return null;
+  // A value that is not known is no key, as NULL is none.
+  const packet = executionOf(values.map((value) => value ?? BOUND_NULL));
+  return { statement, packet, known: known && !values.includes(null), rowsAsReplayed: false };
 }
 
 function setsMode(effect: SessionEffect): boolean {
@@ -297,7 +328,18 @@ function numberedRows(
   return { rows: numbered, step: numbered === 1 ? 1 : step };
 }
 
-function parameters(execution: Execution | null): ParamReader | undefined {
+/** Bytes that are no ASCII can't be told apart from UTF-8 where the client speaks neither. */
+const ASCII = /^[\0-\x7f]*$/;
+
+function parameters(execution: Execution | null, { sqlMode }: SessionState): ParamReader | undefined {
   const packet = execution?.packet ?? null;
-  return packet === null ? undefined : { key: (ordinal) => packet.keyText(ordinal) };
+  if (packet === null) return undefined;
+  const isUtf8 = sqlMode.charset === 'none';
+  return {
+    key: (ordinal) => {
+      const key = packet.keyText(ordinal);
+      return key === null || isUtf8 || ASCII.test(key) ? key : null;
+    },
+    isNumber: (ordinal) => packet.isNumber(ordinal),
+  };
 }

@@ -160,6 +160,8 @@ function pruneOf(plan: Plan, tables: readonly MovedTable[]): Prune {
 export interface ParamReader {
   /** The canonical key text (`integerKey`, `stringKey`) of parameter `ordinal`, from 0; null: not readable. */
   key(ordinal: number): string | null;
+  /** Its value is a number. */
+  isNumber(ordinal: number): boolean;
 }
 
 /** The keys of one statement, in the order of their literals; a key that is written twice stands in it twice. */
@@ -240,6 +242,11 @@ function writtenKey(
   params: ParamReader | undefined,
 ): string | null {
   if (lexed.literalType(index) !== LITERAL.parameter) return literalKey(sql, lexed, index, table.keyType);
-  const key = params?.key(lexed.literalOrdinal(index)) ?? null;
-  return key === null ? null : stringKey(key, table.keyType);
+  const ordinal = lexed.literalOrdinal(index);
+  const key = params?.key(ordinal) ?? null;
+  if (params === undefined || key === null) return null;
+  // A column of strings keeps a number as its digits, but equals it in many spellings.
+  const isStored = lexed.literalRow(index) !== -1;
+  if (table.keyType === 'string' && !isStored && params.isNumber(ordinal)) return null;
+  return stringKey(key, table.keyType);
 }

@@ -11,9 +11,12 @@ export interface PrepareStep {
   readonly name: string;
   /** Where the text stands; null: an expression, or none is named. */
   readonly text: { readonly slot: number } | { readonly variable: string } | null;
-  /** The user variables that stand for its parameters; null: not variables alone. */
-  readonly using: readonly string[] | null;
+  /** What stands for its parameters; null: something there may run other statements, or set variables. */
+  readonly using: readonly UsedValue[] | null;
 }
+
+/** A user variable, or where a literal stands; null: another expression, whose value is not known. */
+export type UsedValue = { readonly variable: string } | { readonly slot: number } | null;
 
 const PREPARE = keyword('PREPARE');
 const EXECUTE = keyword('EXECUTE');
@@ -22,6 +25,7 @@ const DEALLOCATE = keyword('DEALLOCATE');
 const DROP = keyword('DROP');
 const FROM = keyword('FROM');
 const USING = keyword('USING');
+const ASSIGN = 0x3a3d;
 
 /** MySQL manual: "SQL Syntax for Prepared Statements"; MariaDB knowledge base: "EXECUTE IMMEDIATE". Null: none of them. */
 export function readPrepareStep(list: TokenList): PrepareStep | null {
@@ -47,19 +51,27 @@ function nameAt(list: TokenList, index: number): string {
 }
 
 function textAt(list: TokenList, at: number, end = list.length): PrepareStep['text'] {
-  if (end !== at + 1) return null;
+  return end === at + 1 ? valueAt(list, at) : null;
+}
+
+function valueAt(list: TokenList, at: number): UsedValue {
   const slot = list.slot(at);
   if (slot !== -1) return { slot };
   return list.is(at, TOKEN.userVariable) ? { variable: variableName(list.text(at).slice(1)) } : null;
 }
 
-function usingAt(list: TokenList, at: number): readonly string[] | null {
-  if (at >= list.length) return [];
-  const names: string[] = [];
-  for (let index = at + 1; index < list.length; index++) {
-    if (list.is(index, TOKEN.comma)) continue;
-    if (!list.is(index, TOKEN.userVariable)) return null;
-    names.push(variableName(list.text(index).slice(1)));
+/** `at`: of the word USING, or behind the end. */
+function usingAt(list: TokenList, at: number): PrepareStep['using'] {
+  // What SET STATEMENT sets for it is set nowhere else.
+  if (list.first > 0) return null;
+  const values: UsedValue[] = [];
+  let start = at + 1;
+  for (let index = start; index <= list.length && at < list.length; index++) {
+    // A call may be of a stored function.
+    if (list.is(index, TOKEN.open) || list.operator(index) === ASSIGN) return null;
+    if (index < list.length && !list.is(index, TOKEN.comma)) continue;
+    values.push(index === start + 1 ? valueAt(list, start) : null);
+    start = index + 1;
   }
-  return names;
+  return values;
 }

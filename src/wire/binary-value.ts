@@ -18,6 +18,8 @@ export const FIELD_TYPE = {
   VARCHAR: 0x0f,
   /** The first of the types from here on whose values are text or bytes. */
   NEWDECIMAL: 0xf6,
+  BLOB: 0xfc,
+  VAR_STRING: 0xfd,
 } as const;
 
 /** In the byte after a type. */

@@ -52,6 +52,11 @@ export class ExecutePacket {
     return bitSet(this.#nulls, this.#nullsFrom + ordinal);
   }
 
+  isNumber(ordinal: number): boolean {
+    const type = this.types[ordinal * 2]!;
+    return type === FIELD_TYPE.NEWDECIMAL || !isStringType(type);
+  }
+
   /**
    * The parameter as the text its literal would have: integers in decimal digits, strings as they are. Null
    * for NULL, for types that are no key, and for bytes that are no UTF-8, whose character set would be a guess.

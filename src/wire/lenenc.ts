@@ -21,6 +21,16 @@ export function lenencValue(bytes: Buffer, at: number): number | bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
+/** A length-encoded string of fewer than 16 MiB. */
+export function lengthEncoded(bytes: Buffer): Buffer {
+  const { length } = bytes;
+  if (length < 0xfb) return Buffer.concat([Buffer.of(length), bytes]);
+  const head = Buffer.alloc(length < 0x1_0000 ? 3 : 4);
+  head[0] = head.length === 3 ? 0xfc : 0xfd;
+  head.writeUIntLE(length, 1, head.length - 1);
+  return Buffer.concat([head, bytes]);
+}
+
 /** A cursor over one payload. A read past the end sets `failed` and gives zeros: check it once, at the end. */
 export class PayloadCursor {
   readonly bytes: Buffer;

@@ -1,5 +1,5 @@
 /** What statements take from their session without naming it, on real servers: replayed the same, or in doubt. */
-import type { Connection, RowDataPacket } from 'mysql2/promise';
+import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
@@ -9,6 +9,7 @@ import { addedBy, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy }
 
 const MESSAGES =
   'CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(80), at DATETIME, PRIMARY KEY (folderid, itemid))';
+const NUMBERED = 'CREATE TABLE numbered (id BIGINT AUTO_INCREMENT PRIMARY KEY, folderid BIGINT)';
 const STAYING = `CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(60));
   CREATE TABLE counted (id BIGINT PRIMARY KEY);
   CREATE TRIGGER counting AFTER INSERT ON counted FOR EACH ROW SET @total = @total + NEW.id;
@@ -28,11 +29,14 @@ describe.each([
   let proxy: RunningProxy;
   beforeAll(async () => {
     old = await startOld({ name: 'old' });
-    await old.query(`CREATE DATABASE ${OLD_DATABASE}; USE ${OLD_DATABASE}; ${MESSAGES}; ${STAYING}`);
-    await fresh.query(
-      `DROP DATABASE IF EXISTS ${NEW_DATABASE}; CREATE DATABASE ${NEW_DATABASE}; USE ${NEW_DATABASE}; ${MESSAGES}`,
+    await old.query(
+      `CREATE DATABASE ${OLD_DATABASE}; USE ${OLD_DATABASE}; ${MESSAGES}; ${NUMBERED}; ${STAYING}`,
     );
-    proxy = await startStageProxy({ old, fresh }, { tables: { messages: { key: 'folderid' } } });
+    await fresh.query(
+      `DROP DATABASE IF EXISTS ${NEW_DATABASE}; CREATE DATABASE ${NEW_DATABASE}; USE ${NEW_DATABASE}; ${MESSAGES}; ${NUMBERED}`,
+    );
+    const key = { key: 'folderid' };
+    proxy = await startStageProxy({ old, fresh }, { tables: { messages: key, numbered: key } });
   });
   beforeEach(async () => {
     await old.query(`DELETE FROM ${OLD_DATABASE}.messages`);
@@ -43,8 +47,8 @@ describe.each([
     await old?.destroy();
   });
 
-  const connect = (): Promise<Connection> =>
-    old.connect({ port: proxy.port(SHARD), database: OLD_DATABASE, multipleStatements: true });
+  const connect = (options: ConnectionOptions = {}): Promise<Connection> =>
+    old.connect({ port: proxy.port(SHARD), database: OLD_DATABASE, multipleStatements: true, ...options });
   const counts = async () => ({
     mirrored: await mirrored(proxy, { outcome: 'mirrored' }),
     skipped: await mirrored(proxy, { outcome: 'skipped_unsupported' }),
@@ -67,6 +71,10 @@ describe.each([
       `SELECT folderid, itemid, HEX(title) AS title, CAST(at AS CHAR) AS at FROM ${database}.messages ORDER BY 1, 2`,
     );
     return found.map((row) => ({ ...row }));
+  };
+  const numbers = async (server: SqlServer, database: string) => {
+    const found = await server.query<RowDataPacket[]>(`SELECT id FROM ${database}.numbered ORDER BY 1`);
+    return found.map(({ id }) => id);
   };
   /** The folders whose rows differ. */
   async function differing(): Promise<number[]> {
@@ -144,21 +152,150 @@ describe.each([
     await old.query(`DELETE FROM ${OLD_DATABASE}.counted`);
   });
 
-  it('EXECUTE is what was prepared: a read leaves nothing, a write a doubt on its key', async () => {
+  const PUT = "PREPARE put FROM 'INSERT INTO messages (folderid, itemid, title) VALUES (?, ?, ?)'";
+  const put = (folder: string, item: string, title: string) => [
+    `SET @folder = ${folder}, @item = ${item}, @title = ${title}`,
+    'EXECUTE put USING @folder, @item, @title',
+  ];
+
+  it('EXECUTE is what was prepared, with the values that its variables hold', async () => {
+    const values = [
+      ...[
+        "'it''s \\\\ ü'",
+        "''",
+        '-7',
+        '18446744073709551615',
+        '-9223372036854775808',
+        '1.50',
+        '- 0.5',
+        '2e3',
+      ],
+      ...['TRUE', 'NULL', "x'414243'", '0x44', "b'1000101'", '@never'],
+    ];
     const added = await run(
+      PUT,
+      ...values.flatMap((value, index) => put('1', String(index), value)),
+      ...put("'2'", '1', "'key as a string'"),
+      "PREPARE cut FROM 'DELETE FROM messages WHERE folderid = ? ORDER BY itemid LIMIT ?'",
+      // As a string too, but not on MySQL, which refuses it.
+      `SET @two = 2, @text = ${kind === 'MariaDB' ? '"1"' : '1'}`,
+      'EXECUTE cut USING @folder, @text',
+      'SET @folder = 1',
+      'EXECUTE cut USING @folder, @two',
+      "SET @sql = 'INSERT INTO messages (folderid, itemid) VALUES (3, 1)'",
+      'PREPARE other FROM @sql',
+      'EXECUTE other',
       "PREPARE look FROM 'SELECT COUNT(*) FROM messages WHERE folderid = ?'",
-      'SET @one = 1',
-      'EXECUTE look USING @one',
-      "PREPARE put FROM 'INSERT INTO messages (folderid, itemid) VALUES (1, 1)'",
-      'EXECUTE put',
-      "SET @sql = 'DELETE FROM messages WHERE folderid = 1'",
-      'PREPARE put FROM @sql',
-      'EXECUTE put',
+      'EXECUTE look USING @two',
       'DEALLOCATE PREPARE put',
-      message(2, '2'),
+      message(4, '2'),
     );
-    expect(added).toEqual({ mirrored: 1, skipped: 0, hazards: 2, opaque: 0, overlaps: 0 });
+    const mirroredAll = { mirrored: values.length + 6, skipped: 0, hazards: 0, opaque: 0, overlaps: 0 };
+    expect(added).toEqual(mirroredAll);
     expect(await differing()).toEqual([]);
+    expect(await rows(fresh, NEW_DATABASE)).toHaveLength(values.length);
+  });
+
+  it('EXECUTE of a text in another character set than UTF-8 stores what the old server makes of it', async () => {
+    const text = (folder: number) =>
+      `'INSERT INTO messages (folderid, itemid, title) VALUES (${folder}, 1, CONCAT(''é '', ?))'`;
+    const added = await through(async () => {
+      const client = await connect({ charset: 'LATIN1_SWEDISH_CI' });
+      await client.query(`SET @title = 'ü', @sql = ${text(1)}`);
+      await client.query('PREPARE put FROM @sql');
+      await client.query('EXECUTE put USING @title');
+      await client.query(`PREPARE put FROM ${text(2)}`);
+      await client.query('EXECUTE put USING @title');
+      await client.end();
+    });
+    // MySQL reads the UTF-8 that it has made of the literal as latin1.
+    const isRead = kind === 'MariaDB';
+    expect(added).toMatchObject({ mirrored: isRead ? 2 : 1, skipped: 0, hazards: 0 });
+    expect([added.opaque !== 0, await differing()]).toEqual([!isRead, isRead ? [] : [2]]);
+  });
+
+  it('EXECUTE keeps its place among the writes of its keys, in transactions too', async () => {
+    const chain = (letter: string) =>
+      `UPDATE messages SET title = SHA2(CONCAT(title, '${letter}'), 224) WHERE folderid = 1`;
+    const added = await through(async (client) => {
+      const other = await connect();
+      await client.query("INSERT INTO messages VALUES (1, 1, '', NULL)");
+      await client.query(`PREPARE chain FROM '${chain('?').replace("'?'", '?')}'`);
+      for (let round = 0; round < 20; round++) {
+        await client.query(`SET @letter = '${round}'`);
+        await client.query('EXECUTE chain USING @letter');
+        await other.query(chain('b'));
+      }
+      await client.query(`BEGIN; EXECUTE chain USING @letter; ${chain('c')}; SET @letter = 'd'`);
+      await client.query('EXECUTE chain USING @letter; COMMIT');
+      await client.query('BEGIN; EXECUTE chain USING @letter; ROLLBACK');
+      await other.end();
+    });
+    expect(added).toEqual({ mirrored: 44, skipped: 0, hazards: 0, opaque: 0, overlaps: 0 });
+    expect(await differing()).toEqual([]);
+  });
+
+  it('EXECUTE with a value that can’t be told is a doubt', async () => {
+    const added = await run(
+      PUT,
+      ...put('1', '1', "CONCAT('a', 'b')"),
+      ...put('1 + 1', '1', "'a'"),
+      ...put('3', '1', "'a'"),
+      `SELECT @folder := 4; EXECUTE put USING @folder, @item, @title`,
+      "SET @title = 'ü'",
+      'SET NAMES latin1',
+      'SET @folder = 5',
+      'EXECUTE put USING @folder, @item, @title',
+    );
+    expect(added).toEqual({ mirrored: 1, skipped: 4, hazards: 4, opaque: 0, overlaps: 0 });
+    expect(await differing()).toEqual([1, 2, 4, 5]);
+  });
+
+  it('EXECUTE of a text that meant something else when it was prepared is a doubt', async () => {
+    const added = await run(
+      'SET sql_mode = CONCAT(@@sql_mode, ",PIPES_AS_CONCAT")',
+      'PREPARE put FROM "INSERT INTO messages (folderid, itemid, title) VALUES (1, ?, 1 || 0)"',
+      'SET @item = 1',
+      'EXECUTE put USING @item',
+      'SET sql_mode = DEFAULT',
+      'SET @item = 2',
+      'EXECUTE put USING @item',
+      "PREPARE put FROM 'INSERT INTO messages (folderid, itemid) VALUES (2, 1)'",
+      'USE mysql',
+      'EXECUTE put',
+    );
+    expect(added).toEqual({ mirrored: 1, skipped: 2, hazards: 2, opaque: 0, overlaps: 0 });
+    expect(await differing()).toEqual([1, 2]);
+  });
+
+  it('EXECUTE has the hazards of what it executes', async () => {
+    const added = await run(
+      "PREPARE put FROM 'INSERT INTO messages VALUES (?, 1, RAND(), NULL)'",
+      'SET @folder = 1',
+      'EXECUTE put USING @folder',
+      "PREPARE put FROM 'INSERT INTO messages VALUES (?, LAST_INSERT_ID(), @title, FROM_UNIXTIME(UNIX_TIMESTAMP()))'",
+      "SET @folder = 2, @title = 'read', TIMESTAMP = 1000000000",
+      "PREPARE number FROM 'INSERT INTO users (name) VALUES (?)'",
+      'EXECUTE number USING @title',
+      'EXECUTE put USING @folder',
+      "PREPARE put FROM 'INSERT INTO numbered (folderid) VALUES (?), (?), (?)'",
+      'EXECUTE put USING @folder, @folder, @folder',
+    );
+    expect(added).toEqual({ mirrored: 3, skipped: 0, hazards: 1, opaque: 0, overlaps: 0 });
+    expect(await differing()).toEqual([1]);
+    expect(await numbers(fresh, NEW_DATABASE)).toEqual(await numbers(old, OLD_DATABASE));
+  });
+
+  it.runIf(kind === 'MariaDB')('EXECUTE IMMEDIATE is replayed as EXECUTE is', async () => {
+    const added = await run(
+      "EXECUTE IMMEDIATE 'INSERT INTO messages VALUES (1, 1, ''plain'', NULL)'",
+      "SET @sql = 'INSERT INTO messages (folderid, itemid, title) VALUES (?, ?, ?)', @title = 'ü'",
+      'EXECUTE IMMEDIATE @sql USING 2, -1, @title',
+      "EXECUTE IMMEDIATE @sql USING 2, 1.0, 'it''s'",
+      "EXECUTE IMMEDIATE @sql USING 3, 1 + 1, 'a'",
+    );
+    expect(added).toEqual({ mirrored: 3, skipped: 1, hazards: 1, opaque: 0, overlaps: 0 });
+    expect(await differing()).toEqual([3]);
   });
 
   it('EXECUTE of a SET is followed; of what is not known, nothing of the session is', async () => {

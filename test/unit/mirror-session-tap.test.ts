@@ -621,11 +621,89 @@ describe('commands sent ahead of their answers', () => {
     for (const exchange of sent) rig.reply(exchange);
     expect([rig.announced, rig.events]).toEqual([['opaque'], ['opaque']]);
     rig.query('EXECUTE s');
-    expect([rig.events, rig.doubts]).toEqual([['opaque'], ['hazard 1']]);
+    expect([rig.events, rig.doubts, rig.keys]).toEqual([['opaque'], [], [['1']]]);
     rig.query("PREPARE s FROM 'nonsense'", FAILED);
     rig.query('EXECUTE s');
     expect(rig.events).toEqual(['opaque', 'opaque']);
   });
+});
+
+describe('EXECUTE', () => {
+  const INSERT = 'INSERT INTO messages (folderid, t) VALUES (?, ?)';
+  const prepared = (options: RigOptions = {}, text = INSERT) => {
+    const rig = new Rig(options);
+    rig.query(`PREPARE s FROM '${text}'`);
+    return rig;
+  };
+
+  it('is replayed as a prepared statement, with the values of its variables', () => {
+    const rig = prepared();
+    rig.query("SET @a = 17, @b = 'text'");
+    rig.query('EXECUTE s USING @a, @b');
+    expect([rig.keys, rig.doubts]).toEqual([[['17']], []]);
+    const replay = rig.units[0]?.replays[0];
+    expect(replay?.kind).toBe('write');
+    expect(replay?.prepared?.text).toBe(INSERT);
+    expect(replay?.prepared?.packet.keyText(1)).toBe('text');
+  });
+
+  it('without values is replayed as its text', () => {
+    const rig = prepared({}, insert(4));
+    rig.query('EXECUTE s');
+    expect([rig.keys, rig.units[0]?.replays[0]?.prepared]).toEqual([[['4']], null]);
+  });
+
+  it.each([
+    ['a key that is known, of a value that is not', 'SET @a = 1, @b = UPPER("x")', 'hazard 1'],
+    ['a key that is not known', 'SET @a = 1 + 1, @b = 1', 'hazard  messages'],
+    ['a key that a read may have set', 'SELECT @a := 2', 'hazard  messages'],
+    ['a key that a read of the same text may have set', 'SET @a = 1; SELECT 2 INTO @a', 'hazard  messages'],
+  ])('is a doubt: %s', (_what, text, doubt) => {
+    const rig = prepared();
+    rig.query('SET @a = 1, @b = 1');
+    if (text.startsWith('SET @a = 1;')) {
+      rig.query(`${text}; EXECUTE s USING @a, @b`, { results: 3, earlier: [okResult(), okResult()] });
+    } else {
+      rig.query(text);
+      rig.query('EXECUTE s USING @a, @b');
+    }
+    expect([rig.outcomes, rig.doubts]).toEqual([{ skipped_unsupported: 1 }, [doubt]]);
+  });
+
+  it('sent behind what may set its values, without waiting, is a doubt', () => {
+    const rig = prepared();
+    rig.query('SET @a = 1, @b = 1');
+    const sent = ['SET @a = 2', 'EXECUTE s USING @a, @b'].map((text) => rig.command(query(text)));
+    for (const exchange of sent) rig.reply(exchange);
+    expect([rig.units, rig.doubts]).toEqual([[], ['hazard  messages']]);
+    rig.query('EXECUTE s USING @a, @b');
+    expect(rig.keys).toEqual([['2']]);
+  });
+
+  it('is narrowed to the keys that the ratio takes', () => {
+    const rig = prepared({ writes: 50 }, `${INSERT}${', (?, ?)'.repeat(7)}`);
+    const keys = [1, 2, 3, 4, 5, 6, 7, 8];
+    rig.query(`SET ${keys.map((key) => `@k${key} = ${key}`).join()}`);
+    rig.query(`EXECUTE s USING ${keys.map((key) => `@k${key}, @k${key}`).join()}`);
+    const taken = rig.keys[0] ?? [];
+    expect(taken.length).toBeGreaterThan(0);
+    expect(taken.length).toBeLessThan(8);
+    expect(rig.doubts.map((doubt) => doubt.replace('not_sampled ', '').split(','))).toEqual([
+      keys.map(String).filter((key) => !taken.includes(key)),
+    ]);
+    const packet = rig.units[0]?.replays[0]?.prepared?.packet;
+    expect(taken.map((_, index) => packet?.keyText(index * 2))).toEqual(taken);
+  });
+
+  it.each(['USE elsewhere', 'SET NAMES latin1', "SET sql_mode = 'ANSI'"])(
+    'may mean something else than it did when it was prepared: %s',
+    (change) => {
+      const rig = prepared({}, insert(1));
+      rig.query(change);
+      rig.query('EXECUTE s');
+      expect([rig.outcomes, rig.doubts]).toEqual([{ skipped_unsupported: 1 }, ['hazard 1']]);
+    },
+  );
 });
 
 describe('prepared statements', () => {

@@ -40,7 +40,7 @@ function read(text: string, params?: readonly (string | null)[]): Read {
   const sql = Buffer.from(text);
   const plan = reader.read(sql, 0, sql.length, DEFAULT_SQL_MODE);
   const binding = bind(plan, 'mc', catalog);
-  const reading = params && { key: (ordinal: number) => params[ordinal] ?? null };
+  const reading = params && { key: (ordinal: number) => params[ordinal] ?? null, isNumber: () => false };
   return { sql, binding, found: readKeys(binding, sql, reader.lexed, reading) };
 }
 
@@ -49,6 +49,25 @@ function keys(text: string, params?: readonly (string | null)[]): string {
   const names = found.keys.map((key, index) => `${binding.tables[found.tables[index]!]!.name}:${key}`);
   return [...names, found.complete ? 'complete' : 'incomplete'].join(' ');
 }
+
+describe('keys of parameters', () => {
+  it.each([
+    ['UPDATE names SET a = 1 WHERE name = ?', 'number', 'incomplete'],
+    ['UPDATE names SET a = 1 WHERE name = ?', 'string', 'names:5 complete'],
+    ['INSERT INTO names (name) VALUES (?)', 'number', 'names:5 complete'],
+    ['UPDATE numbers SET a = 1 WHERE id = ?', 'number', 'numbers:5 complete'],
+  ])(
+    '%s, a %s: a column of strings equals a number in many spellings, and stores it in one',
+    (text, type, expected) => {
+      const sql = Buffer.from(text);
+      const binding = bind(reader.read(sql, 0, sql.length, DEFAULT_SQL_MODE), 'mc', catalog);
+      const params = { key: () => '5', isNumber: () => type === 'number' };
+      const found = readKeys(binding, sql, reader.lexed, params);
+      const names = found.keys.map((key, index) => `${binding.tables[found.tables[index]!]!.name}:${key}`);
+      expect([...names, found.complete ? 'complete' : 'incomplete'].join(' ')).toBe(expected);
+    },
+  );
+});
 
 describe('keys that the server gives out', () => {
   it.each([
