@@ -7,6 +7,7 @@ import { parseNetwork } from '../base/ip-network.ts';
 import { findCrossFaults } from './cross-checks.ts';
 import { incidentsSchema } from './incidents-schema.ts';
 import { secretSchema } from './secret-schema.ts';
+import { syncSchema } from './sync-schema.ts';
 import { clusterTlsSchema, listenTlsSchema } from './tls-schema.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -325,6 +326,7 @@ export const configSchema = z
     breaker: breakerSchema
       .prefault({})
       .describe('When a shadow that fails is left alone, and how it comes back'),
+    sync: syncSchema.prefault({}).describe('How `understudy sync` works: gently'),
     incidents: incidentsSchema.prefault({}).describe('When incidents are too many, and who is told'),
     plans: z.number().int().min(16).max(1_000_000).default(10_000).describe('Digests whose plans are kept'),
     logLevel: z
