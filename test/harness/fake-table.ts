@@ -52,7 +52,10 @@ export class FakeSide implements GroupReader, RowReader {
   streamed = 0;
   /** The largest answer, in groups, keys or rows. */
   largestAnswer = 0;
-  questions = 0;
+  /** Groups, keys and rows of all answers. */
+  answered = 0;
+  /** Rows of the largest checksum over rows. */
+  largestSum = 0;
   readonly #collation: Collation;
   readonly #identityCollations: readonly Collation[];
   readonly #meanwhile: () => void;
@@ -116,6 +119,7 @@ export class FakeSide implements GroupReader, RowReader {
   async sum(key: Value, range: IdentityRange): Promise<RangeSum> {
     await this.#asked();
     const rows = this.#inRange(key, range);
+    this.largestSum = Math.max(this.largestSum, rows.length);
     return { rows: rows.length, sum: digest(rows) };
   }
 
@@ -177,7 +181,6 @@ export class FakeSide implements GroupReader, RowReader {
 
   /** Answers come in a later turn, as from a server. */
   async #asked(): Promise<void> {
-    this.questions += 1;
     this.#meanwhile();
     await Promise.resolve();
   }
@@ -191,6 +194,7 @@ export class FakeSide implements GroupReader, RowReader {
   #counted<Item>(answer: readonly Item[]): readonly Item[];
   #counted<Item>(answer: readonly Item[]): readonly Item[] {
     this.largestAnswer = Math.max(this.largestAnswer, answer.length);
+    this.answered += answer.length;
     return answer;
   }
 }

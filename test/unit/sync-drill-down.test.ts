@@ -146,8 +146,23 @@ describe('what a drill-down holds', () => {
     expect([sides.old.largestAnswer, sides.new.largestAnswer]).toEqual([50, 50]);
   });
 
+  it('is no more than a range, also where one side has far more rows than the other', async () => {
+    const options = { rangeRows: 100 };
+    for (const rows of [
+      { old: [row(['7'], 'x')], new: numbers },
+      { old: numbers, new: [row(['-1'], 'x'), row(['5000'], 'x')] },
+    ]) {
+      const sides = sidesOf({ collations: IDENTITIES[0]!, rows, direction: OLD, options });
+      await drill({ collations: IDENTITIES[0]!, rows, direction: OLD, options }, sides);
+      expect([sides.old.largestSum, sides.new.largestSum].map((most) => Math.min(most, 101))).not.toContain(
+        101,
+      );
+    }
+  });
+
   it('is let go of when its reader stops in the middle', async () => {
-    const its = { collations: IDENTITIES[0]!, rows: { old: numbers, new: [] }, direction: OLD, options: {} };
+    const rows = { old: changed, new: numbers };
+    const its = { collations: IDENTITIES[0]!, rows, direction: OLD, options: {} };
     const sides = sidesOf(its);
     for await (const _ of drillDown(tableOf(its, sides), mismatchOf(its), its.options)) break;
     expect([sides.old.openStreams, sides.new.openStreams]).toEqual([0, 0]);
