@@ -76,7 +76,9 @@ function kindOf(schema: Schema): string {
   const { minimum, maximum } = schema;
   if (minimum !== undefined && maximum !== undefined) return `${grouped(minimum)} to ${grouped(maximum)}`;
   return (
-    { string: 'text', boolean: 'true, false', array: 'list', object: 'section' }[schema.type ?? ''] ?? ''
+    { string: 'text', boolean: 'true, false', array: 'list', object: 'section', null: '`null`' }[
+      schema.type ?? ''
+    ] ?? ''
   );
 }
 

@@ -4,6 +4,7 @@ import { createLog } from '../base/log.ts';
 import { loadConfig } from '../config/load.ts';
 import { ProxyServer } from '../proxy/proxy-server.ts';
 import { forkWorker } from '../proxy/worker-process.ts';
+import { SequenceWatch } from '../sync/sequence-watch.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 
 export function registerProxy(program: Command, context: CommandContext, version: string): void {
@@ -17,7 +18,11 @@ export function registerProxy(program: Command, context: CommandContext, version
 async function serve(file: string, version: string): Promise<number> {
   const config = loadConfig(file);
   const log = createLog({ level: config.logLevel });
-  const proxy = new ProxyServer({ config, log, version, launch: forkWorker(ownFile()) });
+  const proxy = new ProxyServer({
+    ...{ config, log, version },
+    launch: forkWorker(ownFile()),
+    watch: ({ sequences }) => new SequenceWatch({ config, log, metrics: sequences }),
+  });
   process.on('uncaughtException', (error) => proxy.faulted(error));
   process.on('unhandledRejection', (reason) => proxy.faulted(reason));
   const asked = untilAsked(() => proxy.hurry());

@@ -4,6 +4,7 @@ import type { CommandContext } from './command-context.ts';
 import { registerIncidents } from './incidents.ts';
 import { registerProxy } from './proxy.ts';
 import { registerRatio } from './ratio.ts';
+import { registerSequences } from './sequences.ts';
 import { registerStatus } from './status.ts';
 
 export function registerCommands(program: Command, context: CommandContext, version: string): void {
@@ -11,4 +12,5 @@ export function registerCommands(program: Command, context: CommandContext, vers
   registerRatio(program, context);
   registerStatus(program, context);
   registerIncidents(program, context);
+  registerSequences(program, context);
 }

@@ -7,6 +7,7 @@ import { parseNetwork } from '../base/ip-network.ts';
 import { findCrossFaults } from './cross-checks.ts';
 import { incidentsSchema } from './incidents-schema.ts';
 import { secretSchema } from './secret-schema.ts';
+import { sequencesSchema } from './sequences-schema.ts';
 import { syncSchema } from './sync-schema.ts';
 import { clusterTlsSchema, listenTlsSchema } from './tls-schema.ts';
 
@@ -328,6 +329,11 @@ export const configSchema = z
       .describe('When a shadow that fails is left alone, and how it comes back'),
     sync: syncSchema.prefault({}).describe('How `understudy sync` works: gently'),
     incidents: incidentsSchema.prefault({}).describe('When incidents are too many, and who is told'),
+    sequences: sequencesSchema
+      .prefault({})
+      .describe(
+        'What gives out numbers: understudy sequences compares it on all servers, and so does the proxy',
+      ),
     plans: z.number().int().min(16).max(1_000_000).default(10_000).describe('Digests whose plans are kept'),
     logLevel: z
       .enum(['debug', 'info', 'warn', 'error'])

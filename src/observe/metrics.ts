@@ -7,6 +7,7 @@ import { exposeIncidents, IncidentMetrics } from './incident-metrics.ts';
 import { documentOf, type MetricDocument, textOf } from './metric-documents.ts';
 import { exposePlans, type PlanFigures } from './plan-metrics.ts';
 import { exposeProcess } from './process-metrics.ts';
+import { exposeSequences, SequenceMetrics } from './sequence-metrics.ts';
 import { SHARD_FAMILIES } from './shard-families.ts';
 import { ShardMetrics } from './shard-metrics.ts';
 import { exposeTls, TlsMetrics } from './tls-metrics.ts';
@@ -60,6 +61,7 @@ export class Metrics {
   /** The plans of this process; asked at each scrape. */
   plans: () => PlanFigures | null = () => null;
   readonly incidents = new IncidentMetrics();
+  readonly sequences = new SequenceMetrics();
   readonly contentType = this.registry.contentType;
   readonly #shards: ReadonlyMap<string, ShardMetrics>;
 
@@ -78,6 +80,7 @@ export class Metrics {
       this.#exposeControl();
       this.#exposeAdmin();
       exposeIncidents(this.registry, this.incidents);
+      exposeSequences(this.registry, this.sequences);
       exposeWorkers(this.registry, workers ?? (() => []));
       if (limits !== undefined) this.#exposeLimits(limits);
     }

@@ -28,6 +28,14 @@ export interface ProxyOptions {
   readonly version: string;
   /** Starts a worker process, where the configuration wants more than one. */
   readonly launch: Launch;
+  /** Makes what is to run beside the clients' path for as long as the proxy serves. Left out: nothing. */
+  readonly watch?: (metrics: Metrics) => Watch;
+}
+
+/** Neither of the two throws or rejects. */
+export interface Watch {
+  start(): void;
+  stop(): Promise<void>;
 }
 
 type Phase = 'starting' | 'serving' | 'draining' | 'stopped';
@@ -42,6 +50,7 @@ export class ProxyServer {
   readonly #host: ShardHost;
   /** Null: etcd is not asked, or by no certificates. */
   readonly #etcdCertificates: EtcdCertificates | null;
+  readonly #watch: Watch | null;
   #registration: Registration | null = null;
   #admin: Admin | null = null;
   #phase: Phase = 'starting';
@@ -77,6 +86,7 @@ export class ProxyServer {
     this.#metrics.control.onRejected = (what) =>
       this.#incidents.report({ reason: 'control_rejected', shard: ALL_SHARDS, message: what });
     this.#etcdCertificates = config.etcd === undefined ? null : EtcdCertificates.of(config.etcd);
+    this.#watch = options.watch?.(this.#metrics) ?? null;
     this.#host = alone ? this.#ownProcess(names) : this.#workerPool(shares);
     this.#control.onChange((changed) => this.#host.apply(changed));
     const ofShards = this.#metrics.tls.certificates;
@@ -96,6 +106,7 @@ export class ProxyServer {
       throw error;
     }
     this.#register();
+    this.#watch?.start();
     this.#phase = 'serving';
     log.info({ id: this.#id, shards: config.shards.length, admin: this.#admin?.url }, 'the proxy is serving');
   }
@@ -236,6 +247,7 @@ export class ProxyServer {
   }
 
   async #release(): Promise<void> {
+    await this.#watch?.stop();
     await this.#host.release();
     this.#incidents.stop();
     await this.#registration?.stop();

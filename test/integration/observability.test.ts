@@ -43,21 +43,23 @@ beforeAll(async () => {
   mariadb = await startMariadb({ name: 'both-clusters' });
   for (const database of ['mc_00', 'shard_00']) {
     await mariadb.query(`CREATE DATABASE ${database};
-      CREATE TABLE ${database}.messages (folderid BIGINT, itemid BIGINT, PRIMARY KEY (folderid, itemid))`);
+      CREATE TABLE ${database}.messages (folderid BIGINT, itemid BIGINT, PRIMARY KEY (folderid, itemid));
+      CREATE TABLE ${database}.works (id BIGINT AUTO_INCREMENT PRIMARY KEY)`);
   }
   const endpoint = { host: mariadb.host, port: mariadb.port };
   const shard = {
     name: 's00',
     port: await freePort(),
-    old: { ...endpoint, database: 'mc_00' },
-    new: { ...endpoint, database: 'shard_00' },
+    old: { ...endpoint, database: 'mc_00', replica: endpoint },
+    new: { ...endpoint, database: 'shard_00', replica: endpoint },
   };
   // With certificates, so that their figures are there too.
   const { server } = await makeCertificates();
   proxy = await startProxy({
     config: {
       listen: { host: '127.0.0.1', tls: { certificate: server.certificate, key: server.key } },
-      tables: { messages: { key: 'folderid' } },
+      tables: { messages: { key: 'folderid' }, works: { key: 'id' } },
+      sequences: { intervalMs: 1000 },
       shards: [shard],
       mirror: { reads: 100, writes: 50, deletes: 100 },
       compare: 100,
@@ -71,6 +73,9 @@ beforeAll(async () => {
   await runTraffic();
   await waitFor(async () => (await sampled('understudy_mirror_compared_total > 0')).length > 0, {
     what: 'Prometheus to see compared reads',
+  });
+  await waitFor(async () => (await sampled('understudy_sequence_behind')).length > 0, {
+    what: 'Prometheus to see compared sequences',
   });
 });
 

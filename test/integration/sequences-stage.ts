@@ -1,0 +1,123 @@
+/** What the tests of `understudy sequences` share: a shard's four servers and its configuration. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { messageOf } from '../../src/base/errors.ts';
+import { registerSequences } from '../../src/commands/sequences.ts';
+import { type CheckedShard, checkShard } from '../../src/commands/sequences-check.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { SqlServer } from '../harness/sql-server.ts';
+import { temporaryDirectory } from '../harness/temp.ts';
+import { waitFor } from '../harness/wait.ts';
+
+export interface ShardServers {
+  readonly old: Address;
+  readonly oldReplica?: Address;
+  readonly fresh: Address;
+  readonly freshReplica?: Address;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ConfigOptions {
+  /** On both sides. Null: every one. */
+  readonly database: string | null;
+  readonly newDatabase?: string;
+  readonly tables?: unknown;
+  readonly sequences?: Readonly<Record<string, unknown>>;
+  readonly accounts?: Readonly<Record<string, unknown>>;
+}
+
+/** A configuration file of one shard, `s00`. A second's grace, unless the options say otherwise, is none. */
+export function writeConfig(servers: ShardServers, options: ConfigOptions): string {
+  const side = (primary: Address, replica: Address | undefined, database: string | null) => ({
+    ...{ host: primary.host, port: primary.port },
+    ...(database === null ? {} : { database }),
+    ...(replica === undefined ? {} : { replica: { host: replica.host, port: replica.port } }),
+  });
+  const file = join(temporaryDirectory('sequences'), 'proxy.config.json');
+  const config = {
+    service: 'test',
+    tables: options.tables ?? '*',
+    shards: [
+      {
+        ...{ name: 's00', port: 3400 },
+        old: side(servers.old, servers.oldReplica, options.database),
+        new: side(servers.fresh, servers.freshReplica, options.newDatabase ?? options.database),
+      },
+    ],
+    ...(options.accounts ?? { oldUser: { user: 'root' }, newUser: { user: 'root' } }),
+    sequences: { graceMs: 0, timeoutMs: 3000, ...options.sequences },
+  };
+  writeFileSync(file, JSON.stringify(config));
+  return file;
+}
+
+export interface CheckOptions extends ConfigOptions {
+  readonly table?: string;
+  readonly bumpMargin?: bigint;
+}
+
+/** What `understudy sequences` would print of it. */
+export function check(servers: ShardServers, options: CheckOptions): Promise<CheckedShard> {
+  const config = loadConfig(writeConfig(servers, options));
+  const [shard] = config.shards;
+  if (shard === undefined) throw new Error('the configuration has no shard');
+  return checkShard(config, shard, { table: options.table, bumpMargin: options.bumpMargin ?? null });
+}
+
+/** Makes `replica` follow `primary`, both of MariaDB and with nothing in them; the primary has a binary log. */
+export async function follow(replica: SqlServer, primary: SqlServer): Promise<void> {
+  await primary.query(
+    `CREATE USER repl@'%' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO repl@'%'`,
+  );
+  await replica.query(`CHANGE MASTER TO master_host = '127.0.0.1', master_port = ${primary.port},
+    master_user = 'repl', master_password = 'repl', master_use_gtid = slave_pos; START SLAVE`);
+  await untilCaughtUp(replica, primary);
+}
+
+export async function untilCaughtUp(replica: SqlServer, primary: SqlServer): Promise<void> {
+  await waitFor(
+    async () => {
+      const [[at], [there]] = await Promise.all([
+        primary.query<never[]>('SELECT @@GLOBAL.gtid_binlog_pos AS pos') as Promise<{ pos: string }[]>,
+        replica.query<never[]>('SELECT @@GLOBAL.gtid_slave_pos AS pos') as Promise<{ pos: string }[]>,
+      ]);
+      return at?.pos === there?.pos;
+    },
+    { what: 'the replica to have caught up', timeoutMs: 30_000 },
+  );
+}
+
+export interface CommandRun {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `understudy sequences ...args` in this process; what it throws is bad usage. `columns`: of its terminal. */
+export async function runSequences(args: readonly string[], columns?: number): Promise<CommandRun> {
+  const run = { code: 0, stdout: '', stderr: '' };
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+  registerSequences(program, {
+    out: (text) => {
+      run.stdout += `${text}\n`;
+    },
+    err: (text) => {
+      run.stderr += `${text}\n`;
+    },
+    exit: (code) => {
+      run.code = code;
+    },
+    columns,
+  });
+  try {
+    await program.parseAsync(['sequences', ...args], { from: 'user' });
+    return run;
+  } catch (error) {
+    return { ...run, code: 2, stderr: messageOf(error) };
+  }
+}
