@@ -78,12 +78,11 @@ async function crawl(
   await turn(shard);
   for await (const batch of crawlGroups(crawled, range.way, range.range, size)) {
     told.batch(range, batch);
-    const outcomes: GroupOutcome[] = [];
-    for (const mismatch of batch.mismatches) {
+    let outcomes: readonly GroupOutcome[] = [];
+    if (batch.mismatches.length > 0) {
       await turn(shard);
-      const outcome = await settler.settle(mismatch);
-      outcomes.push(outcome);
-      told.settled(range, outcome);
+      outcomes = await settler.settle(batch.mismatches);
+      for (const outcome of outcomes) told.settled(range, outcome);
     }
     if (!(await leased.progressed(batch.range.through, countsOf(batch.groups, outcomes)))) return 'lost';
     if (stop.aborted) return 'something';

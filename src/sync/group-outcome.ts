@@ -6,9 +6,9 @@ import type { Value } from './value.ts';
 export interface GroupOutcome {
   readonly key: Value;
   /**
-   * `equal`: it is the same after all, now that the replicas have caught up. `repaired`: written, and the same since.
-   * `differs`: not the same, and nothing was to be written. `moving`: the source did not stand still for long enough.
-   * `failed`: `reason` says why.
+   * `equal`: it is the same after all, now that replicas and mirror have caught up. `repaired`: written, and the same
+   * since. `differs`: not the same, and nothing was to be written. `moving`: the source did not stand still for long
+   * enough. `failed`: `reason` says why.
    */
   readonly result: 'equal' | 'repaired' | 'differs' | 'moving' | 'failed';
   /** Rows that were found wrong. */
@@ -16,7 +16,8 @@ export interface GroupOutcome {
   readonly reason: string | null;
 }
 
-/** Sees to one table's groups. Never rejects: what goes wrong is the outcome. */
+/** Sees to one table's groups. */
 export interface GroupSettler {
-  settle(mismatch: Mismatch): Promise<GroupOutcome>;
+  /** One outcome for each. Never rejects: what goes wrong is an outcome. */
+  settle(mismatches: readonly Mismatch[]): Promise<readonly GroupOutcome[]>;
 }

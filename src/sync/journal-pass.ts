@@ -153,13 +153,11 @@ async function lookAtKeys(
   const outcomes: GroupOutcome[] = [];
   await turn(shard);
   for await (const { mismatches } of compareKeys({ readers: primaries, order }, keys, size)) {
-    for (const mismatch of mismatches) {
-      await turn(shard);
-      const outcome = await settler.settle(mismatch);
-      outcomes.push(outcome);
-      told.settled(shard, table, outcome);
-    }
+    if (mismatches.length === 0) continue;
+    await turn(shard);
+    outcomes.push(...(await settler.settle(mismatches)));
   }
+  for (const outcome of outcomes) told.settled(shard, table, outcome);
   const counts = countsOf(Math.max(keys.size, outcomes.length), outcomes);
   told.looked(shard, table, counts);
   return { counts, good: openGroups(counts) === 0 ? doubts : doubts.filter(isGood(order, outcomes)) };

@@ -31,6 +31,15 @@ export function fakeSyncedTable({ table, old, fresh, result }: FakeTableOptions)
   };
   const isOf = (key: Value) => (row: FakeRow) =>
     canonicalKey('numeric', row.key) === canonicalKey('numeric', key);
+  const settleOne = (key: Value): GroupOutcome => {
+    const end = result?.(key) ?? 'repaired';
+    if (end === 'repaired') {
+      const others = sides.new.stored.filter((row) => !isOf(key)(row));
+      sides.new.stored = [...others, ...sides.old.stored.filter(isOf(key))];
+    }
+    const rows = { missing: 0, extra: 0, different: end === 'equal' ? 0 : 1 };
+    return { key, result: end, rows, reason: null };
+  };
   return {
     shard: 's00',
     table,
@@ -40,15 +49,7 @@ export function fakeSyncedTable({ table, old, fresh, result }: FakeTableOptions)
     primaries: sides,
     size: new BatchSize({ initial: 2, max: 3 }),
     settler: {
-      settle: ({ key }) => {
-        const end = result?.(key) ?? 'repaired';
-        if (end === 'repaired') {
-          const others = sides.new.stored.filter((row) => !isOf(key)(row));
-          sides.new.stored = [...others, ...sides.old.stored.filter(isOf(key))];
-        }
-        const rows = { missing: 0, extra: 0, different: end === 'equal' ? 0 : 1 };
-        return Promise.resolve({ key, result: end, rows, reason: null });
-      },
+      settle: (mismatches) => Promise.resolve(mismatches.map(({ key }) => settleOne(key))),
     },
   };
 }

@@ -1,0 +1,198 @@
+/**
+ * Sees to groups that were found different, and never makes one worse: a group is repaired only where it differs on
+ * the primaries, its source has stood still, and the mirror has replayed whatever was written to it before. What is
+ * repaired is looked at again; where its source moved meanwhile, all of it begins anew.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '../base/errors.ts';
+import type { GroupOutcome, GroupSettler } from './group-outcome.ts';
+import type { GroupSum, Mismatch } from './group-sum.ts';
+import { NO_ROWS, type RowCounts } from './row-counts.ts';
+import type { Direction } from './side.ts';
+import type { Value } from './value.ts';
+
+/** A group as it is on both sides. */
+export type GroupPair = Mismatch;
+
+/** What a settler asks of one table, and has done to it. */
+export interface SettledTable {
+  /**
+   * Those of these groups that differ on the replicas, once these have come to where their primaries were when it was
+   * asked; all of them where there are no replicas, or that can't be told.
+   */
+  caughtUp(mismatches: readonly Mismatch[]): Promise<readonly Mismatch[]>;
+  /** These groups on the primaries now, the same or not; those that neither side has are left out. */
+  look(keys: readonly Value[]): Promise<readonly GroupPair[]>;
+  /** Counts the rows that differ. */
+  count(mismatch: Mismatch): Promise<RowCounts>;
+  /** Makes the target's rows of the group the same as the source's. */
+  repair(mismatch: Mismatch): Promise<RowCounts>;
+  /** By what keys are told apart. */
+  nameOf(key: Value): string;
+}
+
+/** The mirrors that may still bring writes of the source to the target. */
+export interface MirrorGate {
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** True once everything that the source had answered by `sinceMs` is replayed or noted as a doubt; false: not in time. */
+  replayed(sinceMs: number): Promise<boolean>;
+}
+
+export interface SettlingOptions {
+  readonly table: SettledTable;
+  readonly gate: MirrorGate;
+  readonly direction: Direction;
+  /** False: what differs is told of and left as it is. */
+  readonly repairs: boolean;
+  /** Between two attempts at groups whose source moved; twice as long after each. */
+  readonly pauseMs: number;
+  readonly stop: AbortSignal;
+}
+
+const ATTEMPTS = 4;
+
+interface Open {
+  readonly first: Mismatch;
+  /** Found wrong so far. */
+  rows: RowCounts;
+  written: boolean;
+}
+
+export class StillSettler implements GroupSettler {
+  readonly #options: SettlingOptions;
+
+  constructor(options: SettlingOptions) {
+    this.#options = options;
+  }
+
+  async settle(mismatches: readonly Mismatch[]): Promise<readonly GroupOutcome[]> {
+    const work = new Work(this.#options, mismatches);
+    try {
+      await work.run();
+    } catch (error) {
+      work.failAll(messageOf(error));
+    }
+    return work.outcomes();
+  }
+}
+
+/** The groups of one call. */
+class Work {
+  readonly #options: SettlingOptions;
+  readonly #all: readonly Mismatch[];
+  readonly #open = new Map<string, Open>();
+  readonly #ended = new Map<string, GroupOutcome>();
+
+  constructor(options: SettlingOptions, mismatches: readonly Mismatch[]) {
+    this.#options = options;
+    this.#all = mismatches;
+    for (const first of mismatches)
+      this.#open.set(options.table.nameOf(first.key), { first, rows: NO_ROWS, written: false });
+  }
+
+  async run(): Promise<void> {
+    const { table, pauseMs, stop } = this.#options;
+    const behind = new Set((await table.caughtUp(this.#all)).map(({ key }) => table.nameOf(key)));
+    for (const name of [...this.#open.keys()]) if (!behind.has(name)) this.#end(name, 'equal', null);
+    for (let attempt = 0; attempt < ATTEMPTS && this.#open.size > 0 && !stop.aborted; attempt++) {
+      if (attempt > 0) await pause(pauseMs * 2 ** (attempt - 1));
+      await this.#attempt();
+    }
+    for (const name of [...this.#open.keys()]) this.#end(name, 'moving', null);
+  }
+
+  /** In the order in which they were given. */
+  outcomes(): readonly GroupOutcome[] {
+    return this.#all.flatMap(({ key }) => this.#ended.get(this.#options.table.nameOf(key)) ?? []);
+  }
+
+  failAll(reason: string): void {
+    for (const name of this.#open.keys()) this.#end(name, 'failed', reason);
+  }
+
+  async #attempt(): Promise<void> {
+    const { gate, repairs } = this.#options;
+    const first = await this.#look();
+    // All that this look saw of the source had been answered by now.
+    const lookedAtMs = gate.now();
+    // Of a group that this has written, a write that is still on its way could be done twice.
+    for (const [name, { written }] of [...this.#open])
+      if (!written && isSame(first.get(name))) this.#end(name, 'equal', null);
+    if (this.#open.size === 0 || !(await gate.replayed(lookedAtMs))) return;
+    const second = await this.#look();
+    const repaired: string[] = [];
+    for (const [name, { written }] of [...this.#open]) {
+      const pair = second.get(name);
+      if (isSame(pair)) this.#end(name, written ? 'repaired' : 'equal', null);
+      else if (this.#sourceStood(first.get(name), pair)) {
+        if (repairs) await this.#repair(name, pair!);
+        else await this.#tell(name, pair!);
+        repaired.push(name);
+      }
+    }
+    if (repairs && repaired.length > 0) await this.#verify(repaired, second);
+  }
+
+  async #look(): Promise<ReadonlyMap<string, GroupPair>> {
+    const { table } = this.#options;
+    const found = await table.look([...this.#open.values()].map(({ first }) => first.key));
+    // A group of another spelling than was asked for is no one's here; its own mismatch will be told.
+    return new Map(found.map((pair) => [table.nameOf(pair.key), pair]));
+  }
+
+  #sourceStood(before: GroupPair | undefined, now: GroupPair | undefined): boolean {
+    const { source } = this.#options.direction;
+    return isSameSum(before?.[source] ?? null, now?.[source] ?? null);
+  }
+
+  async #tell(name: string, mismatch: Mismatch): Promise<void> {
+    const open = this.#open.get(name)!;
+    try {
+      open.rows = await this.#options.table.count(mismatch);
+      this.#end(name, 'differs', null);
+    } catch (error) {
+      this.#end(name, 'failed', messageOf(error));
+    }
+  }
+
+  async #repair(name: string, mismatch: Mismatch): Promise<void> {
+    const open = this.#open.get(name)!;
+    try {
+      const rows = await this.#options.table.repair(mismatch);
+      // What a second attempt finds are mostly rows that moved meanwhile.
+      if (!open.written) open.rows = rows;
+      open.written = true;
+    } catch (error) {
+      this.#end(name, 'failed', messageOf(error));
+    }
+  }
+
+  /** A source that stood still from before its rows were read has nothing on its way that would change the target. */
+  async #verify(names: readonly string[], before: ReadonlyMap<string, GroupPair>): Promise<void> {
+    const now = await this.#look();
+    for (const name of names) {
+      if (!this.#sourceStood(before.get(name), now.get(name))) continue;
+      if (isSame(now.get(name))) this.#end(name, 'repaired', null);
+      else this.#end(name, 'failed', 'it differs as before although its rows were written');
+    }
+  }
+
+  #end(name: string, result: GroupOutcome['result'], reason: string | null): void {
+    const open = this.#open.get(name);
+    if (open === undefined) return;
+    this.#open.delete(name);
+    const rows = result === 'equal' ? NO_ROWS : open.rows;
+    this.#ended.set(name, { key: open.first.key, result, rows, reason });
+  }
+}
+
+/** Undefined: neither side has it. */
+function isSame(pair: GroupPair | undefined): boolean {
+  return pair === undefined || isSameSum(pair.old, pair.new);
+}
+
+function isSameSum(one: GroupSum | null, other: GroupSum | null): boolean {
+  if (one === null || other === null) return one === other;
+  return one.rows === other.rows && one.sum === other.sum;
+}
