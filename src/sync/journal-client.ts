@@ -12,12 +12,14 @@ export interface JournalClientOptions {
   readonly pageEntries?: number;
 }
 
-/** What a proxy says of one shard's journal as a whole. */
+/** What a proxy says of one shard's journal as a whole, and of its mirror. */
 export interface JournalState {
   readonly keys: number;
   /** A full pass is owed, which must have begun at this epoch or later to make it good. */
   readonly reset: boolean;
   readonly epoch: number;
+  /** For how long the oldest write has waited for its replay. */
+  readonly lagSeconds: number;
 }
 
 /** The proxy could not be asked, or would not do it. */
@@ -49,6 +51,7 @@ const stateSchema = z.object({
   shards: z.array(
     z.object({
       name: z.string(),
+      lagSeconds: z.number(),
       journal: z.object({ keys: z.number(), reset: z.boolean(), epoch: z.number() }),
     }),
   ),
@@ -76,7 +79,7 @@ export class JournalClient {
       schema: stateSchema,
       what: 'a status report',
     });
-    return new Map(shards.map(({ name, journal }) => [name, journal]));
+    return new Map(shards.map(({ name, lagSeconds, journal }) => [name, { ...journal, lagSeconds }]));
   }
 
   /**

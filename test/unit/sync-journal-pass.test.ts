@@ -18,7 +18,9 @@ class FakeProxy implements ProxyJournal {
   }
 
   states() {
-    return Promise.resolve(new Map([['s00', { keys: this.held.length, reset: false, epoch: 1 }]]));
+    return Promise.resolve(
+      new Map([['s00', { keys: this.held.length, reset: false, epoch: 1, lagSeconds: 0 }]]),
+    );
   }
 
   async *pages(): AsyncGenerator<JournalPage> {
