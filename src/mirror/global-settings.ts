@@ -1,28 +1,24 @@
 /** Reads out of the old server's global settings what a session begins with. */
+
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
+import { CARRIED, FIXED, inWordsOfToday, isSameSetting, shownSql } from '../sql/session-variables.ts';
 import { ISOLATION_VARIABLES, isolationOf } from './isolation.ts';
+import { NAMES_VARIABLES } from './replay-context.ts';
 import type { SessionBeginning } from './session-beginning.ts';
 import type { SessionEffect } from './session-effect.ts';
 import { readEffects } from './session-effects.ts';
 
-/** Carried as they are; sql_mode apart, which is followed by its text. */
-const CARRIED = [
-  'auto_increment_increment',
-  'auto_increment_offset',
-  'div_precision_increment',
-  'foreign_key_checks',
-  'group_concat_max_len',
-  'unique_checks',
-] as const;
-
-/** Carried where they are not what every server has: some servers refuse to set them at all. */
-const CARRIED_UNLESS = { explicit_defaults_for_timestamp: 'ON', lc_time_names: 'en_US' } as const;
+/** `time_zone` and sql_mode apart, which are told in other words than the server's. */
+const CARRIED_AS_SHOWN = [...CARRIED].filter(
+  ([name]) => !['sql_mode', 'time_zone', ...NAMES_VARIABLES].includes(name),
+);
 
 /** The global variables that `beginningOf` asks of the old server. */
 export const BEGINNING_VARIABLES: readonly string[] = [
-  ...CARRIED,
-  ...Object.keys(CARRIED_UNLESS),
+  'version',
+  ...CARRIED.keys(),
+  ...FIXED.keys(),
   ...ISOLATION_VARIABLES,
   'init_connect',
 ];
@@ -48,25 +44,46 @@ export function beginningOf(
   read: ReadStatement,
 ): SessionBeginning {
   const settings = new Map<string, string>();
-  for (const name of CARRIED) {
-    const value = variables.get(name);
-    if (value !== undefined) settings.set(name, literal(value));
-  }
-  for (const [name, usual] of Object.entries(CARRIED_UNLESS)) {
-    const value = variables.get(name);
-    if (value !== undefined && value !== usual) settings.set(name, literal(value));
+  const today = inWordsOfToday(variables);
+  for (const [name, variable] of CARRIED_AS_SHOWN) {
+    const shown = today.get(name) ?? variable.usual;
+    if (shown !== null) settings.set(name, shownSql(variable, shown));
   }
   const zoneValue = zoneFor(zone, shadow);
-  if (zoneValue !== null) settings.set('time_zone', literal(zoneValue));
+  if (zoneValue !== null) settings.set('time_zone', shownSql(CARRIED.get('time_zone')!, zoneValue));
   const effects = effectsOf(variables.get('init_connect') ?? '', read);
   const unknown = [
     ...(zoneValue === null ? ['time_zone'] : []),
     // It can't be seen into: any of them may have been set.
     ...(effects === null ? ['sql_mode', 'time_zone', 'character_set_client'] : []),
+    ...unusual(variables),
   ];
   const level = ISOLATION_VARIABLES.map((name) => variables.get(name)).find((value) => value !== undefined);
   const isolation = level === undefined ? null : isolationOf(level);
-  return { settings, effects: effects ?? [], unknown, isolation: effects === null ? null : isolation };
+  return {
+    ...{ settings, names: namesOf(variables), unknown, effects: effects ?? [] },
+    isolation: effects === null ? null : isolation,
+  };
+}
+
+/** Variables under whose value nothing is replayed. */
+function unusual(variables: ReadonlyMap<string, string>): string[] {
+  return [...FIXED]
+    .filter(([name, variable]) => {
+      const shown = variables.get(name);
+      if (shown === undefined || variable.usual === null) return false;
+      return !isSameSetting(shownSql(variable, shown), shownSql(variable, variable.usual));
+    })
+    .map(([name]) => name);
+}
+
+function namesOf(variables: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const name of NAMES_VARIABLES) {
+    const shown = variables.get(name);
+    if (shown !== undefined) names.set(name, shownSql(CARRIED.get(name)!, shown));
+  }
+  return names;
 }
 
 /** It is its machine's and has summer time, or had: no offset says it. */
@@ -100,10 +117,6 @@ function effectsOf(initConnect: string, read: ReadStatement): SessionEffect[] | 
     at = lexed.next;
   }
   return effects;
-}
-
-function literal(value: string): string {
-  return /^\d+$/.test(value) ? value : `'${value.replace(/['\\]/g, '\\$&')}'`;
 }
 
 const MONTH_S = 30 * 86_400;

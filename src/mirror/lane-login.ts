@@ -3,9 +3,10 @@
  * it is done the socket is ours alone and mysql2 hears no more of it.
  */
 import type { Socket } from 'node:net';
-import { createConnection } from 'mysql2';
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2';
 import type { Account } from '../config/load.ts';
 import { LoginStream, loginOptions, type ServerAddress } from './login-stream.ts';
+import { begunWith, SHADOW_VARIABLES } from './shadow-dialect.ts';
 import type { ServerKind } from './sql-modes.ts';
 
 export interface LaneTarget extends ServerAddress {
@@ -20,6 +21,13 @@ export interface LoggedIn {
   readonly connectionId: number;
   /** Whose words the server speaks. */
   readonly kind: ServerKind;
+  /** What the session begins with, as SQL: the variables that replays depend on. */
+  readonly begun: ReadonlyMap<string, string>;
+}
+
+interface VariableRow extends RowDataPacket {
+  readonly Variable_name: string;
+  readonly Value: string;
 }
 
 /**
@@ -43,24 +51,24 @@ const FLAGS = [
 export function logIn(target: LaneTarget): Promise<LoggedIn> {
   return new Promise((resolve, reject) => {
     let settled = false;
-    const finish = (error: Error | null, connectionId: number, version = ''): void => {
+    const finish = (outcome: Error | Omit<LoggedIn, 'socket'>): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
       const socket = stream.cut();
-      if (error === null) {
-        resolve({ socket, connectionId, kind: /mariadb/i.test(version) ? 'mariadb' : 'mysql' });
+      if (!(outcome instanceof Error)) {
+        resolve({ socket, ...outcome });
         return;
       }
       socket.on('error', () => {});
       socket.destroy();
-      reject(error);
+      reject(outcome);
     };
     const timer = setTimeout(
-      () => finish(new Error(`no login within ${target.connectTimeoutMs} ms`), 0),
+      () => finish(new Error(`no login within ${target.connectTimeoutMs} ms`)),
       target.connectTimeoutMs,
     );
-    const stream = new LoginStream(target, (error) => finish(error, 0));
+    const stream = new LoginStream(target, finish);
     const connection = createConnection({
       stream,
       user: target.account.user,
@@ -70,9 +78,24 @@ export function logIn(target: LaneTarget): Promise<LoggedIn> {
       connectAttributes: { program_name: 'understudy' },
       ...loginOptions(target.tls, target.account.password),
     });
-    connection.on('error', (error: Error) => finish(error, 0));
-    connection.on('connect', ({ serverVersion }: { serverVersion: string }) =>
-      finish(null, connection.threadId, serverVersion),
-    );
+    connection.on('error', finish);
+    connection.on('connect', ({ serverVersion }: { serverVersion: string }) => {
+      const kind = /mariadb/i.test(serverVersion) ? 'mariadb' : 'mysql';
+      askBegun(connection, (outcome) =>
+        finish(
+          outcome instanceof Error ? outcome : { connectionId: connection.threadId, kind, begun: outcome },
+        ),
+      );
+    });
   });
+}
+
+function askBegun(
+  connection: Connection,
+  done: (outcome: Error | ReadonlyMap<string, string>) => void,
+): void {
+  const sql = 'SHOW SESSION VARIABLES WHERE Variable_name IN (?)';
+  connection.query<VariableRow[]>(sql, [SHADOW_VARIABLES], (error, rows) =>
+    done(error ?? begunWith(new Map(rows.map((row) => [row.Variable_name, row.Value])))),
+  );
 }

@@ -6,9 +6,8 @@ import type { Exchange } from '../wire/exchange.ts';
 import { commandPayload } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
 import type { LaneLink, ReplyCallback } from './lane-link.ts';
-import { contextStatements, EMPTY_CONTEXT, type ReplayContext } from './replay-context.ts';
-import { translateContext } from './shadow-dialect.ts';
-import type { ServerKind } from './sql-modes.ts';
+import { contextStatements, EMPTY_CONTEXT, makeContext, type ReplayContext } from './replay-context.ts';
+import { type ShadowSession, type TranslatedContext, translateContext } from './shadow-dialect.ts';
 
 /** Of a command; null: none came. */
 export type Answer = Exchange<ReplyCallback> | null;
@@ -23,12 +22,20 @@ const DEFAULT_NAMES = 'SET NAMES utf8mb4';
  */
 const SWITCH = { on: text('SET autocommit = 1'), off: text('SET autocommit = 0') } as const;
 const RESET = Buffer.of(COM.RESET_CONNECTION);
+/**
+ * A variable that the shadow does not have, or does not let our account set: 1193 unknown, 1227 access denied,
+ * 1229 global only, 1238 read only, 1621 read only in sessions. MySQL manual: "Server Error Message Reference".
+ */
+const NOT_SETTABLE: readonly number[] = [1193, 1227, 1229, 1238, 1621];
 /** Contexts remembered as taken; past them all are forgotten and asked for anew. */
 const TAKEN_MAX = 256;
 
 export class LaneSession {
   readonly #link: LaneLink;
-  readonly #shadow: ServerKind;
+  readonly #shadow: ShadowSession;
+  readonly #refuses: (variable: string) => void;
+  readonly #begun: ReplayContext;
+  readonly #translations = new Map<string, TranslatedContext>();
   #autocommit: Autocommit = 'unknown';
   #context: ReplayContext = EMPTY_CONTEXT;
   /** The same in the shadow's words. */
@@ -37,9 +44,13 @@ export class LaneSession {
   /** Ids of contexts that the shadow has taken on this lane. */
   readonly #taken = new Set<string>([EMPTY_CONTEXT.id]);
 
-  constructor(link: LaneLink, shadow: ServerKind) {
+  /** `refuses` is told of a variable that the shadow does not let us set, once each; it adds it to `shadow.refused`. */
+  constructor(link: LaneLink, shadow: ShadowSession, refuses: (variable: string) => void) {
     this.#link = link;
     this.#shadow = shadow;
+    this.#refuses = refuses;
+    this.#begun = shadow.begun === null ? EMPTY_CONTEXT : makeContext(null, null, shadow.begun);
+    this.#entered = this.#begun;
   }
 
   get autocommit(): Autocommit {
@@ -94,13 +105,38 @@ export class LaneSession {
     this.ahead(RESET);
     this.#autocommit = 'unknown';
     this.#context = EMPTY_CONTEXT;
-    this.#entered = EMPTY_CONTEXT;
+    this.#entered = this.#begun;
     this.#unfaithful = false;
+    if (refused !== null && NOT_SETTABLE.includes(refused.errno)) await this.#learnRefused(context);
     return { answer: refused };
   }
 
+  /** Finds which variables the shadow does not let us set, one by one, so that later units can do without them. */
+  async #learnRefused(context: ReplayContext): Promise<void> {
+    const { variables } = this.#translated(context).context;
+    const sets = [...variables].filter(([name, value]) => this.#begun.variables.get(name) !== value);
+    const answers = await Promise.all(
+      sets.map(([name, value]) => this.#command(text(`SET SESSION ${name} = ${value}`))),
+    );
+    this.ahead(RESET);
+    for (const [index, [name]] of sets.entries()) {
+      const errno = answers[index]?.errno ?? 0;
+      if (NOT_SETTABLE.includes(errno)) this.#refuses(name);
+    }
+    this.#translations.clear();
+  }
+
+  #translated(context: ReplayContext): TranslatedContext {
+    const known = this.#translations.get(context.id);
+    if (known !== undefined) return known;
+    const made = translateContext(context, this.#shadow);
+    if (this.#translations.size >= TAKEN_MAX) this.#translations.clear();
+    this.#translations.set(context.id, made);
+    return made;
+  }
+
   #commandsInto(context: ReplayContext): Buffer[] {
-    const { context: own } = translateContext(context, this.#shadow);
+    const { context: own } = this.#translated(context);
     const commands = contextStatements(this.#entered, own, DEFAULT_NAMES).map(text);
     // The database first: SET CHARACTER SET takes its connection's character set from it.
     if (context.database !== null && context.database !== this.#context.database) {
@@ -110,7 +146,7 @@ export class LaneSession {
   }
 
   #enteredInto(context: ReplayContext): void {
-    const { context: own, faithful } = translateContext(context, this.#shadow);
+    const { context: own, faithful } = this.#translated(context);
     this.#context = context;
     this.#entered = own;
     this.#unfaithful = !faithful;

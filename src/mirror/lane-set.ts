@@ -72,6 +72,8 @@ export class LaneSet {
   #stateSinceMs: number;
   #lastError: string | null = null;
   #lastErrorMs: number | null = null;
+  /** Variables that our account may not set on the shadow. */
+  readonly #refused = new Set<string>();
   #used = false;
   #closed = false;
   readonly #ticker: NodeJS.Timeout;
@@ -166,7 +168,7 @@ export class LaneSet {
     else this.#connected(login);
   }
 
-  #connected({ socket, connectionId, kind }: LoggedIn): void {
+  #connected({ socket, connectionId, kind, begun }: LoggedIn): void {
     if (this.#closed) {
       socket.destroy();
       return;
@@ -175,15 +177,25 @@ export class LaneSet {
     const link = new LaneLink(socket, connectionId, now, (end, reason) => this.#ended(lane, end, reason));
     const lane = new Lane(
       link,
-      { ...lanes, shadow: kind },
+      { ...lanes, shadow: { kind, begun, refused: this.#refused } },
       {
         free: () => this.kick(),
         done: (scheduled, result) => this.#unitDone(lane, scheduled, result),
+        refuses: (variable) => this.#refuses(variable),
       },
     );
     this.#lanes.add(lane);
     if (this.#state.at === 'probing') this.#succeeded();
     this.kick();
+  }
+
+  #refuses(variable: string): void {
+    if (this.#refused.has(variable)) return;
+    this.#refused.add(variable);
+    this.#options.log.warn(
+      { variable },
+      'newUser may not set a variable on the new server as sessions of the old one have it: what they write is a doubt',
+    );
   }
 
   #unitDone(lane: Lane, scheduled: Scheduled, result: UnitResult): void {

@@ -10,7 +10,7 @@ import { LaneMoment } from './lane-moment.ts';
 import { type Answer, LaneSession } from './lane-session.ts';
 import { PreparedOnLane } from './prepared-on-lane.ts';
 import { RowHash } from './row-hash.ts';
-import type { ServerKind } from './sql-modes.ts';
+import type { ShadowSession } from './shadow-dialect.ts';
 import type { Replay, Unit } from './unit.ts';
 import type { Scheduled } from './write-order.ts';
 
@@ -39,13 +39,15 @@ export interface LaneOwner {
   /** The lane takes the next unit: what is sent at once goes out with the end of the one before. */
   readonly free: () => void;
   readonly done: (scheduled: Scheduled, result: UnitResult) => void;
+  /** The shadow does not let us set a variable that replays need. */
+  readonly refuses: (variable: string) => void;
 }
 
 export interface LaneOptions {
   /** Units under way at once. */
   readonly pipeline: number;
   readonly preparedStatements: number;
-  readonly shadow: ServerKind;
+  readonly shadow: ShadowSession;
 }
 
 /** Answered once everything that was sent before it is. */
@@ -72,7 +74,7 @@ export class Lane {
     this.link = link;
     this.#options = options;
     this.#owner = owner;
-    this.#session = new LaneSession(link, options.shadow);
+    this.#session = new LaneSession(link, options.shadow, owner.refuses);
     this.#prepared = new PreparedOnLane(link, options.preparedStatements);
   }
 

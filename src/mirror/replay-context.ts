@@ -42,24 +42,6 @@ export function sharedContext(...parts: Parameters<typeof makeContext>): ReplayC
 
 export const EMPTY_CONTEXT: ReplayContext = makeContext(null, null, new Map());
 
-/** The variables that are followed from session to lane; the manual of replication names the same ones. */
-export const FOLLOWED_VARIABLES: ReadonlySet<string> = new Set([
-  'sql_mode',
-  'time_zone',
-  'foreign_key_checks',
-  'unique_checks',
-  'auto_increment_increment',
-  'auto_increment_offset',
-  'character_set_client',
-  'character_set_connection',
-  'character_set_results',
-  'collation_connection',
-  'lc_time_names',
-  'div_precision_increment',
-  'group_concat_max_len',
-  'explicit_defaults_for_timestamp',
-]);
-
 /** SET NAMES sets these; a later SET of one of them alone stands until the next SET NAMES. */
 export const NAMES_VARIABLES: readonly string[] = [
   'character_set_client',

@@ -119,11 +119,7 @@ export class SchemaReader {
     const { database, timeoutMs, read, now, wallClock } = this.#source;
     // Views are shown with the quotes of the session that asks.
     await connection.query({ sql: "SET SESSION sql_mode = ''", timeout: timeoutMs });
-    const variables = await globalVariables(
-      connection,
-      ['sql_mode', 'version', ...BEGINNING_VARIABLES],
-      timeoutMs,
-    );
+    const variables = await globalVariables(connection, BEGINNING_VARIABLES, timeoutMs);
     const planOf = (text: string): Plan => read(Buffer.from(text), 0).plan;
     const server = {
       isMariadb: /mariadb/i.test(variables.get('version') ?? ''),

@@ -3,6 +3,7 @@ import { type Lexed, LITERAL } from '../sql/lexed.ts';
 import type { ModeExpression } from '../sql/mode-expression.ts';
 import type { Plan, SessionChange } from '../sql/plan.ts';
 import type { PrepareStep, UsedValue } from '../sql/prepare-step.ts';
+import { type BoundValues, NOT_BOUND } from './executed-values.ts';
 import { ISOLATION_VARIABLES, isolationOf, namedIsolation } from './isolation.ts';
 import { type ModeEdit, modeText } from './mode-edit.ts';
 import type { AssignedValue, SessionEffect, ValueSource } from './session-effect.ts';
@@ -10,12 +11,28 @@ import type { AssignedValue, SessionEffect, ValueSource } from './session-effect
 /** A longer value is no setting of sense, and would be kept as long as the session. */
 const VALUE_BYTES_MAX = 4096;
 
+const PLAIN = /^[\x20-\x7e]*$/;
+
 /** Words that stand for values of their own. */
 const VALUE_WORDS: ReadonlySet<string> = new Set(['null', 'true', 'false']);
 
-export function readEffects(plan: Plan, sql: Buffer, lexed: Lexed): SessionEffect[] {
+/** Where values stand: in the text, or bound to its parameters. */
+interface Values {
+  readonly sql: Buffer;
+  readonly lexed: Lexed;
+  readonly bound: BoundValues;
+}
+
+/** `bound`: of one execution of a prepared text. */
+export function readEffects(
+  plan: Plan,
+  sql: Buffer,
+  lexed: Lexed,
+  bound: BoundValues = NOT_BOUND,
+): SessionEffect[] {
+  const values: Values = { sql, lexed, bound };
   if (plan.prepare !== null) {
-    const effect = preparing(plan.prepare, sql, lexed);
+    const effect = preparing(plan.prepare, values);
     return effect === null ? [] : [effect];
   }
   // Not every server executes all of it.
@@ -23,21 +40,20 @@ export function readEffects(plan: Plan, sql: Buffer, lexed: Lexed): SessionEffec
   return plan.session.flatMap((change) => {
     if (change.scope === 'global') return [];
     const certain: SessionChange = isCertain ? change : { ...change, value: 'expression' };
-    const effect =
-      change.scope === 'session' ? readEffect(certain, sql, lexed) : ofTheNext(certain, sql, lexed);
+    const effect = change.scope === 'session' ? readEffect(certain, values) : ofTheNext(certain, values);
     return effect === null ? [] : [effect];
   });
 }
 
 /** What is set for the next transaction. */
-function ofTheNext(change: SessionChange, sql: Buffer, lexed: Lexed): SessionEffect | null {
+function ofTheNext(change: SessionChange, values: Values): SessionEffect | null {
   const isVariable = change.what === 'variable' && ISOLATION_VARIABLES.includes(change.name);
-  const value = isVariable ? isolationOf(valueText(change, sql, lexed) ?? '') : namedIsolation(change.name);
+  const value = isVariable ? isolationOf(valueText(change, values) ?? '') : namedIsolation(change.name);
   const level = change.what === 'transaction' || isVariable ? value : null;
   return level === null ? null : { what: 'isolation', level, scope: 'next' };
 }
 
-function preparing({ what, name, text }: PrepareStep, sql: Buffer, lexed: Lexed): SessionEffect | null {
+function preparing({ what, name, text }: PrepareStep, { sql, lexed }: Values): SessionEffect | null {
   if (what === 'deallocate') return { what, name };
   return what === 'prepare' ? { what, name, text: preparingValue(text, sql, lexed) } : null;
 }
@@ -45,19 +61,23 @@ function preparing({ what, name, text }: PrepareStep, sql: Buffer, lexed: Lexed)
 /** A text that PREPARE or EXECUTE IMMEDIATE names, or a value that EXECUTE … USING does. */
 export function preparingValue(value: UsedValue, sql: Buffer, lexed: Lexed): AssignedValue {
   if (value === null) return null;
-  return 'slot' in value ? literalValue(value.slot, sql, lexed) : { userVariable: value.variable };
+  return 'slot' in value
+    ? literalValue(value.slot, { sql, lexed, bound: NOT_BOUND })
+    : { userVariable: value.variable };
 }
 
-function readEffect(change: SessionChange, sql: Buffer, lexed: Lexed): SessionEffect | null {
-  const value = valueText(change, sql, lexed);
+function readEffect(change: SessionChange, values: Values): SessionEffect | null {
+  const value = valueText(change, values);
   switch (change.what) {
     case 'use':
       return { what: 'use', database: change.name };
     case 'names':
     case 'character_set': {
-      if (value === null) return { what: 'variable', name: 'character_set_client', value: null };
+      // DEFAULT is the old server's, whose name the text does not have.
+      if (value === null || /^default$/i.test(value))
+        return { what: 'variable', name: 'character_set_client', value: null };
       const words = change.what === 'names' ? 'NAMES' : 'CHARACTER SET';
-      const named = collationText(change, sql, lexed);
+      const named = collationText(change, values);
       if (named === null) return { what: 'variable', name: 'character_set_client', value: null };
       const collation = named === '' ? '' : ` COLLATE ${named}`;
       return {
@@ -70,18 +90,9 @@ function readEffect(change: SessionChange, sql: Buffer, lexed: Lexed): SessionEf
       if (change.name === 'autocommit') return { what: 'autocommit' };
       if (ISOLATION_VARIABLES.includes(change.name))
         return { what: 'isolation', level: isolationOf(value ?? ''), scope: 'session' };
-      if (isModeExpression(change.value)) {
-        return {
-          what: 'variable',
-          name: change.name,
-          value: null,
-          mode: readEdit(change.value.mode, sql, lexed),
-        };
-      }
-      if (isSource(change.value)) return { what: 'variable', name: change.name, value, from: change.value };
-      return { what: 'variable', name: change.name, value };
+      return readSetting(change, value, values);
     case 'user_variable':
-      return { what: 'user_variable', name: change.name, value: assignedValue(change, sql, lexed) };
+      return { what: 'user_variable', name: change.name, value: assignedValue(change, values) };
     case 'transaction': {
       const level = namedIsolation(change.name);
       return level === null ? null : { what: 'isolation', level, scope: 'session' };
@@ -91,41 +102,46 @@ function readEffect(change: SessionChange, sql: Buffer, lexed: Lexed): SessionEf
   }
 }
 
+function readSetting(change: SessionChange, value: string | null, values: Values): SessionEffect {
+  const { name } = change;
+  const assigned = change.value;
+  if (isModeExpression(assigned))
+    return { what: 'variable', name, value: null, mode: readEdit(assigned.mode, values) };
+  const from = sourceOf(assigned, values);
+  return from === null ? { what: 'variable', name, value } : { what: 'variable', name, value: null, from };
+}
+
 /** The value as SQL; null: not a literal or a word, so it is not known. */
-function valueText(change: SessionChange, sql: Buffer, lexed: Lexed): string | null {
+function valueText(change: SessionChange, values: Values): string | null {
   const { value } = change;
   if (value === null || value === 'expression' || isModeExpression(value) || isSource(value)) return null;
-  return 'word' in value ? value.word : literalText(value.slot, sql, lexed);
+  return 'word' in value ? value.word : settingText(value.slot, values);
 }
 
 function isSource(value: SessionChange['value']): value is ValueSource {
   return typeof value === 'object' && value !== null && ('userVariable' in value || 'setting' in value);
 }
 
-function assignedValue({ value }: SessionChange, sql: Buffer, lexed: Lexed): AssignedValue {
+/** Null: the value is not taken from anywhere else. */
+function sourceOf(value: SessionChange['value'], values: Values): ValueSource | null {
+  if (isSource(value)) return value;
+  if (typeof value !== 'object' || value === null || !('slot' in value)) return null;
+  const found = literalValue(value.slot, values);
+  return found === null || 'literal' in found ? null : found;
+}
+
+function assignedValue({ value }: SessionChange, values: Values): AssignedValue {
   if (isSource(value)) return value;
   if (typeof value !== 'object' || value === null) return null;
-  if ('slot' in value) return literalValue(value.slot, sql, lexed);
+  if ('slot' in value) return literalValue(value.slot, values);
   return 'word' in value && VALUE_WORDS.has(value.word) ? { literal: value.word, form: 'plain' } : null;
 }
 
-function literalValue(slot: number, sql: Buffer, lexed: Lexed): AssignedValue {
-  const literal = literalText(slot, sql, lexed, 'latin1');
-  if (literal === null) return null;
-  for (let index = 0; index < lexed.literalCount; index++) {
-    if (lexed.literalSlot(index) !== slot) continue;
-    const type = lexed.literalType(index);
-    const form = type === LITERAL.string ? 'string' : type === LITERAL.otherString ? 'composed' : 'plain';
-    return { literal, form };
-  }
-  return null;
-}
-
 /** Empty: none is named; null: it is named by what can't be told. */
-function collationText({ collation }: SessionChange, sql: Buffer, lexed: Lexed): string | null {
+function collationText({ collation }: SessionChange, values: Values): string | null {
   if (collation === null) return '';
   if (typeof collation === 'string') return collation;
-  const text = literalText(collation.slot, sql, lexed);
+  const text = settingText(collation.slot, values);
   const name = text === null ? '' : unquoted(text).toLowerCase();
   return /^\w+$/.test(name) ? name : null;
 }
@@ -134,31 +150,36 @@ function isModeExpression(value: SessionChange['value']): value is { readonly mo
   return typeof value === 'object' && value !== null && 'mode' in value;
 }
 
-function readEdit(expression: ModeExpression, sql: Buffer, lexed: Lexed): ModeEdit {
+function readEdit(expression: ModeExpression, values: Values): ModeEdit {
   if ('slot' in expression) {
-    const text = literalText(expression.slot, sql, lexed);
+    const text = settingText(expression.slot, values);
     return { text: text === null ? null : modeText(text) };
   }
   if ('mode' in expression) return expression;
-  return { call: expression.call, args: expression.args.map((arg) => readEdit(arg, sql, lexed)) };
+  return { call: expression.call, args: expression.args.map((arg) => readEdit(arg, values)) };
 }
 
-/** The literal as it stands in the text; null: a parameter, or too long. */
-function literalText(
-  slot: number,
-  sql: Buffer,
-  lexed: Lexed,
-  encoding: 'utf8' | 'latin1' = 'utf8',
-): string | null {
+/** What stands in a slot, as the text has it or as it is bound; null: not known, or too long. */
+function literalValue(slot: number, { sql, lexed, bound }: Values): AssignedValue {
   for (let index = 0; index < lexed.literalCount; index++) {
     if (lexed.literalSlot(index) !== slot) continue;
-    // A parameter's value is in the execution, not in the text.
-    if (lexed.literalOrdinal(index) >= 0) return null;
+    const ordinal = lexed.literalOrdinal(index);
+    if (ordinal >= 0) return bound(ordinal);
     const from = lexed.literalStart(index);
     const to = lexed.literalEnd(index);
-    return to - from > VALUE_BYTES_MAX ? null : sql.toString(encoding, from, to);
+    if (to - from > VALUE_BYTES_MAX) return null;
+    const type = lexed.literalType(index);
+    const form = type === LITERAL.string ? 'string' : type === LITERAL.otherString ? 'composed' : 'plain';
+    return { literal: sql.toString('latin1', from, to), form };
   }
   return null;
+}
+
+/** The same as the value of a setting, which has no other letters than plain ones. */
+function settingText(slot: number, values: Values): string | null {
+  const found = literalValue(slot, values);
+  if (found === null || !('literal' in found)) return null;
+  return PLAIN.test(found.literal) ? found.literal : null;
 }
 
 function unquoted(value: string): string {

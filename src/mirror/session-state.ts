@@ -4,23 +4,18 @@ import type { SqlMode } from '../sql/sql-mode.ts';
 import type { BoundValue } from '../wire/bound-values.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
-import { namedIn, setNamesFor } from './character-names.ts';
+import { setNamesFor } from './character-names.ts';
 import { boundValue, knownText } from './known-value.ts';
-import { editedMode, modeText } from './mode-edit.ts';
 import { type NamedStatement, NamedStatements, staysAsWritten } from './named-statements.ts';
-import { FOLLOWED_VARIABLES, NAMES_VARIABLES, type ReplayContext, sharedContext } from './replay-context.ts';
+import type { ReplayContext } from './replay-context.ts';
 import { PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
 import type { AssignedValue, IsolationLevel, SessionEffect } from './session-effect.ts';
 import type { SessionReads } from './session-reads.ts';
+import { SessionSettings } from './session-settings.ts';
 import { SessionValues, type UserValue } from './session-values.ts';
 import type { ServerKind } from './sql-modes.ts';
 import { TemporaryTables } from './temporary-tables.ts';
 
-const NOTHING_SET: ReadonlyMap<string, string> = new Map();
-/** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
-const NOT_PUT_BACK = [...FOLLOWED_VARIABLES].filter(
-  (name) => !['sql_mode', ...NAMES_VARIABLES].includes(name),
-);
 const UNKNOWN_VALUE: UserValue = { what: 'unknown' };
 
 type SettingEffect = Extract<SessionEffect, { what: 'variable' }>;
@@ -35,22 +30,15 @@ export class SessionState {
   temporary = new TemporaryTables();
   readonly #mapDatabase: (database: string) => string;
   #database: string | null;
-  #names: string;
+  #settings: SessionSettings;
   #charset: MultiByteCharset;
-  /** Null, as the two below, in sessions that never need it: most set and create nothing. */
-  #variables: Map<string, string> | null = null;
-  /** Variables that were set to something unknown. */
-  #unknown: Set<string> | null = null;
   /** Of the login; the server falls back to it when the connection is reset. */
   #collation: number | null;
-  #context: ReplayContext | null = null;
   #mode: SqlMode;
   #modeFlags = 0;
   /** What a new session of this server has; null: the status flags tell, whatever was set. */
   readonly #defaultQuotes: AnsiQuotes | null;
   readonly #primary: ServerKind | null;
-  /** The sql_mode with which the primary begins a session. */
-  readonly #defaultMode: string | null;
   readonly #beginning: SessionBeginning;
   #weak: boolean;
   /** What sql_mode was set to says of double quotes; `off` where the status flags tell. */
@@ -66,6 +54,7 @@ export class SessionState {
       defaultQuotes: AnsiQuotes | null;
       /** Left out, or null: not known; then replays are in the lane's own words and mode. */
       primary?: ServerKind | null;
+      /** The sql_mode with which the primary begins a session. */
       defaultMode?: string | null;
       /** Left out: a session begins with nothing that a lane does not have. */
       beginning?: SessionBeginning;
@@ -77,9 +66,13 @@ export class SessionState {
     this.#database = login.database;
     this.#collation = login.collation;
     this.#primary = login.primary ?? null;
-    this.#defaultMode = login.defaultMode ?? null;
     this.#beginning = login.beginning ?? PLAIN_BEGINNING;
-    this.#names = setNamesFor(login.collation, this.#primary);
+    this.#settings = new SessionSettings(
+      this.#primary,
+      login.defaultMode ?? null,
+      this.#beginning,
+      setNamesFor(login.collation, this.#primary),
+    );
     this.#charset = charsetOfCollation(login.collation);
     this.#weak = this.#beginning.isolation !== 'locking';
     this.#defaultQuotes = login.defaultQuotes;
@@ -98,19 +91,16 @@ export class SessionState {
       foundRows: this.foundRows,
       defaultQuotes: this.#defaultQuotes,
       primary: this.#primary,
-      defaultMode: this.#defaultMode,
       // What init_connect has set is among the variables.
       beginning: { ...this.#beginning, effects: [] },
     };
     const copy = new SessionState(login, this.#mapDatabase);
     copy.#quotes = this.#quotes;
-    copy.#names = this.#names;
+    copy.#settings = this.#settings.copy();
     copy.#charset = this.#charset;
     copy.#collation = this.#collation;
     copy.#mode = this.#mode;
     copy.#modeFlags = this.#modeFlags;
-    copy.#variables = this.#variables && new Map(this.#variables);
-    copy.#unknown = this.#unknown && new Set(this.#unknown);
     copy.temporary = this.temporary.copy();
     copy.values = this.values.copy();
     copy.valuesStand = this.valuesStand;
@@ -130,27 +120,12 @@ export class SessionState {
 
   /** What the next statement's replay needs on its lane. */
   get context(): ReplayContext {
-    this.#context ??= sharedContext(
-      this.#database === null ? null : this.#mapDatabase(this.#database),
-      this.#names,
-      this.#settings(),
-      this.#primary,
-    );
-    return this.#context;
+    return this.#settings.context(this.#database === null ? null : this.#mapDatabase(this.#database));
   }
 
-  /** A lane's own settings are the new server's: what the session has not set is as the old server begins one. */
-  #settings(): ReadonlyMap<string, string> {
-    const begun = new Map(this.#beginning.settings);
-    if (this.#defaultMode !== null) begun.set('sql_mode', `'${this.#defaultMode}'`);
-    return new Map([...begun, ...(this.#variables ?? NOTHING_SET)]);
-  }
-
-  /** False: something that replays depend on was set to a value that is not known. */
+  /** False: something that replays depend on was set to a value that is not known, or that they can't have. */
   get contextKnown(): boolean {
-    const set = this.#variables;
-    const begun = this.#beginning.unknown.every((name) => set?.has(name) === true);
-    return begun && (this.#unknown === null || this.#unknown.size === 0);
+    return this.#settings.known;
   }
 
   /**
@@ -168,7 +143,7 @@ export class SessionState {
 
   /** The assignments that give a lane what a write reads of the session; null: they are not known. */
   settingsFor(reads: SessionReads): readonly string[] | null {
-    return this.values.settingsFor(reads, this.#words());
+    return this.values.settingsFor(reads, this.#settings.words);
   }
 
   /** Status flags of a reply: they tell how strings are quoted from here on. */
@@ -181,7 +156,7 @@ export class SessionState {
 
   /** Reads on as a sql_mode that was just set has it, before the server tells. False: it is not known. */
   expectMode(): boolean {
-    const mode = this.#currentMode();
+    const { mode } = this.#settings;
     const quotes = mode === null ? 'unknown' : ansiQuotesIn(`'${mode}'`);
     if (mode === null || quotes === 'unknown') return false;
     const escapes = /\bno_backslash_escapes\b/i.test(mode) ? STATUS.NO_BACKSLASH_ESCAPES : 0;
@@ -210,7 +185,9 @@ export class SessionState {
   #change(effect: SessionEffect): () => void {
     switch (effect.what) {
       case 'use':
-        return () => this.#use(effect.database);
+        return () => {
+          this.#database = effect.database;
+        };
       case 'names':
         return () => this.#setNames(effect.statement, charsetOfName(effect.charset));
       case 'variable': {
@@ -236,9 +213,9 @@ export class SessionState {
 
   /** What ran can't be seen into: a `routine`, or a text of which `anything` may be expected. */
   hidden(what: 'routine' | 'anything'): void {
-    this.#context = null;
-    const names = what === 'routine' ? NOT_PUT_BACK : [...FOLLOWED_VARIABLES];
-    for (const name of [...names, 'timestamp']) this.#setVariable(name, null);
+    this.#settings.hidden(what);
+    if (what === 'anything' && this.#defaultQuotes !== null) this.#setQuotes('unknown');
+    this.values.setTime(null);
     this.values.forget(null);
     this.values.lastInsertId = null;
     this.#weak = true;
@@ -248,27 +225,22 @@ export class SessionState {
 
   /** The statement that a text stands for; null: it is not known. */
   statementOf(text: AssignedValue): NamedStatement | null {
-    const words = this.#words();
+    const { words } = this.#settings;
     const sql = knownText(this.#valueOf(text), words, this.#mode);
     const isLiteral = text !== null && 'literal' in text;
-    const charset = this.#setting('character_set_client');
+    const charset = this.#settings.valueOf('character_set_client');
     if (sql === null || (isLiteral && !staysAsWritten(sql, charset, this.#primary))) return null;
     return { sql, mode: this.#mode, database: this.#database, words };
   }
 
   /** A text that was prepared means now what it meant then. */
   readsAs({ database, words }: NamedStatement): boolean {
-    return database === this.#database && words === this.#words();
+    return database === this.#database && words === this.#settings.words;
   }
 
   /** A value as a parameter of EXECUTE … USING; null: it is not known. */
   boundValueOf(value: AssignedValue): BoundValue | null {
-    return this.valuesStand ? boundValue(this.#valueOf(value), this.#words(), this.#mode) : null;
-  }
-
-  #use(database: string): void {
-    this.#context = null;
-    this.#database = database;
+    return this.valuesStand ? boundValue(this.#valueOf(value), this.#settings.words, this.#mode) : null;
   }
 
   /** `next`: strong for the next transaction alone is as if not set; weak for it counts until the session's is set. */
@@ -278,7 +250,7 @@ export class SessionState {
   }
 
   #settingOf({ name, value, mode, from }: SettingEffect): string | null {
-    if (mode !== undefined) return editedMode(mode, this.#currentMode(), this.#defaultMode);
+    if (mode !== undefined) return this.#settings.editedMode(mode);
     if (from === undefined || 'setting' in from) return value;
     return this.values.settingFrom(from.userVariable, name);
   }
@@ -288,42 +260,24 @@ export class SessionState {
     if ('userVariable' in value) return this.values.variable(value.userVariable);
     if ('setting' in value) {
       if (value.setting === 'last_insert_id') return this.values.lastInsertIdValue();
-      const sql = this.#setting(value.setting);
+      const sql = this.#settings.valueOf(value.setting);
       return sql === null ? UNKNOWN_VALUE : { what: 'saved', setting: value.setting, sql };
     }
     const { literal, form } = value;
     if (form === 'plain') return { what: 'plain', sql: literal.toLowerCase() === 'null' ? 'NULL' : literal };
-    return { what: 'text', sql: literal, words: this.#words(), form };
-  }
-
-  /** What sets it to what it is now; null: not known. */
-  #setting(name: string): string | null {
-    if (!FOLLOWED_VARIABLES.has(name) || this.#unknown?.has(name) === true) return null;
-    const set = this.#variables?.get(name);
-    if (set !== undefined) return set;
-    if (this.#beginning.unknown.includes(name)) return null;
-    return NAMES_VARIABLES.includes(name) ? namedIn(this.#names, name) : 'default';
-  }
-
-  /** By what a literal's value and collation are told from another's of the same bytes. */
-  #words(): string {
-    const set = this.#variables;
-    const own = [...NAMES_VARIABLES, 'sql_mode'].map((name) => set?.get(name) ?? '');
-    return [this.#names, ...own].join();
+    return { what: 'text', sql: literal, words: this.#settings.words, form };
   }
 
   /** COM_RESET_CONNECTION: all but the database is as after the login (on MariaDB, the character set too). */
   reset(): void {
-    this.#context = null;
-    this.#variables = null;
-    this.#unknown = null;
     this.temporary = new TemporaryTables();
     this.values = new SessionValues();
     this.statements.clear();
     this.#weak = this.#beginning.isolation !== 'locking';
     this.#setQuotes(this.#defaultQuotes ?? 'off');
-    if (this.#collation === null) this.#setNames('SET NAMES utf8mb4', 'none');
-    else this.#setNames(setNamesFor(this.#collation, this.#primary), charsetOfCollation(this.#collation));
+    const collation = this.#collation;
+    this.#settings.reset(collation === null ? 'SET NAMES utf8mb4' : setNamesFor(collation, this.#primary));
+    this.#setCharset(collation === null ? 'none' : charsetOfCollation(collation));
   }
 
   /** COM_CHANGE_USER: as after a new login; a collation of null is the server's default. */
@@ -334,21 +288,8 @@ export class SessionState {
   }
 
   #setNames(statement: string, charset: MultiByteCharset): void {
-    this.#context = null;
-    this.#names = statement;
-    for (const name of NAMES_VARIABLES) this.#forget(name);
+    this.#settings.setNames(statement);
     this.#setCharset(charset);
-  }
-
-  #forget(name: string): void {
-    this.#variables?.delete(name);
-    this.#unknown?.delete(name);
-  }
-
-  #currentMode(): string | null {
-    if (this.#unknown?.has('sql_mode') === true) return null;
-    const set = this.#variables?.get('sql_mode');
-    return set === undefined ? this.#defaultMode : modeText(set);
   }
 
   #setQuotes(quotes: AnsiQuotes): void {
@@ -362,37 +303,21 @@ export class SessionState {
   }
 
   #setVariable(name: string, value: string | null): void {
-    this.#context = null;
-    if (name === 'timestamp') {
-      this.#forget(name);
-      if (!this.values.setTime(value)) this.#notKnown(name);
-    }
-    if (name === 'last_insert_id' || name === 'identity') this.values.setLastInsertId(value);
-    if (FOLLOWED_VARIABLES.has(name)) this.#follow(name, value);
-  }
-
-  #notKnown(name: string): void {
-    this.#unknown ??= new Set();
-    this.#unknown.add(name);
-  }
-
-  #follow(name: string, value: string | null): void {
-    this.#forget(name);
-    if (name === 'sql_mode' && this.#defaultQuotes !== null) {
-      this.#setQuotes(value?.toLowerCase() === 'default' ? this.#defaultQuotes : ansiQuotesIn(value));
-    }
-    // Each of these two sets the other as well.
-    if (name === 'character_set_connection') this.#forget('collation_connection');
-    if (name === 'collation_connection') this.#forget('character_set_connection');
-    if (value === null) {
-      this.#notKnown(name);
-    } else if (value.toLowerCase() !== 'default' || NAMES_VARIABLES.includes(name)) {
-      // A lane's default is what it has, but for those four, which SET NAMES has set there.
-      this.#variables ??= new Map();
-      this.#variables.set(name, value);
-    }
-    if (name === 'character_set_client' && value !== null) {
-      this.#setCharset(charsetOfName(value.replace(/^['"`]|['"`]$/g, '')));
+    this.#settings.follow(name, value);
+    switch (name) {
+      case 'timestamp':
+        this.#settings.know(name, this.values.setTime(value));
+        return;
+      case 'last_insert_id':
+      case 'identity':
+        this.values.setLastInsertId(value);
+        return;
+      case 'sql_mode':
+        if (this.#defaultQuotes === null) return;
+        this.#setQuotes(value?.toLowerCase() === 'default' ? this.#defaultQuotes : ansiQuotesIn(value));
+        return;
+      case 'character_set_client':
+        if (value !== null) this.#setCharset(charsetOfName(value.replace(/^['"`]|['"`]$/g, '')));
     }
   }
 }

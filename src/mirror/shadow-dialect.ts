@@ -1,6 +1,15 @@
-/** A session's settings in the words of a shadow of the other kind: modes and collations that only one has. */
-import { makeContext, type ReplayContext } from './replay-context.ts';
+/** A session's settings as one shadow can have them: in its words, and what it lacks left out. */
+import { CARRIED, FIXED, inWordsOfToday, isSameSetting, shownSql } from '../sql/session-variables.ts';
+import { makeContext, NAMES_VARIABLES, type ReplayContext } from './replay-context.ts';
 import { type ServerKind, translateMode } from './sql-modes.ts';
+
+export interface ShadowSession {
+  readonly kind: ServerKind;
+  /** What a session of ours begins with there, as SQL; a variable that is not in it does not exist there. Null: not known. */
+  readonly begun: ReadonlyMap<string, string> | null;
+  /** Variables that our account may not set there. */
+  readonly refused: ReadonlySet<string>;
+}
 
 export interface TranslatedContext {
   readonly context: ReplayContext;
@@ -8,21 +17,29 @@ export interface TranslatedContext {
   readonly faithful: boolean;
 }
 
-/** Sessions share their contexts, so that each is translated once for each kind of shadow. */
-const translations: Readonly<Record<ServerKind, WeakMap<ReplayContext, TranslatedContext>>> = {
-  mysql: new WeakMap(),
-  mariadb: new WeakMap(),
-};
+/** The variables of a shadow's session that replays depend on. */
+const NEEDED = [...CARRIED, ...FIXED].filter(([name]) => !NAMES_VARIABLES.includes(name));
 
-export function translateContext(context: ReplayContext, shadow: ServerKind): TranslatedContext {
-  const known = translations[shadow].get(context);
-  if (known !== undefined) return known;
-  const made = translate(context, shadow);
-  translations[shadow].set(context, made);
-  return made;
+/** What a lane asks for when it begins. */
+export const SHADOW_VARIABLES: readonly string[] = ['version', ...NEEDED.map(([name]) => name)];
+
+/** `shown`: what the shadow answered of those variables. */
+export function begunWith(shown: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const begun = new Map<string, string>();
+  const today = inWordsOfToday(shown);
+  for (const [name, variable] of NEEDED) {
+    const value = today.get(name);
+    if (value !== undefined) begun.set(name, shownSql(variable, value));
+  }
+  return begun;
 }
 
-function translate(context: ReplayContext, shadow: ServerKind): TranslatedContext {
+export function translateContext(context: ReplayContext, shadow: ShadowSession): TranslatedContext {
+  const spoken = inWordsOf(context, shadow.kind);
+  return shadow.begun === null ? spoken : fitted(spoken, shadow.begun, shadow.refused);
+}
+
+function inWordsOf(context: ReplayContext, shadow: ServerKind): TranslatedContext {
   const { primary, database, names } = context;
   if (primary === null || primary === shadow) return { context, faithful: true };
   const variables = new Map(context.variables);
@@ -37,6 +54,33 @@ function translate(context: ReplayContext, shadow: ServerKind): TranslatedContex
   if (collation !== null) variables.set('collation_connection', `'${collationFor(collation, shadow)}'`);
   const spoken = names === null ? null : translateNames(names, shadow);
   return { context: makeContext(database, spoken, variables, primary), faithful };
+}
+
+/** With a value for each variable that the shadow has: its own where the context says nothing or the same. */
+function fitted(
+  { context, faithful }: TranslatedContext,
+  begun: ReadonlyMap<string, string>,
+  refused: ReadonlySet<string>,
+): TranslatedContext {
+  const { database, names, primary } = context;
+  const variables = new Map<string, string>();
+  let isFaithful = faithful;
+  for (const name of NAMES_VARIABLES) {
+    const value = context.variables.get(name);
+    if (value !== undefined) variables.set(name, value);
+  }
+  for (const [name, variable] of NEEDED) {
+    const own = begun.get(name);
+    const usual = variable.usual === null ? null : shownSql(variable, variable.usual);
+    const wanted = FIXED.has(name) ? usual : (context.variables.get(name) ?? null);
+    // What a server without the variable does is told by its usual value.
+    const has = own ?? usual;
+    const isSame = wanted === null || (has !== null && isSameSetting(wanted, has));
+    const isSet = own !== undefined && !isSame && !refused.has(name);
+    if (!isSame && !isSet) isFaithful = false;
+    if (own !== undefined) variables.set(name, isSet ? wanted : own);
+  }
+  return { context: makeContext(database, names, variables, primary), faithful: isFaithful };
 }
 
 /** `SET NAMES x COLLATE y` with a collation that the shadow has. */

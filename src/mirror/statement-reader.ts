@@ -4,18 +4,19 @@ import { type KeysFound, NO_KEYS, type ParamReader, readKeys } from '../sql/keys
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
-import type { PrepareStep, UsedValue } from '../sql/prepare-step.ts';
+import type { PrepareStep } from '../sql/prepare-step.ts';
 import { BOUND_NULL, type BoundValue, executionOf } from '../wire/bound-values.ts';
 import { ownBytes } from '../wire/own-bytes.ts';
 import { type BoundDefinition, bindDefinition } from './bound-definition.ts';
 import { type BoundPlan, PlanBinder } from './bound-plan.ts';
 import type { ShardCatalog } from './catalog.ts';
+import { executedUsing, executedWith } from './executed-values.ts';
 import { LongData } from './long-data.ts';
 import type { NamedStatement } from './named-statements.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import { sameNumbers } from './replay-needs.ts';
 import { type Execution, Selector, type SelectorOptions } from './selector.ts';
-import type { SessionEffect } from './session-effect.ts';
+import type { AssignedValue, SessionEffect } from './session-effect.ts';
 import { preparingValue, readEffects } from './session-effects.ts';
 import type { SessionState } from './session-state.ts';
 import { changesSession, forgetAssigned } from './session-values-followed.ts';
@@ -123,8 +124,11 @@ export class StatementReader {
   /** Reads one execution of a prepared statement. */
   readExecution(execution: Execution, session: SessionState, dice: number, complete: boolean): Statement {
     const { plan, lexed, sql, effects, database } = execution.statement;
+    const { packet } = execution;
     const place = { session, database, dice, complete, redefined: NOTHING_REDEFINED };
-    return this.#statement(plan, sql, lexed, execution, effects, place);
+    const isBound = effects.length > 0 && lexed.parameterCount > 0 && packet !== null;
+    const own = isBound ? readEffects(plan, sql, lexed, executedWith(packet)) : effects;
+    return this.#statement(plan, sql, lexed, execution, own, place);
   }
 
   #statement(
@@ -196,11 +200,13 @@ export class StatementReader {
     if (prepare === null || prepare.using === null || !complete) return null;
     const named = executedBy(prepare, sql, lexed, session);
     if (named === null) return null;
-    const values = prepare.using.map((value) => usedValue(value, sql, lexed, session));
+    const used = prepare.using.map((value) => preparingValue(value, sql, lexed));
+    const values = used.map((value) => usedValue(value, session));
     const inner = this.#sql.read(named.sql, 0, named.sql.length, named.mode);
     const own = this.#sql.lexed;
     if (own.next >= 0 || inner.prepare !== null) return null;
-    const effects = hasEffects(inner) ? readEffects(inner, named.sql, own) : NO_EFFECTS;
+    const bound = executedUsing(used);
+    const effects = hasEffects(inner) ? readEffects(inner, named.sql, own, bound) : NO_EFFECTS;
     const text = this.#preparedStatement(inner, named.sql, own, effects, named.database);
     const known = session.readsAs(named) && own.parameterCount === values.length;
     const execution = inner.kind === 'other' ? null : namedExecution(text, values, known);
@@ -236,8 +242,7 @@ function executedBy(
   return session.statementOf(preparingValue(text, sql, lexed));
 }
 
-function usedValue(value: UsedValue, sql: Buffer, lexed: Lexed, session: SessionState): BoundValue | null {
-  const assigned = preparingValue(value, sql, lexed);
+function usedValue(assigned: AssignedValue, session: SessionState): BoundValue | null {
   // Unlike what a variable holds of it, such a literal may be a number too.
   const isBinary = assigned !== null && 'literal' in assigned && /^(?:[xb]'|0[xb])/i.test(assigned.literal);
   return isBinary ? null : session.boundValueOf(assigned);

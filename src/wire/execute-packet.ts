@@ -25,6 +25,15 @@ export interface ExecuteOptions {
   readonly queryAttributes: boolean;
 }
 
+/** A parameter's value, as far as SQL has a literal for it. Strings: bytes as latin1 characters. */
+export type ParameterValue =
+  | { readonly what: 'null' }
+  | { readonly what: 'integer'; readonly digits: string }
+  | { readonly what: 'double'; readonly value: number }
+  | { readonly what: 'string'; readonly bytes: string };
+
+const NULL_VALUE: ParameterValue = { what: 'null' };
+
 export class ExecutePacket {
   /** Two bytes a parameter: the type, and 0x80 where it is unsigned. */
   readonly types: Buffer;
@@ -68,9 +77,35 @@ export class ExecutePacket {
     // Long data has no value here, whatever type it was bound as.
     if (to === from) return null;
     const type = this.types[ordinal * 2]!;
+    const integer = this.#integerAt(ordinal, from);
+    if (integer !== null) return integer;
+    if (type === FIELD_TYPE.DOUBLE) return integerText(this.#payload.readDoubleLE(from));
+    return isStringType(type) ? stringText(this.#payload, from, to) : null;
+  }
+
+  /** Null: of a type that is none of these, or sent ahead of the execution. */
+  value(ordinal: number): ParameterValue | null {
+    if (ordinal * 2 >= this.#spans.length) return null;
+    if (this.isNull(ordinal)) return NULL_VALUE;
+    const from = this.#spans[ordinal * 2]!;
+    const to = this.#spans[ordinal * 2 + 1]!;
+    if (to === from) return null;
+    const type = this.types[ordinal * 2]!;
+    const digits = this.#integerAt(ordinal, from);
+    if (digits !== null) return { what: 'integer', digits };
+    if (type === FIELD_TYPE.DOUBLE) return { what: 'double', value: this.#payload.readDoubleLE(from) };
+    if (!isStringType(type) || type === FIELD_TYPE.NEWDECIMAL) return null;
+    return {
+      what: 'string',
+      bytes: new PayloadCursor(this.#payload, from, to).lenencBytes().toString('latin1'),
+    };
+  }
+
+  /** Null: of another type. */
+  #integerAt(ordinal: number, from: number): string | null {
     const unsigned = (this.types[ordinal * 2 + 1]! & UNSIGNED) !== 0;
     const payload = this.#payload;
-    switch (type) {
+    switch (this.types[ordinal * 2]!) {
       case FIELD_TYPE.TINY:
         return String(unsigned ? payload.readUInt8(from) : payload.readInt8(from));
       case FIELD_TYPE.SHORT:
@@ -81,10 +116,8 @@ export class ExecutePacket {
         return String(unsigned ? payload.readUInt32LE(from) : payload.readInt32LE(from));
       case FIELD_TYPE.LONGLONG:
         return String(unsigned ? payload.readBigUInt64LE(from) : payload.readBigInt64LE(from));
-      case FIELD_TYPE.DOUBLE:
-        return integerText(payload.readDoubleLE(from));
       default:
-        return isStringType(type) ? stringText(payload, from, to) : null;
+        return null;
     }
   }
 

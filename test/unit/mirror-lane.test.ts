@@ -38,7 +38,7 @@ function createRig(): Rig {
   };
   const lane: Lane = new Lane(
     link,
-    { pipeline: 4, preparedStatements: 10, shadow: 'mariadb' },
+    { pipeline: 4, preparedStatements: 10, shadow: { kind: 'mariadb', begun: null, refused: new Set() } },
     {
       free: kick,
       done: (scheduled, result) => {
@@ -46,6 +46,7 @@ function createRig(): Rig {
         scheduler.finish(scheduled);
         kick();
       },
+      refuses: () => {},
     },
   );
   return {

@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest';
 import {
   contextStatements,
   EMPTY_CONTEXT,
-  FOLLOWED_VARIABLES,
   makeContext,
   type ReplayContext,
 } from '../../src/mirror/replay-context.ts';
 import type { SessionEffect } from '../../src/mirror/session-effect.ts';
 import { SessionState } from '../../src/mirror/session-state.ts';
+import { CARRIED } from '../../src/sql/session-variables.ts';
 
 const DEFAULT_NAMES = 'SET NAMES utf8mb4';
 const CLIENT = 'character_set_client';
@@ -22,7 +22,7 @@ class ModelServer {
   readonly variables = new Map<string, string>();
 
   constructor() {
-    for (const name of FOLLOWED_VARIABLES) this.variables.set(name, `default ${name}`);
+    for (const name of CARRIED.keys()) this.variables.set(name, `default ${name}`);
     this.run(DEFAULT_NAMES);
   }
 

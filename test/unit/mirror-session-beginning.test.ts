@@ -36,7 +36,7 @@ describe('what a session begins with', () => {
     const session = sessionOf(
       beginning({ auto_increment_increment: '2', group_concat_max_len: '1048576' }, zone('+02:00', 7200)),
     );
-    expect(Object.fromEntries(session.context.variables)).toEqual({
+    expect(Object.fromEntries(session.context.variables)).toMatchObject({
       auto_increment_increment: '2',
       group_concat_max_len: '1048576',
       time_zone: "'+02:00'",
@@ -72,14 +72,42 @@ describe('what a session begins with', () => {
     expect(Math.min(...moments)).toBeLessThan(Date.UTC(2017, 0) / 1000);
   });
 
-  it('leaves alone what some servers refuse to set, unless it is unusual', () => {
-    const usual = { explicit_defaults_for_timestamp: 'ON', lc_time_names: 'en_US' };
-    expect([...beginning(usual).settings.keys()]).toEqual(['time_zone']);
-    const unusual = beginning({ explicit_defaults_for_timestamp: 'OFF', lc_time_names: 'de_DE' }).settings;
-    expect(Object.fromEntries(unusual)).toMatchObject({
-      explicit_defaults_for_timestamp: "'OFF'",
-      lc_time_names: "'de_DE'",
+  it('of a variable that the old server does not have, is what servers without it do', () => {
+    const settings = Object.fromEntries(beginning({ lc_time_names: 'de_DE', unique_checks: 'OFF' }).settings);
+    expect(settings).toMatchObject({
+      ...{ lc_time_names: "'de_DE'", unique_checks: '0', check_constraint_checks: '1' },
+      ...{ explicit_defaults_for_timestamp: '0', block_encryption_mode: "'aes-128-ecb'" },
     });
+    expect(settings).not.toHaveProperty('sql_auto_is_null');
+    expect(settings).not.toHaveProperty('character_set_client');
+  });
+
+  it.each([
+    ['10.5.9-MariaDB', '', "'UTF8_IS_UTF8MB3'"],
+    ['10.3.1-MariaDB', 'ZERO_DATE_TIME_CAST', "'ZERO_DATE_TIME_CAST,UTF8_IS_UTF8MB3'"],
+    ['10.11.19-MariaDB', '', "''"],
+    ['11.4.2-MariaDB', 'UTF8_IS_UTF8MB3', "'UTF8_IS_UTF8MB3'"],
+  ])('old_mode of %s: “%s” is %s', (version, shown, sql) => {
+    expect(beginning({ version, old_mode: shown }).settings.get('old_mode')).toBe(sql);
+  });
+
+  it('a setting that replays can’t have keeps a session from being replayed until it sets the usual one', () => {
+    expect(beginning({ sql_auto_is_null: 'OFF', system_versioning_asof: 'DEFAULT' }).unknown).toEqual([]);
+    const begun = beginning({ sql_auto_is_null: 'ON' });
+    expect(begun.unknown).toEqual(['sql_auto_is_null']);
+    const session = sessionOf(begun);
+    const set = (value: string) => session.apply({ what: 'variable', name: 'sql_auto_is_null', value });
+    expect(session.contextKnown).toBe(false);
+    set('off');
+    expect(session.contextKnown).toBe(true);
+    set('DEFAULT');
+    expect(session.contextKnown).toBe(false);
+  });
+
+  it('tells what DEFAULT means for the character sets', () => {
+    const session = sessionOf(beginning({ character_set_client: 'latin1' }));
+    session.apply({ what: 'variable', name: 'character_set_client', value: 'DEFAULT' });
+    expect(session.context.variables.get('character_set_client')).toBe("'latin1'");
   });
 
   it('init_connect: what it sets is followed, and gone with COM_RESET_CONNECTION', () => {

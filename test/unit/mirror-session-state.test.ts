@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { AnsiQuotes } from '../../src/mirror/ansi-quotes.ts';
 import { setNamesFor } from '../../src/mirror/character-names.ts';
+import { executedWith } from '../../src/mirror/executed-values.ts';
 import type { SessionEffect } from '../../src/mirror/session-effect.ts';
 import { readEffects } from '../../src/mirror/session-effects.ts';
 import { SessionState } from '../../src/mirror/session-state.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { DEFAULT_SQL_MODE } from '../../src/sql/sql-mode.ts';
+import { readExecute } from '../../src/wire/execute-packet.ts';
 import { STATUS } from '../../src/wire/protocol.ts';
 import { planOf } from '../harness/mirror-kit.ts';
 
@@ -97,6 +99,162 @@ describe('the effects of a statement', () => {
   it('do not know a parameter’s value, nor one of absurd length', () => {
     expect(effectsOf('SET sql_mode = ?')).toEqual([variable('sql_mode', null)]);
     expect(effectsOf(`SET sql_mode = '${'x'.repeat(5000)}'`)).toEqual([variable('sql_mode', null)]);
+  });
+});
+
+describe('a SET whose values are bound', () => {
+  /** As COM_STMT_EXECUTE has it: types, then values. */
+  const executed = (
+    text: string,
+    ...values: readonly (readonly [type: number, ...bytes: number[]] | null)[]
+  ) => {
+    const types = values.flatMap((value) => [value?.[0] ?? 6, 0]);
+    const nulls = values.reduce((bits, value, index) => (value === null ? bits | (1 << index) : bits), 0);
+    const bytes = values.flatMap((value) => value?.slice(1) ?? []);
+    const payload = Buffer.from([0x17, 1, 0, 0, 0, 0, 1, 0, 0, 0, nulls, 1, ...types, ...bytes]);
+    const packet = readExecute(payload, {
+      ...{ parameterCount: values.length, boundTypes: null, longData: new Map(), queryAttributes: false },
+    })!;
+    const sql = Buffer.from(text);
+    return readEffects(
+      reader.read(sql, 0, sql.length, DEFAULT_SQL_MODE),
+      sql,
+      reader.lexed,
+      executedWith(packet),
+    );
+  };
+  const string = (text: string): [number, ...number[]] => [
+    253,
+    Buffer.byteLength(text),
+    ...Buffer.from(text),
+  ];
+  const double = (value: number): [number, ...number[]] => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeDoubleLE(value);
+    return [5, ...bytes];
+  };
+
+  it.each([
+    ['SET time_zone = ?', string('+02:00'), 'time_zone', "'+02:00'"],
+    ['SET SESSION group_concat_max_len = ?', [3, 0, 16, 0, 0], 'group_concat_max_len', '4096'],
+    ['SET @@foreign_key_checks := ?', [1, 0], 'foreign_key_checks', '0'],
+    [
+      'SET group_concat_max_len = ?',
+      [8, 255, 255, 255, 255, 255, 255, 255, 255],
+      'group_concat_max_len',
+      '-1',
+    ],
+    ['SET character_set_results = ?', null, 'character_set_results', 'null'],
+    ["SET sql_mode = CONCAT(?, ',ANSI')", string('TRADITIONAL'), 'sql_mode', null],
+  ] as const)('%s', (text, value, name, expected) => {
+    const [effect, ...more] = executed(text, value);
+    expect(more).toEqual([]);
+    expect(effect).toMatchObject({ what: 'variable', name, value: expected });
+  });
+
+  it('makes a mode out of what is bound', () => {
+    const session = login({ defaultMode: 'TRADITIONAL' });
+    for (const effect of executed('SET sql_mode = CONCAT(@@sql_mode, ?)', string(',ANSI')))
+      session.apply(effect);
+    expect(variablesOf(session)).toEqual({ sql_mode: "'TRADITIONAL,ANSI'" });
+  });
+
+  it('gives user variables what is bound', () => {
+    const bound = executed('SET @a = ?, @b = ?, @c = ?, @d = ?', [1, 200], string("it's"), null, double(0.1));
+    expect(bound.map((effect) => 'value' in effect && effect.value)).toEqual([
+      { literal: '-56', form: 'plain' },
+      { literal: "'it''s'", form: 'string' },
+      { literal: 'null', form: 'plain' },
+      { literal: '1e-1', form: 'plain' },
+    ]);
+  });
+
+  it.each([
+    ['a backslash', string('a\\b')],
+    ['a decimal', [246, 1, 0x35]],
+    ['a date', [10, 4, 232, 7, 1, 1]],
+    ['absurd length', [253, 252, 0x88, 0x13, ...Array<number>(5000).fill(0x61)]],
+  ] as const)('does not know %s', (_name, value) => {
+    expect(executed('SET time_zone = ?', value)).toMatchObject([{ name: 'time_zone', value: null }]);
+    expect(executed('SET @a = ?', value)).toMatchObject([{ name: 'a', value: null }]);
+  });
+});
+
+describe('variables that a session sets', () => {
+  const known = (text: string, more: Partial<Parameters<typeof login>[0]> = {}) => {
+    const session = login(more);
+    run(session, text);
+    return session.contextKnown;
+  };
+
+  it.each(['SET wait_timeout = @a', 'SET sql_safe_updates = 1, optimizer_switch = @a', 'SET insert_id = @a'])(
+    'may be any where they leave rows alone: %s',
+    (text) => {
+      const session = login();
+      const before = session.context;
+      run(session, text);
+      expect(session.contextKnown).toBe(true);
+      expect(session.context).toBe(before);
+    },
+  );
+
+  it.each([
+    'SET sql_auto_is_null = 1',
+    'SET sql_auto_is_null = @a',
+    "SET gtid_next = 'AUTOMATIC:tag'",
+    "SET system_versioning_asof = '2026-01-01'",
+    'SET character_set_database = latin1',
+    'SET rocksdb_bulk_load = 1',
+    'SET rocksdb_bulk_load = 0',
+    'SET NAMES DEFAULT',
+  ])('keep it from being replayed until it is reset: %s', (text) => {
+    const session = login();
+    run(session, text);
+    expect(session.contextKnown).toBe(false);
+    expect(session.fork().contextKnown).toBe(false);
+    session.reset();
+    expect(session.contextKnown).toBe(true);
+  });
+
+  it.each([
+    ['SET sql_auto_is_null = 1', 'SET sql_auto_is_null = OFF'],
+    ['SET sql_auto_is_null = 1', 'SET sql_auto_is_null = DEFAULT'],
+    ["SET gtid_next = 'uuid:1'", 'SET gtid_next = AUTOMATIC'],
+    ['SET @old = @@rocksdb_bulk_load, rocksdb_bulk_load = 1', 'SET rocksdb_bulk_load = @old'],
+  ])('and no longer once they are back: %s; %s', (there, back) => {
+    const session = login();
+    run(session, there);
+    expect(session.contextKnown).toBe(false);
+    run(session, back);
+    expect(session.contextKnown).toBe(true);
+  });
+
+  it('go to the lane in one spelling', () => {
+    const session = login();
+    run(
+      session,
+      "SET check_constraint_checks = OFF, default_week_format = 03, block_encryption_mode = 'aes-256-cbc'",
+    );
+    expect(variablesOf(session)).toEqual({
+      ...{ check_constraint_checks: '0', default_week_format: '3', block_encryption_mode: "'aes-256-cbc'" },
+    });
+    run(session, 'SET check_constraint_checks = TRUE');
+    expect(variablesOf(session)).toMatchObject({ check_constraint_checks: '1' });
+    expect(known('SET default_week_format = 1 + 1')).toBe(false);
+    expect(known('SET check_constraint_checks = 2')).toBe(false);
+  });
+
+  it('are no more to be told what they were a moment ago', () => {
+    expect(known('SET @then = @@timestamp, timestamp = @then')).toBe(false);
+  });
+
+  it('behind what can’t be seen into are not known, whatever the session sets', () => {
+    const session = login();
+    session.hidden('routine');
+    run(session, 'SET sql_auto_is_null = 0, time_zone = SYSTEM');
+    expect(session.contextKnown).toBe(false);
+    session.reset();
+    expect(session.contextKnown).toBe(true);
   });
 });
 

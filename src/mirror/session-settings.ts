@@ -1,0 +1,195 @@
+/** The variables of one session that its replays depend on, and the character set that it speaks. */
+import {
+  CARRIED,
+  FIXED,
+  isSameSetting,
+  settingSql,
+  shownSql,
+  variableClass,
+} from '../sql/session-variables.ts';
+import { namedIn } from './character-names.ts';
+import { editedMode, type ModeEdit, modeText } from './mode-edit.ts';
+import { NAMES_VARIABLES, type ReplayContext, sharedContext } from './replay-context.ts';
+import type { SessionBeginning } from './session-beginning.ts';
+import type { ServerKind } from './sql-modes.ts';
+
+const NOTHING_SET: ReadonlyMap<string, string> = new Map();
+/** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
+const NOT_PUT_BACK = [...CARRIED.keys()].filter((name) => !['sql_mode', ...NAMES_VARIABLES].includes(name));
+/** Stands for every variable that nobody can list. */
+const ANY_OTHER = '*';
+
+/** Of sessions that have set nothing, this many for each way to begin: by what they begin with, and by the rest of what makes a context. */
+const BEGUN_MAX = 1000;
+const begun = new WeakMap<SessionBeginning, Map<string, ReplayContext>>();
+
+export class SessionSettings {
+  readonly #primary: ServerKind | null;
+  /** The sql_mode with which the primary begins a session. */
+  readonly #defaultMode: string | null;
+  readonly #beginning: SessionBeginning;
+  #names: string;
+  /** Null, as the one below, in sessions that never need it: most set nothing. */
+  #set: Map<string, string> | null = null;
+  /** Variables that were set to something unknown, or to what a replay can't have. */
+  #unknown: Set<string> | null = null;
+  #context: ReplayContext | null = null;
+
+  /** `names`: the SET NAMES that stands for the login's collation. */
+  constructor(
+    primary: ServerKind | null,
+    defaultMode: string | null,
+    beginning: SessionBeginning,
+    names: string,
+  ) {
+    this.#primary = primary;
+    this.#defaultMode = defaultMode;
+    this.#beginning = beginning;
+    this.#names = names;
+  }
+
+  copy(): SessionSettings {
+    const copy = new SessionSettings(this.#primary, this.#defaultMode, this.#beginning, this.#names);
+    copy.#set = this.#set && new Map(this.#set);
+    copy.#unknown = this.#unknown && new Set(this.#unknown);
+    return copy;
+  }
+
+  /** The connection was reset, or its user changed. */
+  reset(names: string): void {
+    this.#context = null;
+    this.#set = null;
+    this.#unknown = null;
+    this.#names = names;
+  }
+
+  /** False: something that replays depend on was set to a value that is not known, or that they can't have. */
+  get known(): boolean {
+    const set = this.#set;
+    const begins = this.#beginning.unknown.every((name) => set?.has(name) === true);
+    return begins && (this.#unknown === null || this.#unknown.size === 0);
+  }
+
+  /** What a replay needs on its lane; `database`: the lane's. */
+  context(database: string | null): ReplayContext {
+    if (this.#context !== null && this.#context.database === database) return this.#context;
+    this.#context =
+      this.#set === null || this.#set.size === 0
+        ? this.#begunContext(database)
+        : this.#makeContext(database, this.#set);
+    return this.#context;
+  }
+
+  /** Most sessions need no more than a look-up. */
+  #begunContext(database: string | null): ReplayContext {
+    const kept = begun.get(this.#beginning) ?? new Map<string, ReplayContext>();
+    begun.set(this.#beginning, kept);
+    const key = `${database} ${this.#names} ${this.#primary} ${this.#defaultMode}`;
+    let context = kept.get(key);
+    if (context === undefined) {
+      context = this.#makeContext(database, NOTHING_SET);
+      if (kept.size >= BEGUN_MAX) kept.clear();
+      kept.set(key, context);
+    }
+    return context;
+  }
+
+  /** A lane's own settings are the new server's: what the session has not set is as the old server begins one. */
+  #makeContext(database: string | null, set: ReadonlyMap<string, string>): ReplayContext {
+    const settings = new Map(this.#beginning.settings);
+    if (this.#defaultMode !== null) settings.set('sql_mode', `'${this.#defaultMode}'`);
+    for (const [name, value] of set) settings.set(name, value);
+    return sharedContext(database, this.#names, settings, this.#primary);
+  }
+
+  setNames(statement: string): void {
+    this.#context = null;
+    this.#names = statement;
+    for (const name of NAMES_VARIABLES) this.#forget(name);
+  }
+
+  /** `value`: SQL; null: not known. Variables that leave rows as they are, or are followed apart, are passed over. */
+  follow(name: string, value: string | null): void {
+    const kind = variableClass(name);
+    if (kind === 'harmless' || kind === 'apart') return;
+    this.#context = null;
+    this.#forget(name);
+    // Each of these two sets the other as well.
+    if (name === 'character_set_connection') this.#forget('collation_connection');
+    if (name === 'collation_connection') this.#forget('character_set_connection');
+    const isDefault = value?.toLowerCase() === 'default';
+    // A session's default is what it began with, but for those four, which its login or SET NAMES has set.
+    if (isDefault && !NAMES_VARIABLES.includes(name)) return;
+    const asked = isDefault ? (this.#beginning.names.get(name) ?? value) : value;
+    const kept = asked === null ? null : replayed(name, asked);
+    if (kept === null) this.#notKnown(name);
+    else {
+      this.#set ??= new Map();
+      this.#set.set(name, kept);
+    }
+  }
+
+  /** Of a variable whose value is followed elsewhere: whether it is known. */
+  know(name: string, isKnown: boolean): void {
+    if (isKnown) this.#unknown?.delete(name);
+    else this.#notKnown(name);
+  }
+
+  /** What ran can't be seen into: a `routine`, or a text of which `anything` may be expected. */
+  hidden(what: 'routine' | 'anything'): void {
+    this.#context = null;
+    const names = what === 'routine' ? NOT_PUT_BACK : CARRIED.keys();
+    for (const name of names) this.follow(name, null);
+    this.#notKnown(ANY_OTHER);
+  }
+
+  /** What sets it to what it is now; null: not known. */
+  valueOf(name: string): string | null {
+    if (this.#unknown?.has(name) === true || this.#unknown?.has(ANY_OTHER) === true) return null;
+    const set = this.#set?.get(name);
+    if (set !== undefined) return set;
+    // These are not what they were a moment later.
+    if (this.#beginning.unknown.includes(name) || variableClass(name) === 'apart') return null;
+    return NAMES_VARIABLES.includes(name) ? namedIn(this.#names, name) : 'default';
+  }
+
+  /** sql_mode as it is; null: not known. */
+  get mode(): string | null {
+    if (this.#unknown?.has('sql_mode') === true) return null;
+    const set = this.#set?.get('sql_mode');
+    return set === undefined ? this.#defaultMode : modeText(set);
+  }
+
+  /** What an expression makes of sql_mode, as SQL; null: not known. */
+  editedMode(edit: ModeEdit): string | null {
+    return editedMode(edit, this.mode, this.#defaultMode);
+  }
+
+  /** By what a literal's value and collation are told from another's of the same bytes. */
+  get words(): string {
+    const set = this.#set;
+    const own = [...NAMES_VARIABLES, 'sql_mode'].map((name) => set?.get(name) ?? '');
+    return [this.#names, ...own].join();
+  }
+
+  #notKnown(name: string): void {
+    this.#unknown ??= new Set();
+    this.#unknown.add(name);
+  }
+
+  #forget(name: string): void {
+    this.#set?.delete(name);
+    this.#unknown?.delete(name);
+  }
+}
+
+/** The value as a replay gets it; null: it can't have it. */
+function replayed(name: string, value: string): string | null {
+  const carried = CARRIED.get(name);
+  if (carried !== undefined) return settingSql(carried, value);
+  const fixed = FIXED.get(name);
+  if (fixed === undefined || fixed.usual === null) return null;
+  const usual = shownSql(fixed, fixed.usual);
+  const asked = settingSql(fixed, value);
+  return asked !== null && isSameSetting(usual, asked) ? usual : null;
+}
