@@ -36,7 +36,7 @@ export function begunWith(shown: ReadonlyMap<string, string>): ReadonlyMap<strin
 
 export function translateContext(context: ReplayContext, shadow: ShadowSession): TranslatedContext {
   const spoken = inWordsOf(context, shadow.kind);
-  return shadow.begun === null ? spoken : fitted(spoken, shadow.begun, shadow.refused);
+  return shadow.begun === null ? spoken : fitted(spoken, shadow, shadow.begun);
 }
 
 function inWordsOf(context: ReplayContext, shadow: ServerKind): TranslatedContext {
@@ -59,8 +59,8 @@ function inWordsOf(context: ReplayContext, shadow: ServerKind): TranslatedContex
 /** With a value for each variable that the shadow has: its own where the context says nothing or the same. */
 function fitted(
   { context, faithful }: TranslatedContext,
+  { kind, refused }: ShadowSession,
   begun: ReadonlyMap<string, string>,
-  refused: ReadonlySet<string>,
 ): TranslatedContext {
   const { database, names, primary } = context;
   const variables = new Map<string, string>();
@@ -77,7 +77,8 @@ function fitted(
     const has = own ?? usual;
     const isSame = wanted === null || (has !== null && isSameSetting(wanted, has));
     const isSet = own !== undefined && !isSame && !refused.has(name);
-    if (!isSame && !isSet) isFaithful = false;
+    const isUnlike = variable.unlike === true && primary !== null && primary !== kind;
+    if ((!isSame && !isSet) || (isUnlike && wanted !== usual)) isFaithful = false;
     if (own !== undefined) variables.set(name, isSet ? wanted : own);
   }
   return { context: makeContext(database, names, variables, primary), faithful: isFaithful };

@@ -23,6 +23,8 @@ export interface RowVariable {
   readonly form: ValueForm;
   /** How a server behaves that does not have the variable; null: nothing stands for that. */
   readonly usual: string | null;
+  /** The two kinds of server mean different things by any other value. */
+  readonly unlike?: true;
 }
 
 const UTF8_IS_UTF8MB3 = 'UTF8_IS_UTF8MB3';
@@ -54,8 +56,8 @@ export const CARRIED: ReadonlyMap<string, RowVariable> = new Map(
     group_concat_max_len: number(null),
     innodb_ft_enable_stopword: toggle('1'),
     lc_time_names: text('en_US'),
-    // How much of a long value ORDER BY looks at, before a LIMIT.
-    max_sort_length: number('1024'),
+    // How far into a long value ORDER BY looks, before a LIMIT: MariaDB at any string, MySQL at few.
+    max_sort_length: { ...number('1024'), unlike: true },
     // What it has besides the usual: zero dates of CAST(), what utf8 means.
     old_mode: text(UTF8_IS_UTF8MB3),
     // PASSWORD(), which a server without the variable refuses.
