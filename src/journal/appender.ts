@@ -18,7 +18,7 @@ export interface AppenderOptions {
   took(seconds: number): void;
   /** The disk has become slow: until `caughtUp` what is appended may not be on it yet, once a `probe` has said so there. */
   slowed(seconds: number): void;
-  /** Asks a slow disk, where nothing waits for it, for something as small as an append: to keep that it is slow. */
+  /** Asks the disk, where nothing waits for it, for something as small as an append: behind `slowed`, to keep that it is slow. */
   probe(): Promise<void>;
   caughtUp(): void;
   /** Nothing can be appended until `use` gives another file. Called once for each. */
@@ -28,7 +28,7 @@ export interface AppenderOptions {
 /** Quick again: an append aside took less than this part of `slowMs`. */
 const QUICK_PART = 5;
 
-/** `slowing`: the disk is slow, and does not say so yet. */
+/** `slowing`: the disk may be slow, and does not say so yet. */
 type State = 'closed' | 'quick' | 'slowing' | 'slow' | 'failed';
 
 export class Appender {
@@ -95,7 +95,7 @@ export class Appender {
   }
 
   #appendNow(bytes: Buffer, length: number): boolean {
-    const { disk, now, slowMs, took, slowed } = this.#options;
+    const { disk, now, slowMs, took } = this.#options;
     const startMs = now();
     try {
       disk.appendSync(this.#fd, bytes, length);
@@ -110,8 +110,7 @@ export class Appender {
     took(seconds);
     if (seconds * 1000 >= slowMs && this.#state === 'quick') {
       this.#state = 'slowing';
-      slowed(seconds);
-      void this.#work(this.#turn);
+      void this.#look(this.#turn, seconds);
     }
     return true;
   }
@@ -126,32 +125,52 @@ export class Appender {
     return true;
   }
 
+  /** An append took long: of the disk, or of a machine that had no time for us; `seconds`: it took so long. */
+  async #look(turn: number, seconds: number): Promise<void> {
+    const again = await this.#round(turn);
+    if (again === null) return;
+    if (again * 1000 < this.#options.slowMs) {
+      this.#state = 'quick';
+      return;
+    }
+    this.#options.slowed(seconds);
+    await this.#work(turn);
+  }
+
   /** One append at a time, of all that has come meanwhile, until one was quick and nothing has. */
   async #work(turn: number): Promise<void> {
-    const { disk, now, slowMs, took, caughtUp, probe } = this.#options;
+    const { slowMs, caughtUp } = this.#options;
     for (;;) {
-      const bytes = Buffer.concat(this.#backlog);
-      this.#drop();
-      const startMs = now();
-      try {
-        await (bytes.length === 0 ? probe() : disk.append(this.#fd, bytes));
-      } catch (error) {
-        if (turn === this.#turn) this.#fail(messageOf(error));
-        return;
-      }
-      if (turn !== this.#turn) return;
-      const seconds = (now() - startMs) / 1000;
-      if (bytes.length > 0) {
-        this.#onDisk += bytes.length;
-        this.#appends += 1;
-        took(seconds);
-      }
+      const seconds = await this.#round(turn);
+      if (seconds === null) return;
       if (this.#backlogBytes === 0 && seconds * 1000 < slowMs / QUICK_PART) break;
       // The first round had nothing to append.
       this.#state = 'slow';
     }
     this.#state = 'quick';
     caughtUp();
+  }
+
+  /** Appends what waits, or asks for as much; the seconds that it took, or null where there is nothing more to do here. */
+  async #round(turn: number): Promise<number | null> {
+    const { disk, now, took, probe } = this.#options;
+    const bytes = Buffer.concat(this.#backlog);
+    this.#drop();
+    const startMs = now();
+    try {
+      await (bytes.length === 0 ? probe() : disk.append(this.#fd, bytes));
+    } catch (error) {
+      if (turn === this.#turn) this.#fail(messageOf(error));
+      return null;
+    }
+    if (turn !== this.#turn) return null;
+    const seconds = (now() - startMs) / 1000;
+    if (bytes.length > 0) {
+      this.#onDisk += bytes.length;
+      this.#appends += 1;
+      took(seconds);
+    }
+    return seconds;
   }
 
   #fail(reason: string): void {

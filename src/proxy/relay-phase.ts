@@ -92,6 +92,11 @@ export class RelayPhase {
     }
   }
 
+  /** Something is not answered yet that may change rows, or the session. */
+  get awaitsChange(): boolean {
+    return this.#replies.pending > 0 && this.unanswered().some(mayChange);
+  }
+
   unanswered(): readonly Exchange<Statement>[] {
     return this.#replies.waiting();
   }
@@ -109,4 +114,12 @@ export class RelayPhase {
     if (exchange.ok && exchange.status !== 0) this.#status = exchange.status;
     this.#tap.reply(exchange);
   }
+}
+
+function mayChange({ type, note }: Exchange<Statement>): boolean {
+  if (type === COM.STMT_PREPARE) return false;
+  for (let statement = note; statement !== null; statement = statement.next) {
+    if (statement.kind !== 'read' || statement.plan?.hazards.has('unknown_function') !== false) return true;
+  }
+  return false;
 }

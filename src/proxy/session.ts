@@ -14,6 +14,7 @@ import type { ByteStream } from './byte-stream.ts';
 import { ChangeUserGate } from './change-user-gate.ts';
 import type { ClientOrigin } from './client-origin.ts';
 import type { Ends } from './deserted-sessions.ts';
+import { Orphan } from './orphan.ts';
 import { Parting } from './parting.ts';
 import { RelayPhase } from './relay-phase.ts';
 import { type LoginEvents, SessionLogin } from './session-login.ts';
@@ -28,6 +29,8 @@ type Phase =
   | { readonly at: 'relay'; readonly relay: RelayPhase; readonly gate: ChangeUserGate | null }
   /** `unseen`: what the client sends may change anything. */
   | { readonly at: 'blind'; readonly gate: ChangeUserGate | null; readonly unseen: boolean }
+  /** The client is gone, and left something that the server is still at. */
+  | { readonly at: 'orphaned'; readonly orphan: Orphan }
   | { readonly at: 'closing' }
   | { readonly at: 'closed' };
 
@@ -93,6 +96,7 @@ export class Session implements Chained<Session> {
   get state(): ConnectionState {
     const phase = this.#phase;
     if (phase.at === 'closed') return 'closing';
+    if (phase.at === 'orphaned') return 'busy';
     if (phase.at !== 'relay') return phase.at;
     if (phase.relay.busy) return 'busy';
     return phase.relay.inTransaction ? 'transaction' : 'idle';
@@ -159,7 +163,8 @@ export class Session implements Chained<Session> {
     const phase = this.#phase;
     if (phase.at === 'login') phase.login.push('server', chunk);
     else if (phase.at === 'relay' && phase.gate !== null) phase.gate.fromServer(chunk);
-    else this.#replyBytes(chunk);
+    else if (phase.at !== 'orphaned') this.#replyBytes(chunk);
+    else if (!phase.orphan.fromServer(chunk)) this.#clientLeft();
   }
 
   /** Bytes of the server that may go on; the relay's readers see them afterwards. */
@@ -342,20 +347,31 @@ export class Session implements Chained<Session> {
   }
 
   #serverEnded(): void {
-    if (this.#part()) return;
+    if (this.#phase.at === 'orphaned') this.#clientLeft();
+    if (this.#phase.at === 'closed' || this.#part()) return;
     this.#leaveRelay();
     this.#parting.serverEnded();
   }
 
   #serverClosed(error: Error | null): void {
     const phase = this.#phase;
+    if (phase.at === 'orphaned') this.#clientLeft();
     if (phase.at === 'login' && phase.login.serverClosed(error, this.#serverReached)) return;
     this.#leaveRelay();
     this.#parting.serverClosed(error);
   }
 
   #clientClosed(error: Error | null): void {
-    if (this.#phase.at === 'login') this.#phase.login.clientClosed(error);
+    const phase = this.#phase;
+    if (phase.at === 'login') phase.login.clientClosed(error);
+    const orphan =
+      phase.at === 'relay' ? Orphan.of(phase.relay, this.#server, () => this.#clientLeft()) : null;
+    if (orphan === null) this.#clientLeft();
+    else this.#phase = { at: 'orphaned', orphan };
+  }
+
+  /** The client is gone, and nothing is to be known any more of what it left. */
+  #clientLeft(): void {
     this.#leaveRelay();
     this.#phase = { at: 'closed' };
     this.#parting.clientClosed();
@@ -366,6 +382,10 @@ export class Session implements Chained<Session> {
     const phase = this.#phase;
     if (phase.at === 'login') phase.login.end();
     if (phase.at === 'relay') this.#endTap(phase.relay);
+    if (phase.at === 'orphaned') {
+      phase.orphan.end();
+      this.#endTap(phase.orphan.relay);
+    }
     if (phase.at !== 'closed') this.#phase = { at: 'closing' };
   }
 }

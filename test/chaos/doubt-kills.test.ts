@@ -25,6 +25,8 @@ const FOLDERS_A_ROUND = 1000;
 const SHARED_FOLDERS = 3;
 /** So that a kill finds writes that are not replayed yet. */
 const SHADOW_LATENCY_MS = 10;
+/** What a journal says of itself that was written on a machine with much else to do. */
+const SLOW_DISK = 'the process ended while its disk was slow';
 const VICTIMS = ['worker', 'proxy', 'shadow'] as const;
 type Victim = (typeof VICTIMS)[number];
 type Shard = (typeof SHARDS)[number];
@@ -221,16 +223,25 @@ async function repair(shard: Shard, differing: readonly DifferingRow[]): Promise
 
 async function settle(shard: Shard): Promise<void> {
   const { entries, cursor } = await readJournal(proxy, shard);
-  const response = await fetch(`${proxy.adminUrl}/api/journal/settle`, {
+  const doubts = entries.filter(({ reason }) => reason !== 'written');
+  const answer = await post('/api/journal/settle', { shard, cursor, entries: doubts });
+  expect(answer).toMatchObject({ stale: false, kept: 0 });
+}
+
+async function post(path: string, body: unknown): Promise<unknown> {
+  const response = await fetch(`${proxy.adminUrl}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ shard, cursor, entries: entries.filter(({ reason }) => reason !== 'written') }),
+    body: JSON.stringify(body),
   });
-  expect(await response.json()).toMatchObject({ stale: false, kept: 0 });
+  expect(response.status).toBe(200);
+  return response.json();
 }
 
 describe(`kill -9 under write load (${run.title})`, () => {
   const totals: Totals = { rows: 0, differing: 0, byKey: 0, byTable: 0, byWrittenKey: 0, byWrittenTable: 0 };
+  /** Journals that say themselves that they may lack keys: their process was killed while its disk was slow. */
+  let exposed = 0;
 
   it('leaves every row that differs in the journal', { timeout: 6 * run.timeoutMs }, async () => {
     const random = run.random(1);
@@ -253,15 +264,25 @@ describe(`kill -9 under write load (${run.title})`, () => {
         `${totals.byTable} by their tables alone; as written ${totals.byWrittenKey} by their keys, ${totals.byWrittenTable} by their tables alone`,
     );
     expect(totals.differing).toBeGreaterThan(0);
+    if (exposed > 0) run.say(`${exposed} times the disk was slow, and a full pass was owed`);
+    expect(exposed).toBeLessThan(ROUNDS);
     expect((await proxy.stop()).code).toBe(0);
   });
 
   async function judge(shard: Shard, about: { round: number; victim: Victim }): Promise<void> {
     const [oldSide, freshSide] = sides(shard);
     const { rows, differing } = await compareDatabases(oldSide, freshSide, keyOf);
+    const owed = (await proxy.status()).shards.find(({ name }) => name === shard)!.journal;
     const { entries, reset } = await readJournal(proxy, shard);
     const { uncovered, ...counts } = coverage(differing, entries);
-    expect({ ...about, shard, reset, uncovered }).toEqual({ ...about, shard, reset: false, uncovered: [] });
+    if (owed.resetReason === SLOW_DISK) {
+      exposed += 1;
+      await repair(shard, differing);
+      await post('/api/journal/full-pass', { shard, epoch: owed.epoch });
+      return settle(shard);
+    }
+    const found = { ...about, shard, reset, reason: owed.resetReason, uncovered };
+    expect(found).toEqual({ ...about, shard, reset: false, reason: null, uncovered: [] });
     totals.rows += rows;
     totals.differing += differing.length;
     for (const name of ['byKey', 'byTable', 'byWrittenKey', 'byWrittenTable'] as const)

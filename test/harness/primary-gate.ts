@@ -31,6 +31,7 @@ class Link {
   #tail: Buffer = Buffer.alloc(0);
   #held: Buffer[] | null = null;
   #answered: () => void = () => {};
+  #ended = false;
 
   constructor(client: Socket) {
     this.client = client;
@@ -56,6 +57,13 @@ class Link {
   release(): void {
     for (const chunk of this.#held ?? []) this.client.write(chunk);
     this.#held = null;
+    if (this.#ended) this.client.end();
+  }
+
+  /** The primary has ended the connection. */
+  end(): void {
+    if (this.#held === null) this.client.end();
+    else this.#ended = true;
   }
 
   answer(chunk: Buffer): void {
@@ -71,8 +79,8 @@ class Link {
 export async function startPrimaryGate(port: number): Promise<PrimaryGate> {
   const watches = new Set<Watch>();
   const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (client) => {
-    const upstream = connect({ host: '127.0.0.1', port, noDelay: true });
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
+    const upstream = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
     const link = new Link(client);
     client.on('data', (chunk: Buffer) => {
       for (const watch of link.arrived(chunk, watches)) {
@@ -82,8 +90,10 @@ export async function startPrimaryGate(port: number): Promise<PrimaryGate> {
       upstream.write(chunk);
     });
     upstream.on('data', (chunk: Buffer) => link.answer(chunk));
-    client.on('close', () => upstream.end());
-    upstream.on('close', () => client.destroy());
+    client.on('end', () => upstream.end());
+    upstream.on('end', () => link.end());
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', (failed) => failed && client.destroy());
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => {});

@@ -2,11 +2,15 @@
  * A write is under way until it is known what became of it: from before it is sent until the primary has answered,
  * until its transaction is committed, and until its replay is over. Gates on real servers hold it at each of these.
  */
+import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { writtenOnDisk } from '../harness/journal-on-disk.ts';
+import { countSockets } from '../harness/open-sockets.ts';
+import { query } from '../harness/packet-writer.ts';
 import type { HeldAnswers } from '../harness/primary-gate.ts';
+import { connectRaw } from '../harness/recorder.ts';
 import { waitFor } from '../harness/wait.ts';
-import { type GatedStage, startGatedStage } from './gated-stage.ts';
+import { type GatedStage, SHARD, startGatedStage } from './gated-stage.ts';
 
 const KEY_LENGTH = 1000;
 /** Keys of that length that fill a segment of the written log. */
@@ -81,6 +85,42 @@ describe('invariant 8: what is in doubt of a key that is being written is not se
     await stage.untilIdle();
     expect(await stage.settle()).toEqual({ settled: 1, kept: 0 });
   });
+
+  it('while the primary is at what a client left that has reset its connection', async () => {
+    const id = 11;
+    await doubtfulRow(id);
+    const holder = await stage.mariadb.connect({ database: 'old' });
+    await holder.query('BEGIN');
+    await holder.query(`SELECT * FROM messages WHERE id = ${id} FOR UPDATE`);
+    const port = stage.proxy.port(SHARD);
+    const client = await connectRaw({ host: '127.0.0.1', port, user: 'root', database: 'old' });
+    client.send(query(`UPDATE messages SET v = ${id} WHERE id = ${id}`));
+    await untilItWaits(id);
+    client.reset();
+    await waitFor(() => countSockets(stage.proxy.pid, port) === 0, { what: 'the client to be gone' });
+    const meanwhile = await stage.settle();
+    await holder.query('COMMIT');
+    await holder.end();
+    expect(meanwhile).toEqual({ settled: 0, kept: 1 });
+    await stage.untilIdle();
+    for (const database of ['old', 'new']) {
+      const rows = await stage.mariadb.query(`SELECT v FROM ${database}.messages WHERE id = ${id}`);
+      expect(rows, database).toEqual([{ v: id }]);
+    }
+    expect(await stage.settle()).toEqual({ settled: 1, kept: 0 });
+  });
+
+  async function untilItWaits(id: number): Promise<void> {
+    await waitFor(
+      async () => {
+        const [row] = await stage.mariadb.query<RowDataPacket[]>(
+          `SELECT COUNT(*) AS found FROM information_schema.processlist WHERE info = 'UPDATE messages SET v = ${id} WHERE id = ${id}'`,
+        );
+        return Number(row?.found) === 1;
+      },
+      { what: 'the write to be under way' },
+    );
+  }
 
   it('before its replay is over', async () => {
     await doubtfulRow(3);

@@ -575,7 +575,7 @@ describe('a disk that fails', () => {
     const { journal } = before;
     disk.slowMs = 500;
     write(journal, '1');
-    expect(journal.figures().failing).toContain('500 ms');
+    await waitFor(() => journal.figures().failing?.includes('500 ms') === true, { what: 'it to be told' });
     await waitFor(async () => (await afterCrash(before)).journal.reset, { what: 'the disk to say so' });
     const waited = atMs;
     write(journal, '2');
@@ -591,6 +591,32 @@ describe('a disk that fails', () => {
       'messages/3/written 1',
     ]);
     expect(after.reset).toBe(false);
+  });
+
+  it('one slow append is nothing where the disk is quick a moment later', async () => {
+    let atMs = 0;
+    const disk = faultyDisk((ms) => {
+      atMs += ms;
+    });
+    const before = await open({ disk, now: () => atMs });
+    const { appendSync } = disk;
+    disk.appendSync = (...about) => {
+      atMs += 500;
+      disk.appendSync = appendSync;
+      appendSync(...about);
+    };
+    for (const key of ['1', '2']) write(before.journal, key);
+    const states: (string | null)[] = [];
+    for (let turn = 0; turn < 20; turn += 1) {
+      states.push(before.journal.figures().failing);
+      await endOfTurn();
+    }
+    expect(new Set(states)).toEqual(new Set([null]));
+    const after = (await afterCrash(before)).journal;
+    expect([after.reset, texts(after.entries())]).toEqual([
+      false,
+      ['messages/1/written 1', 'messages/2/written 1'],
+    ]);
   });
 
   it('until a slow disk says so itself it is waited for', async () => {
@@ -616,6 +642,7 @@ describe('a disk that fails', () => {
     ]);
     Object.assign(disk, { writeAt, slowMs: 0 });
     told();
+    write(before.journal, '4');
     await waitFor(() => before.journal.figures().failing === null, { what: 'the disk is quick' });
   });
 
