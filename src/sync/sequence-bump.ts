@@ -1,9 +1,9 @@
 /** Raises the new primary's numbers above all that the old side has given out. Never lowers one. */
 import { messageOf } from '../base/errors.ts';
-import { type SequenceName, sequenceTitle } from './sequence.ts';
+import { type SequenceName, sequenceId, sequenceTitle } from './sequence.ts';
 import { type CheckOptions, checkSequences, type ShardCheck } from './sequence-check.ts';
 import type { ComparedSequence } from './sequence-comparison.ts';
-import { quoted, type SequenceScope } from './sequence-queries.ts';
+import { narrowed, quoted, readSequences, type SequenceScope } from './sequence-queries.ts';
 import { REFERENCES } from './sequence-verdict.ts';
 import type { WriteStatement } from './sync-connection.ts';
 
@@ -42,23 +42,33 @@ export async function bumpSequences(check: ShardCheck, options: BumpOptions): Pr
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const planned = planRaises(found.sequences, round === 0 ? options.margin : 0n);
     if (planned.length === 0) break;
-    for (const raise of planned) {
-      const failure = await attempt(() => options.write(statementsOf(raise, options.scope('new'))));
-      raised.push({ ...raise, failure });
-    }
+    for (const raise of planned) raised.push(...(await carryOut(raise, options)));
     found = await checkSequences(options);
     if (raised.some(({ failure }) => failure !== null)) break;
   }
   return { raised, check: found };
 }
 
-async function attempt(work: () => Promise<unknown>): Promise<string | null> {
+/** None: it was raised meanwhile, by a replay say. */
+async function carryOut(raise: Raise, options: BumpOptions): Promise<RaiseOutcome[]> {
+  const scope = options.scope('new');
   try {
-    await work();
-    return null;
+    if (await isHighEnough(raise, scope, options)) return [];
+    await options.write(statementsOf(raise, scope));
+    return [{ ...raise, failure: null }];
   } catch (error) {
-    return messageOf(error);
+    return [{ ...raise, failure: messageOf(error) }];
   }
+}
+
+/** ALTER TABLE, alone of the statements, would set a counter lower: so it is looked at right before. */
+async function isHighEnough(raise: Raise, scope: SequenceScope, { servers }: BumpOptions): Promise<boolean> {
+  const { sequence, to } = raise;
+  if (sequence.kind !== 'auto_increment') return false;
+  const only = narrowed(scope, new Set([sequence.table]));
+  const { sequences } = await readSequences(await servers.at('new'), 'new', only);
+  const reading = sequences.get(sequenceId(sequence))?.reading;
+  return reading?.type === 'numbers' && reading.next >= to;
 }
 
 /** What has to be raised for the new primary's next number to be `margin` numbers above the old side's. Pure. */
@@ -66,15 +76,15 @@ export function planRaises(sequences: readonly ComparedSequence[], margin: bigin
   return sequences.flatMap((compared) => planRaise(compared, margin) ?? []);
 }
 
-function planRaise({ sequence, readings }: ComparedSequence, margin: bigint): Raise | null {
+function planRaise({ sequence, readings, verdicts }: ComparedSequence, margin: bigint): Raise | null {
   const given = highestGiven(readings);
   const fresh = readings.new;
   if (given === null) return null;
   const wanted = given + 1n + margin;
   // A sequence table's row can be put there; a table or a column can't.
-  if (fresh === undefined)
-    return sequence.kind === 'row' ? { sequence, from: null, to: wanted, cached: 0n } : null;
-  if (fresh.type !== 'numbers') return null;
+  if (sequence.kind === 'row' && verdicts.new?.type === 'missing')
+    return { sequence, from: null, to: wanted, cached: 0n };
+  if (fresh?.type !== 'numbers') return null;
   const to = wanted > fresh.limit ? fresh.limit : wanted;
   return fresh.next < to ? { sequence, from: fresh.next, to, cached: fresh.cached } : null;
 }

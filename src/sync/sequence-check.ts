@@ -10,7 +10,7 @@ import {
   faultyPlaces,
   readingsOf,
 } from './sequence-comparison.ts';
-import { type NumberSource, readSequences, type SequenceScope } from './sequence-queries.ts';
+import { type NumberSource, narrowed, readSequences, type SequenceScope } from './sequence-queries.ts';
 import type { Behind, Verdict } from './sequence-verdict.ts';
 
 /** The servers of one shard. Opens a connection where it is first asked, and keeps it until `close`. */
@@ -141,15 +141,6 @@ function tablesBehind(sequences: readonly ComparedSequence[]): ReadonlyMap<Place
     }
   }
   return tables;
-}
-
-function narrowed(scope: SequenceScope, tables: ReadonlySet<string>): SequenceScope {
-  return {
-    ...scope,
-    moves: (table) => tables.has(table) && scope.moves(table),
-    movesObject: (name) => tables.has(name) && scope.movesObject(name),
-    sequenceTables: new Map([...scope.sequenceTables].filter(([table]) => tables.has(table))),
-  };
 }
 
 function joined(before: ServerReadings, again: ServerReadings, tables: ReadonlySet<string>): ServerReadings {

@@ -32,6 +32,16 @@ export interface SequenceScope {
   readonly sequenceTables: ReadonlyMap<string, SequenceTable>;
 }
 
+/** The same of these tables alone. */
+export function narrowed(scope: SequenceScope, tables: ReadonlySet<string>): SequenceScope {
+  return {
+    ...scope,
+    moves: (table) => tables.has(table) && scope.moves(table),
+    movesObject: (name) => tables.has(name) && scope.movesObject(name),
+    sequenceTables: new Map([...scope.sequenceTables].filter(([table]) => tables.has(table))),
+  };
+}
+
 /** Of each kind; beyond as many nothing is read, as memory and time are bounded. */
 const SEQUENCES_MAX = 10_000;
 /** For one server, on top of the bound of each query. */
@@ -214,8 +224,13 @@ class SequenceReader {
     if (rows.length > SEQUENCES_MAX) throw new Error(`it has more than ${SEQUENCES_MAX} rows`);
     if (name === null && rows.length > 1)
       throw new Error(`it has ${rows.length} rows; name the column that tells them apart`);
+    const seen = new Set<string>();
     for (const [part, number] of rows) {
-      const reading = await this.#attempt(async () => rowReading(wholeOf(number), value.type));
+      const reading = await this.#attempt(async () => {
+        if (seen.has(textOf(part))) throw new Error('several rows have this name');
+        return rowReading(wholeOf(number), value.type);
+      });
+      seen.add(textOf(part));
       this.#add('row', database, table, textOf(part), reading);
     }
   }

@@ -6,6 +6,10 @@ import { messageOf } from '../../src/base/errors.ts';
 import { registerSequences } from '../../src/commands/sequences.ts';
 import { type CheckedShard, checkShard } from '../../src/commands/sequences-check.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { bumpSequences, raiseLine } from '../../src/sync/sequence-bump.ts';
+import type { ShardCheck } from '../../src/sync/sequence-check.ts';
+import { OpenedSequenceServers } from '../../src/sync/sequence-servers.ts';
+import { sequenceScope } from '../../src/sync/sequence-shard.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -67,6 +71,31 @@ export function check(servers: ShardServers, options: CheckOptions): Promise<Che
   const [shard] = config.shards;
   if (shard === undefined) throw new Error('the configuration has no shard');
   return checkShard(config, shard, { table: options.table, bumpMargin: options.bumpMargin ?? null });
+}
+
+/** Bumps by an earlier look; what was raised. */
+export async function bumpFrom(
+  addresses: ShardServers,
+  options: ConfigOptions,
+  before: ShardCheck,
+): Promise<string[]> {
+  const config = loadConfig(writeConfig(addresses, options));
+  const [shard] = config.shards;
+  if (shard === undefined) throw new Error('the configuration has no shard');
+  const servers = new OpenedSequenceServers(config, shard);
+  try {
+    const { raised } = await bumpSequences(before, {
+      servers,
+      scope: sequenceScope(config, shard, undefined),
+      someStay: false,
+      graceMs: 0,
+      margin: 0n,
+      write: (statements) => servers.write(statements),
+    });
+    return raised.map(raiseLine);
+  } finally {
+    await servers.close();
+  }
 }
 
 /** Makes `replica` follow `primary`, both of MariaDB and with nothing in them; the primary has a binary log. */

@@ -11,6 +11,7 @@ import { freePort } from '../harness/ports.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { waitFor } from '../harness/wait.ts';
 import {
+  bumpFrom,
   type CheckOptions,
   check,
   follow,
@@ -107,6 +108,10 @@ describe.each(['MySQL 9', 'MariaDB'] as const)('from MariaDB to %s', (kind) => {
   it('rows that the new side has not are told by number, and bumped over', async () => {
     const name = await database(`${TABLE}; INSERT INTO t (x) VALUES (1), (2), (3)`);
     await on(old, name, 'INSERT INTO t (x) VALUES (4), (5)');
+    // MySQL keeps what it answers, for a day, for sessions that don't ask it not to.
+    await fresh().query(
+      `SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = '${name}'`,
+    );
     await untilCaughtUp(replica, old);
     expect(sentences(await look({ database: name }))).toEqual([
       'new is behind old by 2: its next number is 4, and old has given out 5',
@@ -198,6 +203,43 @@ describe.each(['MySQL 9', 'MariaDB'] as const)('from MariaDB to %s', (kind) => {
       's00: new: the sequence table gone is not there, or the account may not see it',
     ]);
     expect(shard.faults).toHaveLength(6);
+  });
+
+  it('a sequence table in which a name stands twice', async () => {
+    const name = await database(
+      "CREATE TABLE sequences (name VARCHAR(40), value BIGINT); INSERT INTO sequences VALUES ('a', 1), ('a', 5)",
+    );
+    const shard = await look({ database: name, sequences: { tables: { sequences: {} } }, bumpMargin: 9n });
+    expect(sentences(shard)).toEqual([
+      "old replica can't be compared: several rows have this name",
+      "new can't be compared: several rows have this name",
+    ]);
+    expect(shard.raised).toEqual([]);
+  });
+
+  it('a view of a numbered table is none itself', async () => {
+    const name = await database(`${TABLE}; CREATE VIEW w AS SELECT * FROM t`);
+    const shard = await look({ database: name });
+    expect(shard.check.sequences.map(({ sequence }) => sequence.table)).toEqual(['t']);
+  });
+
+  it('what was raised since the look stays as high', async () => {
+    const name = await database(
+      `${TABLE}; INSERT INTO t (x) VALUES (1), (2), (3);
+       CREATE TABLE sequences (name VARCHAR(40) PRIMARY KEY, value BIGINT); INSERT INTO sequences VALUES ('a', 5)`,
+    );
+    await fresh().query(
+      `DROP TABLE ${name}.t; USE ${name}; ${TABLE}; UPDATE sequences SET value = 1; DELETE FROM t`,
+    );
+    const options = { database: name, sequences: { tables: { sequences: {} } } };
+    const before = await look(options);
+    await fresh().query(
+      `ALTER TABLE ${name}.t AUTO_INCREMENT = 100; UPDATE ${name}.sequences SET value = 100`,
+    );
+    const after = await bumpFrom(servers(), options, before.check);
+    expect(after).toEqual(["raised sequences 'a' from 2 to 6"]);
+    expect(await insertInto(fresh(), `${name}.t`)).toBe('100');
+    expect(await fresh().query(`SELECT value FROM ${name}.sequences`)).toEqual([{ value: 100 }]);
   });
 
   it('a column that the new side does not number', async () => {
@@ -462,12 +504,34 @@ describe('the command', () => {
     expect(lost.stderr).toMatch(
       new RegExp(`^s00: old replica can't be asked: old s00 127\\.0\\.0\\.1:${nowhere.port}: .*ECONNREFUSED`),
     );
+    const unheard = await run(writeConfig({ ...servers(), fresh: nowhere }, { database: name }), '--bump');
+    expect([unheard.code, unheard.stderr.split('\n')]).toEqual([
+      1,
+      [expect.stringMatching(/^s00: new can't be asked: /), ''],
+    ]);
     await mysql.query(`DROP TABLE ${name}.t; USE ${name}; ${TABLE}`);
     const blind = await run(writeConfig({ ...servers(), old: nowhere }, { database: name }), '--bump');
     expect(blind.code).toBe(1);
     expect(blind.stdout).not.toContain('raised');
     expect(await insertInto(mysql, `${name}.t`)).toBe('1');
   });
+});
+
+it('a server that hangs is named, and keeps nobody waiting for long', async () => {
+  const name = await database(`${TABLE}; INSERT INTO t (x) VALUES (1)`);
+  other.pause();
+  try {
+    const shard = await check(
+      { old, oldReplica: replica, fresh: mysql, freshReplica: other },
+      { database: name, sequences: { timeoutMs: 300 } },
+    );
+    expect(shard.faults).toEqual([
+      expect.stringMatching(/^s00: new replica can't be asked: new s00 .*ETIMEDOUT/),
+    ]);
+    expect(shard.check.sequences[0]?.verdicts).toMatchObject({ new: { type: 'in_order' } });
+  } finally {
+    other.resume();
+  }
 });
 
 /** Whether more queries come in than our own one of asking so. */

@@ -297,9 +297,17 @@ describe('raising', () => {
     expect(targets({ old: column(300n, 299n, 'int'), new: column(127n, 127n, 'tinyint') })).toEqual([]);
   });
 
-  it('makes a row that is not there, but no column', () => {
-    expect(targets({ old: rowReading(7n, BIGINT) }, 0n, 'row')).toEqual([[null, 8n]]);
-    expect(targets({ old: column(8n, 7n) })).toEqual([]);
+  it('makes a row that is not there, but no column, and nothing on a server that did not answer', () => {
+    const planned = (kind: SequenceKind, fresh: ServerAnswer) => {
+      const answers = new Map<Place, ServerAnswer>([
+        ['old', answer([kind, rowReading(7n, BIGINT)])],
+        ['new', fresh],
+      ]);
+      return planRaises(compareSequences({ latest: answers, noted: answers, someStay: false }), 0n);
+    };
+    expect(planned('row', answer())).toMatchObject([{ from: null, to: 8n }]);
+    expect(planned('auto_increment', answer())).toEqual([]);
+    expect(planned('row', { type: 'unreachable', reason: 'gone' })).toEqual([]);
   });
 
   it('does nothing where the old primary did not say', () => {
