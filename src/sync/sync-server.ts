@@ -16,6 +16,8 @@ export interface SyncServer {
   readonly kind: ServerKind;
   /** As the server says it: `10.11.6-MariaDB-log`. */
   readonly version: string;
+  /** MySQL has lost the function in 9.6, and gives NULL where it runs by FIPS. */
+  readonly hasMd5: boolean;
   /** The whole answer. Reads alone. Rejects with QueryTimedOut past the time that one query may take. */
   rows(sql: string, values?: readonly unknown[]): Promise<Row[]>;
   /**
@@ -48,6 +50,7 @@ export interface SyncServerOptions {
 
 const ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 100;
+const MD5_OF_NOTHING = 'd41d8cd98f00b204e9800998ecf8427e';
 /** ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT: the transaction was, or can be, undone and made again. */
 const LOCK_ERRORS: ReadonlySet<number> = new Set([1213, 1205]);
 
@@ -58,8 +61,9 @@ export async function openSyncServer(options: SyncServerOptions): Promise<SyncSe
   try {
     const connection = await pool.borrow('read', database);
     const { kind, version } = connection;
+    const hasMd5 = await knowsMd5(connection, options.queryLimitMs);
     pool.giveBack(connection);
-    return new PooledServer(options, { name, kind, version });
+    return new PooledServer(options, { name, kind, version, hasMd5 });
   } catch (error) {
     throw new Error(`${name}: ${messageOf(error)}`, { cause: error });
   }
@@ -71,19 +75,18 @@ class PooledServer implements SyncServer {
   readonly role: ServerRole;
   readonly kind: ServerKind;
   readonly version: string;
+  readonly hasMd5: boolean;
   readonly #options: SyncServerOptions;
   #closed = false;
 
-  constructor(
-    options: SyncServerOptions,
-    facts: { readonly name: string; readonly kind: ServerKind; readonly version: string },
-  ) {
+  constructor(options: SyncServerOptions, facts: Pick<SyncServer, 'name' | 'kind' | 'version' | 'hasMd5'>) {
     this.#options = options;
     this.side = options.side;
     this.role = options.role;
     this.name = facts.name;
     this.kind = facts.kind;
     this.version = facts.version;
+    this.hasMd5 = facts.hasMd5;
   }
 
   rows(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
@@ -164,6 +167,16 @@ class PooledServer implements SyncServer {
         throw error;
       }
     }
+  }
+}
+
+async function knowsMd5(connection: SyncConnection, limitMs: number): Promise<boolean> {
+  try {
+    const [row] = await connection.rows("SELECT MD5('')", [], limitMs);
+    return row?.[0] === MD5_OF_NOTHING;
+  } catch (error) {
+    if (connection.broken) throw error;
+    return false;
   }
 }
 
