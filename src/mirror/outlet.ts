@@ -83,7 +83,7 @@ export class Outlet {
 
   failed(statement: Statement): void {
     this.#count(statement, 'skipped_failed');
-    if (statement.target?.transactional !== 'yes') this.#doubt(statement, 'partial');
+    if (statement.byRows || statement.target?.transactional !== 'yes') this.#doubt(statement, 'partial');
     this.over(statement);
   }
 

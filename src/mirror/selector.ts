@@ -32,6 +32,8 @@ export interface Execution {
   readonly packet: ExecutePacket | null;
   /** False: some of the packet's values, or what the text means, are a guess. */
   readonly known: boolean;
+  /** Whether rows that AUTO_INCREMENT numbers have numbers one after the other, of which the answer tells the first. */
+  readonly numbers: 'in_step' | 'unsure';
   /** False: its rows come later, by COM_STMT_FETCH, or as text. */
   readonly rowsAsReplayed: boolean;
 }
@@ -175,7 +177,7 @@ export class Selector {
   }
 
   #draft(
-    { plan, bound, lexed, compared }: Candidate,
+    { plan, bound, lexed, execution, compared }: Candidate,
     session: SessionState,
     { sql, prepared, keys, isCut }: WhatIsReplayed,
   ): ReplayDraft {
@@ -189,7 +191,7 @@ export class Selector {
       fixedTime: null,
       clock: bound.needs.clock,
       // Rows that were cut out have used up numbers.
-      sameNumbers: !isCut && sameNumbers(bound.needs, lexed.rowCount),
+      sameNumbers: !isCut && inStep(execution, lexed.rowCount) && sameNumbers(bound.needs, lexed.rowCount),
       keys,
       rowHash: compared ? new RowHash() : null,
       // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.
@@ -202,6 +204,11 @@ export class Selector {
 /** A lane looks for the tables of a statement where its session is, the primary where that was when it was prepared. */
 function isAtHome({ plan, database }: PreparedStatement, session: SessionState): boolean {
   return database === session.database || plan.tables.every((table) => table.database !== null);
+}
+
+/** Rows that AUTO_INCREMENT numbers have numbers one after the other. */
+export function inStep(execution: Execution | null, rows: number): boolean {
+  return rows <= 1 || execution?.numbers !== 'unsure';
 }
 
 /** What lanes know a prepared statement's text by. */

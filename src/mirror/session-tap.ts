@@ -13,6 +13,7 @@ import { ownBytes } from '../wire/own-bytes.ts';
 import { COM } from '../wire/protocol.ts';
 import { queryTextAt } from '../wire/query-packet.ts';
 import type { AnsiQuotes } from './ansi-quotes.ts';
+import { readBulkInsert } from './bulk-execution.ts';
 import type { ByteRoom } from './byte-room.ts';
 import { ChangesAhead, mattersBehind } from './changes-ahead.ts';
 import type { Definitions } from './definitions.ts';
@@ -221,7 +222,7 @@ export class MirrorTap implements SessionTap {
     // Types that could not be read must not be mistaken for those of an earlier execution.
     statement.boundTypes = packet === null ? null : ownBytes(packet.types);
     const rowsAsReplayed = (payload[5]! & CURSOR_FLAGS) === 0;
-    const execution = { statement, packet, known: true, rowsAsReplayed };
+    const execution = { statement, packet, known: true, numbers: 'in_step', rowsAsReplayed } as const;
     const note = this.#options.reader.readExecution(execution, this.#state, this.#dice, !exchange.truncated);
     this.#prepared.clearLongData(statement);
     exchange.note = note;
@@ -229,19 +230,16 @@ export class MirrorTap implements SessionTap {
     if (note.selection.at === 'selected') exchange.rowSink = note.selection.draft.rowHash;
   }
 
-  /** Many rows of parameters at once: read for its kind and tables; its keys are not known. */
+  /** Many rows of parameters at once. */
   #bulkExecute(exchange: Exchange<Statement>): void {
     const { payload } = exchange;
     const statement = payload.length >= 7 ? this.#prepared.find(payload.readUInt32LE(1)) : null;
-    exchange.note =
-      statement === null
-        ? plainStatement('other', null)
-        : this.#options.reader.readExecution(
-            { statement, packet: null, known: false, rowsAsReplayed: false },
-            this.#state,
-            this.#dice,
-            true,
-          );
+    if (statement === null) {
+      this.#unreadable(exchange);
+      return;
+    }
+    const insert = readBulkInsert(exchange.truncated ? null : payload, statement);
+    exchange.note = this.#options.reader.readBulk(statement, insert, this.#state, this.#dice);
     this.#sending(exchange.note);
   }
 

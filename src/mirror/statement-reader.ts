@@ -9,13 +9,14 @@ import { BOUND_NULL, type BoundValue, executionOf } from '../wire/bound-values.t
 import { ownBytes } from '../wire/own-bytes.ts';
 import { type BoundDefinition, bindDefinition } from './bound-definition.ts';
 import { type BoundPlan, PlanBinder } from './bound-plan.ts';
+import type { BulkInsert } from './bulk-execution.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { executedUsing, executedWith } from './executed-values.ts';
 import { LongData } from './long-data.ts';
 import type { NamedStatement } from './named-statements.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import { sameNumbers } from './replay-needs.ts';
-import { type Execution, Selector, type SelectorOptions } from './selector.ts';
+import { type Execution, inStep, Selector, type SelectorOptions } from './selector.ts';
 import type { AssignedValue, SessionEffect } from './session-effect.ts';
 import { preparingValue, readEffects } from './session-effects.ts';
 import type { SessionState } from './session-state.ts';
@@ -131,6 +132,25 @@ export class StatementReader {
     return this.#statement(plan, sql, lexed, execution, own, place);
   }
 
+  /** Reads a bulk execution; `insert` null: it is not replayed, and its keys are not known. */
+  readBulk(
+    statement: PreparedStatement,
+    insert: BulkInsert | null,
+    session: SessionState,
+    dice: number,
+  ): Statement {
+    const shared = { known: insert !== null, numbers: 'unsure', rowsAsReplayed: false } as const;
+    if (insert === null) {
+      const read = this.readExecution({ ...shared, statement, packet: null }, session, dice, true);
+      read.byRows = true;
+      return read;
+    }
+    const { text, values } = insert;
+    const plan = this.#sql.read(text, 0, text.length, statement.lexed.mode);
+    const whole = this.#preparedStatement(plan, text, this.#sql.lexed, NO_EFFECTS, statement.database);
+    return this.readExecution({ ...shared, statement: whole, packet: values }, session, dice, true);
+  }
+
   #statement(
     plan: Plan,
     sql: Buffer,
@@ -169,7 +189,12 @@ export class StatementReader {
     const found = keyed ? readKeys(bound.binding, sql, lexed, parameters(execution, session)) : NO_KEYS;
     const isSure = complete && session.quotesKnown && !plan.tables.some(({ name }) => redefined.has(name));
     const target = keyed
-      ? targetOf(bound, found, isSure, numberedRows(bound, found, session))
+      ? targetOf(
+          bound,
+          found,
+          isSure,
+          inStep(execution, found.numbered) ? numberedRows(bound, found, session) : null,
+        )
       : bound.keyless;
     const candidate = { plan, bound, sql, lexed, execution, found, target, complete, compared };
     const selection = this.#selector.select(candidate, session, place.dice);
@@ -257,7 +282,13 @@ function namedExecution(
   if (known && values.length === 0) return null;
   // A value that is not known is no key, as NULL is none.
   const packet = executionOf(values.map((value) => value ?? BOUND_NULL));
-  return { statement, packet, known: known && !values.includes(null), rowsAsReplayed: false };
+  return {
+    statement,
+    packet,
+    known: known && !values.includes(null),
+    numbers: 'in_step',
+    rowsAsReplayed: false,
+  };
 }
 
 function setsMode(effect: SessionEffect): boolean {

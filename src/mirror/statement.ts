@@ -64,6 +64,8 @@ export class Statement {
   readonly traces: Traces;
   /** Of a write or delete of moved tables, from when it is sent. */
   span: WriteSpan | null = null;
+  /** It is executed once for each of many rows: where one fails, those before it stay, whatever the tables. */
+  byRows = false;
   /** EXECUTE: it is read from the text that its name stood for. */
   byName = false;
   /** It was read while a change of how it is to be read was under way, or without an end that may say what it does. */

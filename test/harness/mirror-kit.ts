@@ -107,6 +107,7 @@ export function plainOf(text: string, shape: StatementShape = {}): Statement {
     prepared: null,
     traces: { generates: false, runsTriggers: false },
     span: null,
+    byRows: false,
     byName: false,
     blind: false,
     definition: null,

@@ -791,6 +791,88 @@ describe('prepared statements', () => {
     expect(rig.keys).toEqual([['5']]);
   });
 
+  const bulk = (rows: readonly (readonly (string | null)[])[], flags = 0x80): Buffer => {
+    const types = flags === 0 ? [] : [...(rows[0] ?? [])].map(() => Buffer.of(0xfd, 0));
+    const values = rows.flat().map((value) => {
+      return value === null ? Buffer.of(1) : Buffer.concat([Buffer.of(0, value.length), Buffer.from(value)]);
+    });
+    return idPayload(COM.STMT_BULK_EXECUTE, 3, Buffer.of(flags, 0), ...types, ...values);
+  };
+
+  it('executed over many rows at once are replayed as one INSERT of them all', () => {
+    const rig = new Rig();
+    rig.prepare(`${INSERT} ON DUPLICATE KEY UPDATE t = VALUES(t)`, 3, 2);
+    rig.say(
+      bulk([
+        ['1', 'a'],
+        ['2', null],
+      ]),
+    );
+    // Types are bound once.
+    rig.say(bulk([['3', 'c']], 0));
+    expect([rig.keys, rig.doubts]).toEqual([[['1', '2'], ['3']], []]);
+    const [first, second] = rig.units.map(({ replays }) => replays[0]?.prepared);
+    expect(first?.text).toBe(
+      'INSERT INTO messages (folderid, t) VALUES (?, ?), (?, ?) ON DUPLICATE KEY UPDATE t = VALUES(t)',
+    );
+    expect([0, 1, 2, 3].map((ordinal) => first?.packet.keyText(ordinal))).toEqual(['1', 'a', '2', null]);
+    expect(first?.packet.isNull(3)).toBe(true);
+    expect(second?.packet.keyText(0)).toBe('3');
+  });
+
+  it('executed over many rows at once are cut to the rows that the ratio takes', () => {
+    const rig = new Rig({ writes: 50 });
+    rig.prepare(INSERT, 3, 2);
+    const keys = ['1', '2', '3', '4', '5', '6', '7', '8'];
+    rig.say(bulk(keys.map((key) => [key, key])));
+    const taken = rig.keys[0] ?? [];
+    expect([taken.length > 0, taken.length < 8]).toEqual([true, true]);
+    expect(rig.doubts).toEqual([`not_sampled ${keys.filter((key) => !taken.includes(key)).join()}`]);
+    const packet = rig.units[0]?.replays[0]?.prepared?.packet;
+    expect(taken.map((_, index) => packet?.keyText(index * 2 + 1))).toEqual(taken);
+  });
+
+  it.each([
+    ['an UPDATE', 'UPDATE messages SET t = ? WHERE folderid = ?', bulk([['1', 'a']])],
+    [
+      'a parameter outside of the row',
+      `${INSERT.slice(0, -2)}1) ON DUPLICATE KEY UPDATE t = ?`,
+      bulk([['1', 'a']]),
+    ],
+    ['a value that depends on the server', `${INSERT.slice(0, -1)} + RAND())`, bulk([['1', 'a']])],
+    ['a DEFAULT', INSERT, Buffer.concat([bulk([['1', 'a']]), Buffer.of(0, 1, 0x32, 2)])],
+    ['answers row by row', INSERT, bulk([['1', 'a']], 0xc0)],
+    ['half a row', INSERT, bulk([['1', 'a'], ['2']])],
+    ['no row', INSERT, bulk([])],
+  ])('executed over many rows at once are doubts: %s', (_what, text, payload) => {
+    const rig = new Rig();
+    rig.prepare(text, 3, 2);
+    rig.say(payload);
+    expect([rig.units, rig.doubts]).toEqual([[], ['hazard  messages']]);
+  });
+
+  it('executed row by row may have changed some before one that failed', () => {
+    const rig = new Rig();
+    rig.prepare('UPDATE messages SET t = ? WHERE folderid = ?', 3, 2);
+    rig.say(
+      bulk([
+        ['a', '1'],
+        ['b', '2'],
+      ]),
+      FAILED,
+    );
+    expect(rig.doubts).toEqual(['partial  messages']);
+    rig.prepare(INSERT, 3, 2);
+    rig.say(
+      bulk([
+        ['1', 'a'],
+        ['2', 'b'],
+      ]),
+      FAILED,
+    );
+    expect(rig.doubts).toEqual(['partial  messages']);
+  });
+
   it('executed over many rows at once are skipped, their table in doubt', () => {
     const rig = new Rig();
     rig.prepare(INSERT, 3, 2);

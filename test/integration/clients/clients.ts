@@ -24,7 +24,6 @@ const UNKNOWN_MODE = {
 const CALLED =
   'it stands behind a CALL, which may have set anything: nothing is replayed until the session is reset';
 const BULK_CALLED = { bulk: CALLED };
-const BULK = { bulk: 'MariaDB’s bulk execution is relayed, not replayed' };
 
 export const CLIENTS: readonly Client[] = [
   {
@@ -63,7 +62,7 @@ export const CLIENTS: readonly Client[] = [
     id: 'mariadb_npm',
     name: 'mariadb (npm)',
     lacks: {},
-    unmirrored: { ...LOAD, ...BULK, ...UNKNOWN_MODE },
+    unmirrored: { ...LOAD, ...UNKNOWN_MODE, ...BULK_CALLED },
     run: (settings) => nodeSession(settings, 'mariadb.ts'),
   },
   {
@@ -120,7 +119,7 @@ export const CLIENTS: readonly Client[] = [
     id: 'connector_j',
     name: 'MariaDB Connector/J',
     lacks: { charset: 'it speaks UTF-8 alone', session: NO_SESSION },
-    unmirrored: { ...LOAD, ...BULK, ...UNKNOWN_MODE },
+    unmirrored: { ...LOAD, ...UNKNOWN_MODE, ...BULK_CALLED },
     run: async (settings) => {
       const classes = `${await javaClasses()}:${CONNECTOR_J}`;
       return session(settings, 'java', ['-XX:TieredStopAtLevel=1', '-cp', classes, 'Session']);
