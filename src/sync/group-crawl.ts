@@ -6,10 +6,11 @@
 import { BatchSize } from './batch-size.ts';
 import type { ComparedBatch } from './compared-batch.ts';
 import { type GroupsByKey, groupsByKey, joinGroups, shownKey } from './group-join.ts';
-import type { GroupAnswer, GroupReader } from './group-reader.ts';
+import type { GroupAnswer, GroupReader, RangeReader } from './group-reader.ts';
 import type { GroupSum } from './group-sum.ts';
 import { canonicalKey, compareValues, type KeyOrder, type SharedOrder } from './key-order.ts';
 import type { KeyRange } from './key-range.ts';
+import { crawlRanges, earlier } from './range-crawl.ts';
 import { type Direction, onBoth, type Side, type Sides } from './side.ts';
 import type { Value } from './value.ts';
 
@@ -43,7 +44,16 @@ export function crawlGroups(
       ? followSource(table, range, size)
       : followTarget(table, range, size);
   if (table.order === 'own') throw new TypeError('these sides share no order of keys');
-  return followBoth(table.readers, table.order, range, size);
+  const { readers, order } = table;
+  const ranges = rangesOf(readers);
+  if (ranges === null) return followBoth(readers, order, range, size);
+  // What a group takes by itself says nothing of what it takes among others.
+  return crawlRanges(ranges, order, range, size, (part) => followBoth(readers, order, part, new BatchSize()));
+}
+
+/** Null: on either side a group may have more than one row. */
+function rangesOf({ old, new: fresh }: Sides<GroupReader>): Sides<RangeReader> | null {
+  return old.ranges === null || fresh.ranges === null ? null : { old: old.ranges, new: fresh.ranges };
 }
 
 async function* followBoth(
@@ -157,12 +167,6 @@ function only(groups: GroupsByKey, wanted: { has(key: string): boolean }): Group
 /** NULL is an end as any other key. */
 function endOf(last: Value | undefined, range: KeyRange): Value | undefined {
   return last === undefined ? range.through : last;
-}
-
-/** Undefined: there is no more behind either. */
-function earlier(order: SharedOrder, a: Value | undefined, b: Value | undefined): Value | undefined {
-  if (a === undefined || b === undefined) return a === undefined ? b : a;
-  return compareValues(order, a, b) <= 0 ? a : b;
 }
 
 function upTo(order: SharedOrder, groups: readonly GroupSum[], end: Value | undefined): readonly GroupSum[] {

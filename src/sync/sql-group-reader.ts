@@ -1,11 +1,13 @@
 /** Reads the groups of one side of a table by SQL. */
 import { ClientSum, clientRowSum, foldChecksum } from './checksum-fold.ts';
-import type { GroupAnswer, GroupReader, KeyAnswer } from './group-reader.ts';
+import type { GroupAnswer, GroupReader, KeyAnswer, RangeReader } from './group-reader.ts';
 import type { GroupSum } from './group-sum.ts';
 import type { KeyRange } from './key-range.ts';
 import { allOf, inRange, oneOf, spelling } from './key-sql.ts';
+import { openRangeReader } from './sql-range-reader.ts';
 import type { KeyColumn } from './table-pair.ts';
 import { TableSide, type TableSideOptions } from './table-side.ts';
+import { timed } from './timing.ts';
 import type { Row, Value } from './value.ts';
 
 /** `options.pair` may have nothing to group by: then it is one group, whose key is NULL. */
@@ -25,11 +27,13 @@ interface Bounded {
 
 class SqlGroupReader implements GroupReader {
   readonly name: string;
+  readonly ranges: RangeReader | null;
   readonly #table: TableSide;
   readonly #group: KeyColumn;
 
   constructor(table: TableSide, group: KeyColumn) {
     this.name = table.name;
+    this.ranges = openRangeReader(table, group);
     this.#table = table;
     this.#group = group;
   }
@@ -156,6 +160,7 @@ class SqlGroupReader implements GroupReader {
 /** A table without anything to group by. */
 class WholeTable implements GroupReader {
   readonly name: string;
+  readonly ranges = null;
   readonly #table: TableSide;
 
   constructor(table: TableSide) {
@@ -203,10 +208,4 @@ function groupSum(key: Value, rows: number, values: Row, table: TableSide): Grou
 function lastOf({ last }: Bounded, keys: readonly Value[], limit: number): Value | undefined {
   if (last !== undefined) return last.key;
   return keys.length < limit ? undefined : keys.at(-1);
-}
-
-async function timed<T>(ask: () => Promise<T>): Promise<T & { readonly seconds: number }> {
-  const begunAt = performance.now();
-  const answer = await ask();
-  return { ...answer, seconds: (performance.now() - begunAt) / 1000 };
 }

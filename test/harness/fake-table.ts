@@ -1,5 +1,5 @@
 /** A side of a table in memory, for tests of what compares tables: with a collation of its own, and counted. */
-import type { GroupAnswer, GroupReader, KeyAnswer } from '../../src/sync/group-reader.ts';
+import type { GroupAnswer, GroupReader, KeyAnswer, RangeReader } from '../../src/sync/group-reader.ts';
 import type { GroupSum } from '../../src/sync/group-sum.ts';
 import { canonicalIdentity, canonicalKey, compareValues, type KeyOrder } from '../../src/sync/key-order.ts';
 import type { KeyRange } from '../../src/sync/key-range.ts';
@@ -39,12 +39,15 @@ export interface FakeSideOptions {
   readonly collation: Collation;
   /** Of each identity column. */
   readonly identityCollations?: readonly Collation[];
+  /** Each key has one row at most. */
+  readonly unique?: boolean;
   /** Called before each question, and between the rows of a stream. */
   readonly meanwhile?: () => void;
 }
 
 export class FakeSide implements GroupReader, RowReader {
   readonly name: string;
+  readonly ranges: RangeReader | null;
   /** A test may change them at any time. */
   stored: FakeRow[];
   openStreams = 0;
@@ -66,6 +69,7 @@ export class FakeSide implements GroupReader, RowReader {
     this.#collation = options.collation;
     this.#identityCollations = options.identityCollations ?? [NUMERIC];
     this.#meanwhile = options.meanwhile ?? (() => {});
+    this.ranges = options.unique === true ? this.#rangeReader() : null;
   }
 
   async sums(range: KeyRange, limit: number): Promise<GroupAnswer> {
@@ -128,6 +132,21 @@ export class FakeSide implements GroupReader, RowReader {
     return this.#inRange(key, range)[row - 1]?.identity;
   }
 
+  #rangeReader(): RangeReader {
+    return {
+      keyAt: async (range, number) => {
+        const { keys } = await this.#classes(range, number);
+        return { key: keys[number - 1], seconds: 0.01 };
+      },
+      sum: async (range) => {
+        const { keys } = await this.#classes(range, Infinity);
+        const rows = this.#withKeys(keys);
+        this.largestSum = Math.max(this.largestSum, rows.length);
+        return { rows: rows.length, sum: digest(rows), seconds: 0.01 };
+      },
+    };
+  }
+
   /** One key of each class of the range, and the last where there were more than `limit`. */
   async #classes(range: KeyRange, limit: number): Promise<{ keys: Value[]; last: Value | undefined }> {
     await this.#asked();
@@ -158,7 +177,8 @@ export class FakeSide implements GroupReader, RowReader {
 
   #withKeys(keys: readonly Value[]): FakeRow[] {
     const { compare } = this.#collation;
-    const rows = this.stored.filter((row) => keys.some((key) => compare(key, row.key) === 0));
+    const sorted = keys.toSorted(compare);
+    const rows = this.stored.filter((row) => hasEqual(sorted, row.key, compare));
     return rows.sort((a, b) => compare(a.key, b.key));
   }
 
@@ -197,6 +217,17 @@ export class FakeSide implements GroupReader, RowReader {
     this.answered += answer.length;
     return answer;
   }
+}
+
+/** By halving. */
+function hasEqual(sorted: readonly Value[], key: Value, compare: Collation['compare']): boolean {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compare(sorted[middle]!, key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low < sorted.length && compare(sorted[low]!, key) === 0;
 }
 
 function digest(rows: readonly FakeRow[]): string {

@@ -86,7 +86,7 @@ describe('a crawl over groups that stand still', () => {
         expect(batches.flat().reduce((sum, batch) => sum + batch.groups, 0)).toBe(truth.groups);
         expect(batches.flat().reduce((sum, batch) => sum + batch.rows, 0)).toBe(truth.rows);
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 
@@ -166,6 +166,94 @@ describe('a crawl over groups that come and go', () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('a crawl over groups of one row each', () => {
+  const numbers = fc.array(
+    fc.record({ number: fc.integer({ min: -300, max: 300 }), content: fc.constantFrom('x', 'y') }),
+    {
+      maxLength: 300,
+      size: 'max',
+    },
+  );
+  const uniqueRows = (rows: readonly { number: number; content: string }[]): FakeRow[] => {
+    const byKey = new Map(rows.map(({ number, content }) => [String(number), content]));
+    return [...byKey].map(([key, content]) => ({ key, identity: [key], content }));
+  };
+  const uniqueScene = fc
+    .record({
+      common: numbers,
+      old: numbers,
+      fresh: numbers,
+      few: fc.nat(6),
+      size: fc.integer({ min: 1, max: 4 }),
+      direction,
+    })
+    .map(({ common, old, fresh, few, size, direction: way }) => ({
+      collations: COLLATIONS[0]!,
+      rows: {
+        old: uniqueRows([...common, ...old.slice(0, few)]),
+        new: uniqueRows([...common, ...fresh.slice(0, few)]),
+      },
+      size,
+      direction: way,
+    }));
+  const unique = (its: Scene, meanwhile: () => void = () => {}): Sides<FakeSide> => {
+    const side = (name: 'old' | 'new') =>
+      new FakeSide({ name, rows: its.rows[name], collation: NUMERIC, unique: true, meanwhile });
+    return { old: side('old'), new: side('new') };
+  };
+
+  it('tells each row that differs, once, and no other', async () => {
+    await fc.assert(
+      fc.asyncProperty(uniqueScene, async (its) => {
+        const batches = await crawlAll(its, unique(its));
+        expectTiling(batches);
+        const truth = truthOf('numeric', its.rows);
+        const told = batches.flat().flatMap((batch) => batch.mismatches);
+        expect(told.map((mismatch) => canonicalKey('numeric', mismatch.key)).sort()).toEqual(truth.differing);
+        expect(batches.flat().reduce((sum, batch) => sum + batch.groups, 0)).toBe(truth.groups);
+        expect(batches.flat().reduce((sum, batch) => sum + batch.rows, 0)).toBe(truth.rows);
+      }),
+    );
+  });
+
+  it('is right about rows that stand still while others come and go', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        uniqueScene,
+        fc.array(fc.nat(), { minLength: 1, maxLength: 20 }),
+        async (its, dice) => {
+          let step = 0;
+          const sides = unique(its, () => {
+            const die = dice[step++ % dice.length]!;
+            const side = sides[die % 2 === 0 ? 'old' : 'new'];
+            const key = `${die % 600}.5`;
+            const rest = side.stored.filter((row) => row.key !== key);
+            side.stored = die % 3 === 0 ? rest : [...rest, { key, identity: [key], content: String(step) }];
+          });
+          const told = (await crawlAll(its, sides)).flat().flatMap((batch) => batch.mismatches);
+          const standing = told
+            .map((mismatch) => canonicalKey('numeric', mismatch.key))
+            .filter((key) => !key.endsWith('.5'));
+          expect(standing.sort()).toEqual(truthOf('numeric', its.rows).differing);
+        },
+      ),
+    );
+  });
+
+  it('has no answer with a row for each of its own where both sides are the same', async () => {
+    const rows = rowsOfKeys(Array.from({ length: 2000 }, (_, index) => String(index)));
+    const its = { collations: COLLATIONS[0]!, rows: { old: rows, new: rows }, size: 5, direction: OLD };
+    const sides = unique(its);
+    const [batches] = await crawlAll(its, sides);
+    expect(sides.old.answered).toBe(0);
+    expect(batches!.length).toBeLessThan(20);
+    const more = { ...its, rows: { old: rows, new: rows.slice(0, 3) } };
+    const sparse = unique(more);
+    await crawlAll(more, sparse);
+    expect(Math.max(sparse.old.largestSum, sparse.new.largestSum)).toBeLessThanOrEqual(20 * 20);
   });
 });
 
