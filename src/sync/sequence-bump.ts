@@ -3,7 +3,8 @@ import { messageOf } from '../base/errors.ts';
 import { type SequenceName, sequenceId, sequenceTitle } from './sequence.ts';
 import { type CheckOptions, checkSequences, type ShardCheck } from './sequence-check.ts';
 import type { ComparedSequence } from './sequence-comparison.ts';
-import { narrowed, quoted, readSequences, type SequenceScope } from './sequence-queries.ts';
+import { readSequences } from './sequence-queries.ts';
+import { narrowed, quoted, type SequenceScope } from './sequence-source.ts';
 import { REFERENCES } from './sequence-verdict.ts';
 import type { WriteStatement } from './sync-connection.ts';
 

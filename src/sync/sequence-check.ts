@@ -10,7 +10,8 @@ import {
   faultyPlaces,
   readingsOf,
 } from './sequence-comparison.ts';
-import { type NumberSource, narrowed, readSequences, type SequenceScope } from './sequence-queries.ts';
+import { readSequences } from './sequence-queries.ts';
+import { type NumberSource, narrowed, type SequenceScope } from './sequence-source.ts';
 import type { Behind, Verdict } from './sequence-verdict.ts';
 
 /** The servers of one shard. Opens a connection where it is first asked, and keeps it until `close`. */

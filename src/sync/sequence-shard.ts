@@ -2,7 +2,7 @@
 import type { Config } from '../config/load.ts';
 import type { ShardConfig } from '../config/schema.ts';
 import type { Place } from './sequence.ts';
-import type { SequenceScope } from './sequence-queries.ts';
+import type { SequenceScope } from './sequence-source.ts';
 
 export interface SequenceSettings {
   readonly tables: Config['tables'];
