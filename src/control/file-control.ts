@@ -1,6 +1,6 @@
 /**
  * Live ratios from the `mirror` section of the configuration file. The directory is watched, because
- * editors replace a file instead of writing into it, and the file is looked at each second besides,
+ * editors replace a file instead of writing into it, and the file is looked at twice a second besides,
  * because not every file system tells of changes.
  */
 import { type FSWatcher, watch } from 'node:fs';
