@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../harness/cli.ts';
 import { type Etcd, startEtcd } from '../harness/etcd.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
-import { freePort } from '../harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { shardBetween } from '../harness/shard-databases.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const PREFIX = '/understudy/live/';
@@ -41,20 +41,8 @@ afterAll(async () => {
 });
 
 async function config(more: Record<string, unknown>) {
-  const endpoint = { host: mariadb.host, port: mariadb.port };
-  return {
-    service: 'live',
-    tables: { messages: { key: 'folderid' } },
-    shards: [
-      {
-        name: 's00',
-        port: await freePort(),
-        old: { ...endpoint, database: 'mc_00' },
-        new: { ...endpoint, database: 'shard_00' },
-      },
-    ],
-    ...more,
-  };
+  const shard = await shardBetween(mariadb);
+  return { service: 'live', tables: { messages: { key: 'folderid' } }, shards: [shard], ...more };
 }
 
 /** Waits no longer than the promise until every proxy has the ratio. */

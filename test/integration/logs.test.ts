@@ -1,8 +1,8 @@
 /** Passwords never show; statement literals only where the configuration lets them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
-import { freePort } from '../harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { shardBetween } from '../harness/shard-databases.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const SECRET = 'pw-9f2c41d7';
@@ -21,19 +21,11 @@ afterAll(() => mariadb?.destroy());
 
 /** Runs statements that the shadow refuses (it has no such table), and gives all that the proxy said. */
 async function everythingSaid(more: Record<string, unknown>, env: Record<string, string>): Promise<string> {
-  const endpoint = { host: mariadb.host, port: mariadb.port };
   const account = { user: 'understudy', password: { env: 'TEST_SECRET' } };
   const proxy = await startProxy({
     env: { TEST_SECRET: env.TEST_SECRET },
     config: {
-      shards: [
-        {
-          name: 's00',
-          port: await freePort(),
-          old: { ...endpoint, database: 'mc_00' },
-          new: { ...endpoint, database: 'shard_00' },
-        },
-      ],
+      shards: [await shardBetween(mariadb)],
       newUser: account,
       oldUser: account,
       mirror: { reads: 100, writes: 100, deletes: 100 },

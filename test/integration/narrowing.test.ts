@@ -3,8 +3,8 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hashKey } from '../../src/sql/key-text.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
-import { freePort } from '../harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { shardBetween } from '../harness/shard-databases.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const PERCENT = 25;
@@ -21,18 +21,10 @@ beforeAll(async () => {
     await mariadb.query(`CREATE DATABASE ${database};
       CREATE TABLE ${database}.messages (folderid BIGINT PRIMARY KEY, word VARCHAR(20))`);
   }
-  const endpoint = { host: mariadb.host, port: mariadb.port };
   proxy = await startProxy({
     config: {
       tables: { messages: { key: 'folderid' } },
-      shards: [
-        {
-          name: 's00',
-          port: await freePort(),
-          old: { ...endpoint, database: 'mc_00' },
-          new: { ...endpoint, database: 'shard_00' },
-        },
-      ],
+      shards: [await shardBetween(mariadb)],
       mirror: { writes: PERCENT, deletes: PERCENT },
     },
   });

@@ -2,8 +2,8 @@
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
-import { freePort } from '../harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { shardBetween } from '../harness/shard-databases.ts';
 import { waitFor } from '../harness/wait.ts';
 
 let mariadb: Mariadb;
@@ -17,14 +17,7 @@ beforeAll(async () => {
 afterAll(() => mariadb?.destroy());
 
 async function start(more: Readonly<Record<string, unknown>>): Promise<RunningProxy> {
-  const endpoint = { host: mariadb.host, port: mariadb.port };
-  const shard = {
-    name: 's00',
-    port: await freePort(),
-    old: { ...endpoint, database: 'mc_00' },
-    new: { ...endpoint, database: 'shard_00' },
-  };
-  return startProxy({ config: { shards: [shard], ...more } });
+  return startProxy({ config: { shards: [await shardBetween(mariadb)], ...more } });
 }
 
 describe('the schema of the old server', () => {
