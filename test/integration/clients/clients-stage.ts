@@ -58,6 +58,9 @@ export interface Difference {
   readonly folder: string;
 }
 
+/** Values of 16 MiB and more wait in it, on a machine that other tests keep busy. */
+const QUEUE_TIMEOUT_MS = 60_000;
+
 export class ClientsStage {
   readonly cells: readonly Cell[];
   readonly #servers: Readonly<Record<Kind, SqlServer>>;
@@ -140,6 +143,7 @@ export class ClientsStage {
     const relayed = await cell.client.run(cell.settings);
     await waitFor(async () => (await this.metric('understudy_mirror_queue_statements', cell)) === 0, {
       what: `the mirror of ${cell.shard} to have nothing left to send`,
+      timeoutMs: QUEUE_TIMEOUT_MS,
     });
     return { cell, direct, relayed };
   }

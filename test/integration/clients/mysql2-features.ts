@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   createConnection as createCallbackConnection,
@@ -11,15 +11,9 @@ import {
 } from 'mysql2';
 import type { Connection, ConnectionOptions, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { createConnection, createPool } from 'mysql2/promise';
-import { STREAM, say, setting, step } from './step.ts';
+import { STREAM, say, setting, slowReader, step, TARGET } from './step.ts';
 
-const options: ConnectionOptions = {
-  host: '127.0.0.1',
-  port: Number(setting('PORT')),
-  user: setting('USER'),
-  password: setting('PASSWORD'),
-  database: setting('DATABASE'),
-};
+const options: ConnectionOptions = TARGET;
 const KINDS = `CREATE TEMPORARY TABLE kinds (flag BIT(9), year YEAR, choice ENUM('a', 'é'), choices SET('x', 'y', 'z'),
   doc JSON, place POINT, real4 FLOAT, medium MEDIUMINT UNSIGNED, huge BIGINT, at DATETIME(3), day DATE, text TEXT, raw BLOB)`;
 const AT = new Date(Date.UTC(2024, 1, 29, 23, 59, 59, 123));
@@ -177,20 +171,12 @@ await step('affected, changed and found rows; info; warnings', async () => {
 
 await step('streams of rows, with backpressure', async () => {
   const db = createCallbackConnection(options);
-  let count = 0;
-  const slow = new Writable({
-    objectMode: true,
-    highWaterMark: 1,
-    write(_row, _encoding, done) {
-      count += 1;
-      setImmediate(done);
-    },
-  });
-  await pipeline(db.query(STREAM).stream({ highWaterMark: 2 }), slow);
+  const reader = slowReader();
+  await pipeline(db.query(STREAM).stream({ highWaterMark: 2 }), reader.sink);
   const [after] = await db.promise().query('SELECT 1 AS one');
   db.destroy();
-  assert.equal(count, 10_000);
-  return { count, after };
+  assert.equal(reader.count(), 10_000);
+  return { count: reader.count(), after };
 });
 
 await step('LOAD DATA from a stream', () =>

@@ -5,27 +5,23 @@ import { createRequire } from 'node:module';
 import { createConnection as createCallbackConnection } from 'mysql2';
 import type { Connection, ConnectionOptions, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { createConnection, createPool } from 'mysql2/promise';
-import { compression, errors, tls, tlsThrough, transactions } from './node-steps.ts';
+import { charset, compression, errors, session, tls, tlsThrough, transactions } from './node-steps.ts';
 import {
   bigBlob,
   bigText,
   errorOf,
-  GBK,
   SEVERAL,
   STREAM,
   say,
   setting,
   step,
+  TARGET,
   TITLES,
   TYPES,
 } from './step.ts';
 
 const options: ConnectionOptions = {
-  host: '127.0.0.1',
-  port: Number(setting('PORT')),
-  user: setting('USER'),
-  password: setting('PASSWORD'),
-  database: setting('DATABASE'),
+  ...TARGET,
   rowsAsArray: true,
   multipleStatements: true,
   supportBigNumbers: true,
@@ -41,7 +37,8 @@ const affectedBy = async (db: Connection, sql: string): Promise<number> =>
 const { version } = createRequire(import.meta.url)('mysql2/package.json');
 say({ version: `mysql2 ${version}, Node ${process.versions.node}` });
 const db = await open();
-const client = { db, open, rowsOf };
+const openIn = (charset: string): Promise<Connection> => open({ charset });
+const client = { db, open, openIn, rowsOf };
 
 await step('connect', async () => {
   await (await open()).end();
@@ -113,16 +110,7 @@ await step('procedures', async () => {
   return { results: all.slice(0, 2), all, prepared, out: Number(out?.[0]) };
 });
 
-await step('charset', async () => {
-  const latin1 = await open({ charset: 'LATIN1_SWEDISH_CI' });
-  await latin1.query("INSERT INTO messages VALUES (10, 1, 'é')");
-  const [read] = await rowsOf(latin1, 'SELECT title FROM messages WHERE folderid = 10');
-  const gbk = await open({ charset: 'GBK_CHINESE_CI' });
-  await gbk.query(`INSERT INTO messages VALUES (10, 2, '${GBK}')`);
-  const stored = await rowsOf(db, 'SELECT HEX(title) FROM messages WHERE folderid = 10 ORDER BY itemid');
-  await Promise.all([latin1.end(), gbk.end()]);
-  return { latin1: Buffer.from(read?.[0], 'latin1').toString('hex'), stored };
-});
+await step('charset', () => charset(client));
 
 await step('local infile', async () => {
   const sql = `LOAD DATA LOCAL INFILE '${setting('CSV')}' INTO TABLE loaded FIELDS TERMINATED BY ','`;
@@ -157,22 +145,9 @@ await step('bulk', async () => {
   return { affected: inserted.affectedRows, count: Number(count?.[0]), answers };
 });
 
-await step('session', async () => {
-  const other = await open();
-  await other.query('SET @mine = 1');
-  await other.changeUser({
-    user: setting('USER'),
-    password: setting('PASSWORD'),
-    database: setting('DATABASE'),
-  });
-  const [changed] = await rowsOf(other, 'SELECT @mine');
-  await other.query('SET @mine = 2');
-  await other.reset();
-  const [reset] = await rowsOf(other, 'SELECT @mine');
-  await other.query("INSERT INTO messages VALUES (13, 1, 'changed')");
-  await other.ping();
-  await other.end();
-  return { changed: true, forgotten: changed?.[0] === null && reset?.[0] === null };
+await step('session', () => {
+  const { user, password, database } = TARGET;
+  return session(client, (other) => other.changeUser({ user, password, database }));
 });
 
 await step('reconnect', async () => {

@@ -1,6 +1,6 @@
 /** The steps that the two Node clients do by the same calls, mysql2 and the mariadb connector alike. */
 import { readFileSync } from 'node:fs';
-import { errorOf, FAILING, setting } from './step.ts';
+import { errorOf, FAILING, GBK, setting } from './step.ts';
 
 /** As much of either client's connection as the steps call. */
 export interface NodeConnection {
@@ -10,6 +10,8 @@ export interface NodeConnection {
   beginTransaction(): Promise<unknown>;
   commit(): Promise<unknown>;
   rollback(): Promise<unknown>;
+  reset(): Promise<unknown>;
+  ping(): Promise<unknown>;
   end(): Promise<unknown>;
 }
 
@@ -28,6 +30,8 @@ interface Row {
 export interface NodeClient<Connection extends NodeConnection> {
   readonly db: Connection;
   open(more: NodeSettings): Promise<Connection>;
+  /** A connection whose session begins in this collation. */
+  openIn(collation: string): Promise<Connection>;
   rowsOf(db: Connection, sql: string): Promise<readonly Row[]>;
 }
 
@@ -57,6 +61,35 @@ export async function errors<C extends NodeConnection>({ db, rowsOf }: NodeClien
   seen.push(await errorOf(() => db.prepare('SELECT missing FROM messages')));
   await db.query("INSERT IGNORE INTO messages VALUES (5, 1, 'double')");
   return { errors: seen, warnings: await rowsOf(db, 'SHOW WARNINGS'), after: await rowsOf(db, 'SELECT 1') };
+}
+
+export async function charset<C extends NodeConnection>({ db, openIn, rowsOf }: NodeClient<C>): Facts {
+  const latin1 = await openIn('LATIN1_SWEDISH_CI');
+  await latin1.query("INSERT INTO messages VALUES (10, 1, 'é')");
+  const [read] = await rowsOf(latin1, 'SELECT title FROM messages WHERE folderid = 10');
+  const gbk = await openIn('GBK_CHINESE_CI');
+  await gbk.query(`INSERT INTO messages VALUES (10, 2, '${GBK}')`);
+  const stored = await rowsOf(db, 'SELECT HEX(title) FROM messages WHERE folderid = 10 ORDER BY itemid');
+  await Promise.all([latin1.end(), gbk.end()]);
+  return { latin1: Buffer.from(String(read?.[0]), 'latin1').toString('hex'), stored };
+}
+
+/** `change` is the client's own way to begin the session anew as the same account. */
+export async function session<C extends NodeConnection>(
+  { open, rowsOf }: NodeClient<C>,
+  change: (other: C) => Promise<unknown>,
+): Facts {
+  const other = await open({});
+  await other.query('SET @mine = 1');
+  await change(other);
+  const [changed] = await rowsOf(other, 'SELECT @mine');
+  await other.query('SET @mine = 2');
+  await other.reset();
+  const [reset] = await rowsOf(other, 'SELECT @mine');
+  await other.query("INSERT INTO messages VALUES (13, 1, 'changed')");
+  await other.ping();
+  await other.end();
+  return { changed: true, forgotten: changed?.[0] === null && reset?.[0] === null };
 }
 
 export async function compression<C extends NodeConnection>({ open, rowsOf }: NodeClient<C>): Facts {

@@ -1,4 +1,5 @@
 /** What the Node sessions of the matrix share: one line of JSON a step, and the settings from the environment. */
+import { Writable } from 'node:stream';
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -29,8 +30,31 @@ export function setting(name: string): string {
   return process.env[`CLIENT_${name}`] ?? '';
 }
 
+/** Where the session goes, and as whom: what every driver calls by the same names. */
+export const TARGET = {
+  host: '127.0.0.1',
+  port: Number(setting('PORT')),
+  user: setting('USER'),
+  password: setting('PASSWORD'),
+  database: setting('DATABASE'),
+};
+
 export function say(line: Readonly<Record<string, unknown>>): void {
   process.stdout.write(`${JSON.stringify(line, plain)}\n`);
+}
+
+/** Takes one row at a time, a turn of the event loop each, so that whoever writes to it must wait. */
+export function slowReader(): { readonly sink: Writable; count(): number } {
+  let count = 0;
+  const sink = new Writable({
+    objectMode: true,
+    highWaterMark: 1,
+    write(_row, _encoding, done) {
+      count += 1;
+      setImmediate(done);
+    },
+  });
+  return { sink, count: () => count };
 }
 
 /** A step that throws is told as a fault, and the next one goes on. */
