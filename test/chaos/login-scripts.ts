@@ -1,4 +1,5 @@
 /** Logins by dice, from either side: in good form first, with fields that no library would send, and then bent. */
+import { CAPABILITY } from '../../src/wire/capabilities.ts';
 import { int, lenenc, lenencText, ok, packets } from '../harness/packet-writer.ts';
 import type { Random } from '../harness/random.ts';
 import { greeting, OFFERED_LEAST, response } from './scripted-sessions.ts';
@@ -7,13 +8,6 @@ import { mutateBytes } from './session-mutation.ts';
 const LONGEST_TEXT = 70_000;
 const ATTRIBUTES_LONGEST = 64 * 1024;
 const JUNK_MAX = 3000;
-const PROTOCOL_41 = 0x200;
-const TLS = 0x800;
-const SECURE_CONNECTION = 0x8000;
-const PLUGIN_AUTH = 0x8_0000;
-const CONNECT_ATTRS = 0x10_0000;
-const LENENC_DATA = 0x20_0000;
-const CONNECT_WITH_DB = 0x8;
 
 const PLUGINS = [
   'mysql_native_password',
@@ -67,8 +61,11 @@ export function makeClientScript(random: Random, { tls, header }: ScriptFeatures
 
 /** https://mariadb.com/kb/en/connection/#client-handshake-response: fields of any length, and bits that may not go with them. */
 function anyResponse(random: Random): Buffer {
-  const bits = random.chance(0.6) ? PLUGIN_AUTH | CONNECT_ATTRS : random.integer(0, 0xffff_ffff);
-  const base = (bits | (random.chance(0.9) ? PROTOCOL_41 | SECURE_CONNECTION : 0)) >>> 0;
+  const bits = random.chance(0.6)
+    ? CAPABILITY.PLUGIN_AUTH | CAPABILITY.CONNECT_ATTRS
+    : random.integer(0, 0xffff_ffff);
+  const base =
+    (bits | (random.chance(0.9) ? CAPABILITY.PROTOCOL_41 | CAPABILITY.SECURE_CONNECTION : 0)) >>> 0;
   const has = (bit: number): boolean => (base & bit) !== 0;
   const parts = [
     int(4, base),
@@ -78,16 +75,17 @@ function anyResponse(random: Random): Buffer {
     nulText(anyText(random, random.pick(USERS))),
     anyAuthentication(random, has),
   ];
-  if (has(CONNECT_WITH_DB)) parts.push(nulText(anyText(random, 'd')));
-  if (has(PLUGIN_AUTH)) parts.push(nulText(anyText(random, random.pick(PLUGINS))));
-  if (has(CONNECT_ATTRS)) parts.push(anyAttributes(random));
+  if (has(CAPABILITY.CONNECT_WITH_DB)) parts.push(nulText(anyText(random, 'd')));
+  if (has(CAPABILITY.PLUGIN_AUTH)) parts.push(nulText(anyText(random, random.pick(PLUGINS))));
+  if (has(CAPABILITY.CONNECT_ATTRS)) parts.push(anyAttributes(random));
   return Buffer.concat(parts);
 }
 
 function anyAuthentication(random: Random, has: (bit: number) => boolean): Buffer {
   const bytes = random.bytes(random.pick([0, 1, 20, 32, 255]));
-  if (has(LENENC_DATA)) return random.chance(0.8) ? lenencText(bytes) : lyingLength(random, bytes);
-  return has(SECURE_CONNECTION) ? Buffer.concat([Buffer.of(bytes.length), bytes]) : nulText(bytes);
+  if (has(CAPABILITY.PLUGIN_AUTH_LENENC_DATA))
+    return random.chance(0.8) ? lenencText(bytes) : lyingLength(random, bytes);
+  return has(CAPABILITY.SECURE_CONNECTION) ? Buffer.concat([Buffer.of(bytes.length), bytes]) : nulText(bytes);
 }
 
 /** Up to 64 KiB of them, in one pair or in thousands. */
@@ -124,7 +122,7 @@ const nulText = (text: string | Buffer): Buffer => Buffer.concat([Buffer.from(te
 
 /** A request for TLS, and what is no TLS behind it in the same breath. */
 export function tlsRequest(junk: Buffer = Buffer.alloc(0)): Buffer {
-  const base = OFFERED_LEAST.base | TLS;
+  const base = OFFERED_LEAST.base | CAPABILITY.SSL;
   return Buffer.concat([packets(Buffer.concat([int(4, base), int(4, 0), Buffer.alloc(24)]), 1), junk]);
 }
 

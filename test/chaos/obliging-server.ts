@@ -1,7 +1,8 @@
 /** A server that says OK to everything at once, and reads as fast as it can: no real one lets itself be flooded so. */
-import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { connect as dial, type Socket } from 'node:net';
 import { err, ok, packets, prepareOk } from '../harness/packet-writer.ts';
 import { greet, OFFERED_LEAST, response, SCHEMA_USER, serveSchema } from './scripted-sessions.ts';
+import { SocketServer } from './socket-server.ts';
 
 const HEADER = 4;
 const LONGEST = 0xff_ffff;
@@ -10,10 +11,7 @@ const SILENT = [0x18, 0x19];
 const OK = ok({ status: 2 });
 
 export class ObligingServer {
-  readonly #sockets = new Set<Socket>();
-  readonly #server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+  readonly #server = new SocketServer((socket) => {
     greet(socket, ({ user, capabilities }, rest) => {
       if (user === 'nobody') {
         socket.end(packets(err(1045), 2));
@@ -25,15 +23,12 @@ export class ObligingServer {
     });
   });
 
-  async listen(port: number): Promise<void> {
-    await new Promise<void>((resolve) =>
-      this.#server.listen({ host: '127.0.0.1', port, backlog: 2048 }, resolve),
-    );
+  listen(port: number): Promise<void> {
+    return this.#server.listen(port);
   }
 
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+  close(): Promise<void> {
+    return this.#server.close();
   }
 }
 

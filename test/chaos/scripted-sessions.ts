@@ -2,7 +2,7 @@
  * Sessions played through the proxy from both ends: a server of ours on one side, clients of ours on the other. The
  * client names its session as its user, so the server knows which one to play.
  */
-import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { connect as dial, type Socket } from 'node:net';
 import { CAPABILITY } from '../../src/wire/capabilities.ts';
 import { column, eof, err, int, lenenc, ok, packets, stream, textRow } from '../harness/packet-writer.ts';
 import { createRandom, type Random } from '../harness/random.ts';
@@ -18,6 +18,7 @@ import {
 } from './session-grammar.ts';
 import { mutateSession } from './session-mutation.ts';
 import { type Ending, SessionPlayer } from './session-player.ts';
+import { SocketServer } from './socket-server.ts';
 
 /** Of the scripted server, for reading the schema. */
 export const SCHEMA_USER = 'schema';
@@ -66,33 +67,28 @@ export function packetsOf(script: Script, side: Side): number {
 }
 
 export class ScriptedServer {
-  readonly #server: Server;
+  readonly #server = new SocketServer((socket) => this.#accept(socket));
   readonly #scripts = new Map<
     number,
     { script: Script; done: (fault: string | null) => void; player: SessionPlayer | null }
   >();
   readonly #seed: number;
-  readonly #sockets = new Set<Socket>();
 
   constructor(seed: number) {
     this.#seed = seed;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
 
-  async listen(port: number): Promise<void> {
-    await new Promise<void>((resolve) =>
-      this.#server.listen({ host: '127.0.0.1', port, backlog: 512 }, resolve),
-    );
+  listen(port: number): Promise<void> {
+    return this.#server.listen(port);
   }
 
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+  close(): Promise<void> {
+    return this.#server.close();
   }
 
   /** Connections that stand. */
   get connections(): number {
-    return this.#sockets.size;
+    return this.#server.connections;
   }
 
   /** Plays the session through the proxy on `port`; answers what was wrong, or null. */
@@ -117,8 +113,6 @@ export class ScriptedServer {
   }
 
   #accept(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
     greet(socket, ({ user, capabilities }, rest) => {
       const entry = this.#scripts.get(Number(user));
       if (entry !== undefined) {

@@ -1,7 +1,8 @@
 /** An old server whose logins go as the dice say, each connection by a script of its own. */
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createRandom } from '../harness/random.ts';
 import { makeServerScript, type ServerScript } from './login-scripts.ts';
+import { SocketServer } from './socket-server.ts';
 
 const HEADER = 4;
 
@@ -9,34 +10,28 @@ export class SpoiltGreeter {
   /** Packets of servers that were bent, or not, by the dice. */
   packets = 0;
   readonly #seed: number;
-  readonly #sockets = new Set<Socket>();
-  readonly #server: Server;
+  readonly #server: SocketServer;
   #accepted = 0;
 
   constructor(seed: number) {
     this.#seed = seed;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      this.#sockets.add(socket);
+    this.#server = new SocketServer((socket) => {
       socket.on('error', () => undefined);
-      socket.once('close', () => this.#sockets.delete(socket));
       this.#play(socket);
     });
   }
 
-  async listen(port: number): Promise<void> {
-    await new Promise<void>((resolve) =>
-      this.#server.listen({ host: '127.0.0.1', port, backlog: 2048 }, resolve),
-    );
+  listen(port: number): Promise<void> {
+    return this.#server.listen(port);
   }
 
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+  close(): Promise<void> {
+    return this.#server.close();
   }
 
   /** Connections that stand. */
   get connections(): number {
-    return this.#sockets.size;
+    return this.#server.connections;
   }
 
   /** The number of the connection makes its script again. */
