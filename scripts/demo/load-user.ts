@@ -3,7 +3,7 @@ import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/
 import { messageOf } from '../../src/base/errors.ts';
 import { createLoad, type Load, type Statement } from '../../test/harness/message-centre-load.ts';
 import { withDeadline } from './deadline.ts';
-import type { LoadConfig, LoadFigures, LoadShard } from './load-messages.ts';
+import { type LoadConfig, type LoadFigures, type LoadShard, NO_LOAD } from './load-messages.ts';
 
 const HOST = '127.0.0.1';
 const SAMPLES_MAX = 3;
@@ -25,20 +25,13 @@ export class LoadUser {
   readonly #options: LoadUserOptions;
   readonly #load: Load;
   readonly #errorSamples: string[] = [];
-  readonly #counts: Counts = {
-    statements: 0,
-    prepared: 0,
-    sessions: 0,
-    longSessions: 0,
-    transactions: 0,
-    rowsRead: 0,
-    rowsWritten: 0,
-    errors: 0,
-  };
+  readonly #counts: Counts;
   #connection: Connection | undefined;
 
   constructor(options: LoadUserOptions) {
     this.#options = options;
+    const { errorSamples: _none, ...counts } = NO_LOAD;
+    this.#counts = counts;
     this.#load = createLoad({ seed: 1, folders: options.folders, stream: options.stream });
   }
 

@@ -1,6 +1,6 @@
 /** The display of a terminal: what is over stays above as lines, what happens now is a panel drawn anew. */
 import type { ActHeading, ActResult, Display, Moment } from './display.ts';
-import { commonRatios, commonShadow, headerText, rowText } from './table-row.ts';
+import { headerText, rowText, totalRow } from './table-row.ts';
 import { clock, count, duration, ratios, type Style, sparkline, wrap } from './text.ts';
 
 const HISTORY_MAX = 60;
@@ -100,21 +100,12 @@ export class PanelDisplay implements Display {
       };
       return rowText(row, this.#style);
     });
-    const all = {
-      name: 'all',
-      ratios: commonRatios(figures.shards.map((shard) => shard.ratios)),
-      figures,
-      oldP99Ms: figures.oldP99Ms,
-      newP99Ms: figures.newP99Ms,
-      shadow: commonShadow(figures),
-      clientErrors,
-    };
     const spark = (name: string, read: (moment: Moment) => number) =>
       `  ${name.padEnd(14)} ${sparkline(this.#history.map(read))}`;
     return [
       headerText('shard', this.#style),
       ...shards,
-      bold(rowText(all, this.#style)),
+      bold(rowText(totalRow('all', figures, clientErrors), this.#style)),
       '',
       spark('statements/s', (moment) => moment.figures.statements),
       spark('mirrored/s', (moment) => moment.figures.mirrored),

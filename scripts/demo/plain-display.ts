@@ -1,6 +1,6 @@
 /** The display of pipes, files and small terminals: a heading an act, a line a second. */
 import type { ActHeading, ActResult, Display, Moment } from './display.ts';
-import { commonRatios, commonShadow, headerText, rowText } from './table-row.ts';
+import { headerText, rowText, totalRow } from './table-row.ts';
 import { clock, type Style, wrap } from './text.ts';
 
 export class PlainDisplay implements Display {
@@ -27,16 +27,7 @@ export class PlainDisplay implements Display {
   }
 
   tick({ seconds, figures, clientErrors }: Moment): void {
-    const row = {
-      name: clock(seconds),
-      ratios: commonRatios(figures.shards.map((shard) => shard.ratios)),
-      figures,
-      oldP99Ms: figures.oldP99Ms,
-      newP99Ms: figures.newP99Ms,
-      shadow: commonShadow(figures),
-      clientErrors,
-    };
-    this.#line(rowText(row, this.#style));
+    this.#line(rowText(totalRow(clock(seconds), figures, clientErrors), this.#style));
   }
 
   endAct(_heading: ActHeading, _result: ActResult): void {}

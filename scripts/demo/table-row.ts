@@ -68,15 +68,28 @@ export function rowText(row: Row, style: Style): string {
   return row.shadow === 'up' || row.shadow === 'idle' ? cells : style.yellow(cells);
 }
 
+/** What all shards do together, beside what their clients have seen. */
+export function totalRow(name: string, figures: Figures, clientErrors: number): Row {
+  return {
+    name,
+    ratios: commonRatios(figures.shards.map((shard) => shard.ratios)),
+    figures,
+    oldP99Ms: figures.oldP99Ms,
+    newP99Ms: figures.newP99Ms,
+    shadow: commonShadow(figures),
+    clientErrors,
+  };
+}
+
 /** The ratios of all shards; a star where one has its own. */
-export function commonRatios(all: readonly Ratios[]): string {
+function commonRatios(all: readonly Ratios[]): string {
   const texts = all.map(ratios);
   const [most = ''] = [...new Set(texts)].sort((a, b) => occurrences(texts, b) - occurrences(texts, a));
   return texts.every((text) => text === most) ? most : `${most}*`;
 }
 
 /** `up`, or how many shards are not: `2 down`, `1 back`. */
-export function commonShadow(figures: Figures): string {
+function commonShadow(figures: Figures): string {
   const states = figures.shards.map((shard) => shard.shadow);
   const down = states.filter((state) => state === 'down').length;
   const back = states.filter((state) => state === 'recovering').length;
