@@ -85,7 +85,7 @@ export function prepareOk(
 }
 
 /** One payload in as many packets as it needs, from number `sequence` on. */
-export function packets(payload: Buffer, sequence: number): Buffer {
+export function packets(payload: Buffer, sequence = 0): Buffer {
   const pieces: Buffer[] = [];
   for (let at = 0, number = sequence; ; number += 1) {
     const piece = payload.subarray(at, at + PACKET_FULL);

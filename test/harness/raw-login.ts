@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { lenencText, packets } from './packet-writer.ts';
 import type { ReceivedBytes } from './received-bytes.ts';
 import { CLIENT, parseError } from './reply-reader.ts';
 
@@ -192,28 +193,12 @@ function zeroEnded(text: string): Buffer {
   return Buffer.from(`${text}\0`);
 }
 
-/** The attributes of a test are short: every length fits one byte or three. */
 function attributeBlock(attributes: Readonly<Record<string, string>>): Buffer {
-  const entries = Object.entries(attributes)
-    .flat()
-    .map((text) => lengthPrefixed(Buffer.from(text)));
-  return lengthPrefixed(Buffer.concat(entries));
-}
-
-function lengthPrefixed(data: Buffer): Buffer {
-  if (data.length < 0xfb) return Buffer.concat([Buffer.of(data.length), data]);
-  return Buffer.concat([Buffer.of(0xfc, data.length & 0xff, data.length >> 8), data]);
+  const entries = Object.entries(attributes).flat().map(lenencText);
+  return lenencText(Buffer.concat(entries));
 }
 
 /** A payload of 0xffffff bytes or more goes as several packets; the last is shorter, or empty. */
 export function sendPacket(socket: Socket, payload: Buffer, sequence: number): void {
-  for (let at = 0, number = sequence; ; number += 1) {
-    const piece = payload.subarray(at, at + PAYLOAD_MAX);
-    const header = Buffer.alloc(4);
-    header.writeUIntLE(piece.length, 0, 3);
-    header.writeUInt8(number & 0xff, 3);
-    socket.write(Buffer.concat([header, piece]));
-    at += piece.length;
-    if (piece.length < PAYLOAD_MAX) return;
-  }
+  socket.write(packets(payload, sequence));
 }

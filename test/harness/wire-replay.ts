@@ -54,6 +54,11 @@ export class Conversation {
     if (!inStep) this.lost = run.from;
   }
 
+  feedAll(runs: Iterable<Run>): this {
+    for (const run of runs) this.feed(run);
+    return this;
+  }
+
   get atRest(): boolean {
     return this.lost === null && this.replies.pending === 0 && this.reader.atRest;
   }

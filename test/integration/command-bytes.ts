@@ -1,4 +1,5 @@
 /** Payloads of commands, for clients that send bytes of their own making. */
+import { lenencText, packets } from '../harness/packet-writer.ts';
 import { COM } from '../harness/recorder.ts';
 
 /** Types of the binary protocol. */
@@ -28,7 +29,7 @@ export function uint32(value: number): Buffer {
 export const integer = (value: number): Parameter => ({ type: TYPE.LONG, value: uint32(value >>> 0) });
 export const text = (value: string | Buffer): Parameter => ({
   type: TYPE.STRING,
-  value: lengthPrefixed(Buffer.from(value)),
+  value: lenencText(value),
 });
 export const nothing: Parameter = { type: TYPE.STRING, value: null };
 export const sentAhead: Parameter = { type: TYPE.BLOB, value: undefined };
@@ -82,26 +83,7 @@ export function bulkExecute(id: number, rows: readonly (readonly Parameter[])[])
   return Buffer.concat([uint32(id), Buffer.of(SEND_TYPES, 0), ...types, ...values]);
 }
 
-/** One packet, header included. */
-export function packet(payload: Buffer, sequence = 0): Buffer {
-  const header = Buffer.alloc(4);
-  header.writeUIntLE(payload.length, 0, 3);
-  header.writeUInt8(sequence, 3);
-  return Buffer.concat([header, payload]);
-}
-
 /** A whole command, header included. */
 export function command(code: number, body: Buffer | string = ''): Buffer {
-  return packet(Buffer.concat([Buffer.of(code), Buffer.from(body)]));
-}
-
-function lengthPrefixed(bytes: Buffer): Buffer {
-  if (bytes.length < 0xfb) return Buffer.concat([Buffer.of(bytes.length), bytes]);
-  if (bytes.length <= 0xffff) {
-    return Buffer.concat([Buffer.of(0xfc, bytes.length & 0xff, bytes.length >> 8), bytes]);
-  }
-  const head = Buffer.alloc(4);
-  head.writeUInt8(0xfd, 0);
-  head.writeUIntLE(bytes.length, 1, 3);
-  return Buffer.concat([head, bytes]);
+  return packets(Buffer.concat([Buffer.of(code), Buffer.from(body)]), 0);
 }

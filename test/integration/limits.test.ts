@@ -4,13 +4,14 @@ import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type FaultyProxy, startFaultyProxy } from '../harness/faulty-proxy.ts';
 import { startMariadb } from '../harness/mariadb.ts';
+import { packets } from '../harness/packet-writer.ts';
 import { freePort } from '../harness/ports.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import { ReceivedBytes } from '../harness/received-bytes.ts';
 import { COM, connectRaw, type RawConnection } from '../harness/recorder.ts';
 import { parseError } from '../harness/reply-reader.ts';
 import { waitFor } from '../harness/wait.ts';
-import { command, packet } from './command-bytes.ts';
+import { command } from './command-bytes.ts';
 import { mirrored, type Servers, SHARD, startStageProxy } from './stage.ts';
 
 const SCHEMA = `CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(50))`;
@@ -145,10 +146,9 @@ describe('limits', () => {
 });
 
 describe('broken packets', () => {
-  const answer = (payload: Buffer, sequence: number): Buffer => packet(payload, sequence);
   const BROKEN: readonly (readonly [string, Buffer])[] = [
-    ['a wrong packet number', answer(Buffer.alloc(40), 7)],
-    ['an answer cut short', answer(Buffer.from([0, 2, 0]), 1)],
+    ['a wrong packet number', packets(Buffer.alloc(40), 7)],
+    ['an answer cut short', packets(Buffer.from([0, 2, 0]), 1)],
     ['a length that no login has', Buffer.of(0xfe, 0xff, 0xff, 1)],
     ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
   ];
@@ -186,7 +186,7 @@ describe('broken packets', () => {
       user: 'root',
       database: 'app',
     });
-    for (const client of [direct, broken]) client.sendBytes(packet(Buffer.from('\x03SELECT 1'), 9));
+    for (const client of [direct, broken]) client.sendBytes(packets(Buffer.from('\x03SELECT 1'), 9));
     const said = await Promise.all([direct, broken].map(answerOrEnd));
     expect(said[1]).toEqual(said[0]);
     // An end comes a moment after the answer before it, and not at the same one on both ways.

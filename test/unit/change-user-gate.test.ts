@@ -4,18 +4,14 @@ import { ChangeUserGate } from '../../src/proxy/change-user-gate.ts';
 import type { ClientData } from '../../src/wire/command-reader.ts';
 import type { MixedLegs } from '../../src/wire/mixed-authentication.ts';
 import { writeChangeUser } from '../harness/library-commands.ts';
-import { int, ok } from '../harness/packet-writer.ts';
+import { int, ok, packets } from '../harness/packet-writer.ts';
 
 const FIELDS = { flags: 0x000f_a28d, user: 'u', password: 'pw', database: 'd', charsetNumber: 45 };
-const CHANGE = packet(writeChangeUser(FIELDS));
-const QUERY = packet(Buffer.from('\x03SELECT 1'));
-
-function packet(payload: Buffer, sequence = 0): Buffer {
-  return Buffer.concat([int(3, payload.length), Buffer.of(sequence), payload]);
-}
+const CHANGE = packets(writeChangeUser(FIELDS));
+const QUERY = packets(Buffer.from('\x03SELECT 1'));
 
 function switchTo(plugin: string): Buffer {
-  return packet(Buffer.from(`\xfe${plugin}\0scramble`, 'latin1'), 1);
+  return packets(Buffer.from(`\xfe${plugin}\0scramble`, 'latin1'), 1);
 }
 
 /** A gate, and what the session around it would know and do. */
@@ -60,8 +56,8 @@ beforeEach(() => {
 describe('what passes', () => {
   it('every byte of commands, files and long payloads, however they are cut', () => {
     const full = Buffer.concat([int(3, 0xff_ffff), Buffer.of(0), Buffer.alloc(0xff_ffff, 3)]);
-    const rest = packet(Buffer.from('\x11 and so on'), 1);
-    const all = Buffer.concat([QUERY, full, rest, packet(Buffer.alloc(0)), QUERY]);
+    const rest = packets(Buffer.from('\x11 and so on'), 1);
+    const all = Buffer.concat([QUERY, full, rest, packets(Buffer.alloc(0)), QUERY]);
     for (const size of [1 << 16, (1 << 16) - 3]) {
       const one = new Rig('client_tls');
       for (let at = 0; at < all.length; at += size) one.gate.fromClient(all.subarray(at, at + size));
@@ -72,13 +68,13 @@ describe('what passes', () => {
 
   it('a line of a file that looks like a COM_CHANGE_USER', () => {
     rig.clientData = 'infile';
-    const line = packet(Buffer.from('\x11no user here'), 0);
+    const line = packets(Buffer.from('\x11no user here'), 0);
     rig.gate.fromClient(line);
     expect(rig.sent).toEqual(line);
   });
 
   it('a change of the user, at every place where it may be cut, up to OK', () => {
-    const proof = packet(Buffer.alloc(64, 1), 2);
+    const proof = packets(Buffer.alloc(64, 1), 2);
     for (let cut = 1; cut < CHANGE.length; cut += 1) {
       const one = new Rig('client_tls');
       const chunk = Buffer.from(CHANGE.subarray(0, cut));
@@ -90,7 +86,7 @@ describe('what passes', () => {
       expect(one.toServer).toEqual([CHANGE]);
       one.gate.fromServer(switchTo('client_ed25519'));
       one.gate.fromClient(proof);
-      one.gate.fromServer(Buffer.concat([packet(ok(), 3), Buffer.from('what follows')]));
+      one.gate.fromServer(Buffer.concat([packets(ok(), 3), Buffer.from('what follows')]));
       expect(one.sent).toEqual(Buffer.concat([CHANGE, proof]));
       expect(one.answered.subarray(-12).toString()).toBe('what follows');
     }
@@ -121,7 +117,7 @@ describe('what is refused', () => {
   it('a password that is shown after a switch, and everything behind it', () => {
     rig.gate.fromClient(CHANGE);
     rig.gate.fromServer(switchTo('dialog'));
-    rig.gate.fromClient(Buffer.concat([packet(Buffer.from('secret\0'), 2), QUERY]));
+    rig.gate.fromClient(Buffer.concat([packets(Buffer.from('secret\0'), 2), QUERY]));
     expect(rig.refusals).toEqual([['dialog', 3]]);
     expect(rig.sent).toEqual(CHANGE);
   });
@@ -130,9 +126,9 @@ describe('what is refused', () => {
     const one = new Rig(legs);
     one.gate.fromClient(CHANGE);
     one.gate.fromServer(switchTo('caching_sha2_password'));
-    one.gate.fromClient(packet(Buffer.alloc(32, 1), 2));
+    one.gate.fromClient(packets(Buffer.alloc(32, 1), 2));
     const before = one.answered.length;
-    one.gate.fromServer(packet(Buffer.of(1, 4), 3));
+    one.gate.fromServer(packets(Buffer.of(1, 4), 3));
     expect(one.refusals).toEqual([['caching_sha2_password', 3]]);
     expect(one.answered).toHaveLength(before);
   });

@@ -2,15 +2,10 @@
 import { expect, it } from 'vitest';
 import { CommandReader } from '../../src/wire/command-reader.ts';
 import type { Exchange } from '../../src/wire/exchange.ts';
+import { packets } from '../harness/packet-writer.ts';
 
 const QUERY = Buffer.from('\x03SELECT 1 FROM messages');
 const OTHER = Buffer.from('\x03SELECT 2');
-
-function packet(payload: Buffer): Buffer {
-  const header = Buffer.alloc(4);
-  header.writeUIntLE(payload.length, 0, 3);
-  return Buffer.concat([header, payload]);
-}
 
 /** Feeds pieces from one buffer that each overwrites, as a socket's reads do. */
 function feedFromOneBuffer(pieces: readonly Buffer[], onCommand: (exchange: Exchange<never>) => void): void {
@@ -24,7 +19,7 @@ function feedFromOneBuffer(pieces: readonly Buffer[], onCommand: (exchange: Exch
 }
 
 it('a command cut anywhere is handed over whole, from a buffer that is used again', () => {
-  const bytes = Buffer.concat([packet(QUERY), packet(OTHER)]);
+  const bytes = Buffer.concat([packets(QUERY), packets(OTHER)]);
   for (let first = 0; first <= bytes.length; first++) {
     for (let second = first; second <= bytes.length; second++) {
       const pieces = [bytes.subarray(0, first), bytes.subarray(first, second), bytes.subarray(second)];
@@ -38,7 +33,7 @@ it('a command cut anywhere is handed over whole, from a buffer that is used agai
 it('a payload lasts beyond the call only if it was kept in it', () => {
   const kept: Exchange<never>[] = [];
   const left: Exchange<never>[] = [];
-  feedFromOneBuffer([packet(QUERY), packet(OTHER)], (exchange) => {
+  feedFromOneBuffer([packets(QUERY), packets(OTHER)], (exchange) => {
     if (exchange.payload.equals(QUERY)) {
       expect(exchange.keep().equals(QUERY)).toBe(true);
       kept.push(exchange);

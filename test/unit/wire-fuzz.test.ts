@@ -63,11 +63,8 @@ function guardedRuns(runs: readonly Run[], guard: number): Run[] {
   return runs.map(({ from, bytes }) => ({ from, bytes: guarded(bytes, guard).view }));
 }
 
-function converse(capabilities: bigint, runs: readonly Run[]) {
-  const conversation = new Conversation(capabilitiesOf(capabilities), KEEP_BYTES);
-  for (const run of runs) conversation.feed(run);
-  return conversation;
-}
+const converse = (capabilities: bigint, runs: readonly Run[]): Conversation =>
+  new Conversation(capabilitiesOf(capabilities), KEEP_BYTES).feedAll(runs);
 
 function findings(conversation: Conversation) {
   const { lost, unsolicited, answered, commands, replies } = conversation;

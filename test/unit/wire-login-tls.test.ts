@@ -6,7 +6,7 @@ import { LoginPhase } from '../../src/wire/login-phase.ts';
 import { MixedAuthentication } from '../../src/wire/mixed-authentication.ts';
 import { type LoginFields, writeGreeting, writeResponse } from '../harness/library-commands.ts';
 import { readGreetingPacket } from '../harness/library-packets.ts';
-import { err, int, ok } from '../harness/packet-writer.ts';
+import { err, ok, packets } from '../harness/packet-writer.ts';
 
 const FLAGS = 0x000f_a28d;
 const FIELDS: LoginFields = {
@@ -23,12 +23,8 @@ const LEGS = {
   'TLS on both sides': [true, true],
 } as const;
 
-function packet(payload: Buffer, sequence: number): Buffer {
-  return Buffer.concat([int(3, payload.length), Buffer.of(sequence), payload]);
-}
-
 function greeting(capabilityFlags = 0xffff_ffff): Buffer {
-  return packet(
+  return packets(
     writeGreeting({ serverVersion: '9.7.0', capabilityFlags, connectionId: 7, statusFlags: 2 }),
     0,
   );
@@ -75,7 +71,7 @@ function answered(
   const offered = readGreetingPacket(login.toClient[0]!.subarray(4)).capabilityFlags & CAPABILITY.SSL;
   expect(offered).toBe(clientTls ? CAPABILITY.SSL : 0);
   if (clientTls) {
-    expect(login.client(packet(request(), 1))).toEqual({ step: 'client_tls' });
+    expect(login.client(packets(request(), 1))).toEqual({ step: 'client_tls' });
     expect(login.phase.rest('client')).toHaveLength(0);
   }
   const flags = (more.flags ?? FLAGS) | (clientTls ? CAPABILITY.SSL : 0);
@@ -85,7 +81,7 @@ function answered(
     plugin === undefined
       ? payload
       : Buffer.from(payload.toString('latin1').replace('mysql_native_password', plugin), 'latin1');
-  const step = login.client(packet(named, clientTls ? 2 : 1));
+  const step = login.client(packets(named, clientTls ? 2 : 1));
   return { login, base: clientTls ? 3 : 2, step };
 }
 
@@ -96,7 +92,7 @@ describe.each(Object.entries(LEGS))('%s', (_name, [clientTls, serverTls]) => {
     const { login, base, step } = answered(clientTls, serverTls);
     const sent = writeResponse({ ...FIELDS, flags: FLAGS | (clientTls ? CAPABILITY.SSL : 0) });
     if (serverTls) {
-      const asked = packet(Buffer.from(sent.subarray(0, 32)), 1);
+      const asked = packets(Buffer.from(sent.subarray(0, 32)), 1);
       asked.writeUInt32LE((asked.readUInt32LE(4) | CAPABILITY.SSL) >>> 0, 4);
       expect(step).toEqual({ step: 'server_tls', request: asked });
       expect(login.toServer).toEqual([]);
@@ -105,21 +101,21 @@ describe.each(Object.entries(LEGS))('%s', (_name, [clientTls, serverTls]) => {
       expect(step).toEqual({ step: 'go_on' });
     }
     sent.writeUInt32LE(serverTls ? FLAGS | CAPABILITY.SSL : FLAGS, 0);
-    expect(login.toServer).toEqual([packet(sent, base - 1 + ahead)]);
+    expect(login.toServer).toEqual([packets(sent, base - 1 + ahead)]);
 
     const exchange: [Buffer, Buffer] = [Buffer.from('\xfeclient_ed25519\0x', 'latin1'), Buffer.alloc(64, 7)];
-    expect(login.server(packet(exchange[0], base + ahead))).toEqual({ step: 'go_on' });
+    expect(login.server(packets(exchange[0], base + ahead))).toEqual({ step: 'go_on' });
     expect(login.phase.errorSequence).toBe(base + 2);
-    expect(login.client(packet(exchange[1], base + 1))).toEqual({ step: 'go_on' });
-    expect(login.server(packet(ok(), base + 2 + ahead))).toMatchObject({
+    expect(login.client(packets(exchange[1], base + 1))).toEqual({ step: 'go_on' });
+    expect(login.server(packets(ok(), base + 2 + ahead))).toMatchObject({
       step: 'done',
       agreement: {
         capabilities: { base: FLAGS },
         mixed: ahead === 0 ? null : clientTls ? 'client_tls' : 'old_tls',
       },
     });
-    expect(login.toClient.slice(1)).toEqual([packet(exchange[0], base), packet(ok(), base + 2)]);
-    expect(login.toServer[1]).toEqual(packet(exchange[1], base + 1 + ahead));
+    expect(login.toClient.slice(1)).toEqual([packets(exchange[0], base), packets(ok(), base + 2)]);
+    expect(login.toServer[1]).toEqual(packets(exchange[1], base + 1 + ahead));
   });
 
   it('numbers an error, and refuses what is out of turn', () => {
@@ -127,17 +123,17 @@ describe.each(Object.entries(LEGS))('%s', (_name, [clientTls, serverTls]) => {
     refused.login.secured();
     expect(refused.login.phase.errorSequence).toBe(refused.base);
     expect(refused.login.phase.clientSpeaks41).toBe(true);
-    expect(refused.login.server(packet(err(1045), refused.base + ahead))).toEqual({
+    expect(refused.login.server(packets(err(1045), refused.base + ahead))).toEqual({
       step: 'refused',
       errno: 1045,
     });
-    expect(refused.login.toClient.at(-1)).toEqual(packet(err(1045), refused.base));
+    expect(refused.login.toClient.at(-1)).toEqual(packets(err(1045), refused.base));
     const skipped = answered(clientTls, serverTls);
     skipped.login.secured();
-    expect(skipped.login.server(packet(ok(), skipped.base + ahead + 1)).step).toBe('broken');
+    expect(skipped.login.server(packets(ok(), skipped.base + ahead + 1)).step).toBe('broken');
     const early = answered(clientTls, serverTls);
     early.login.secured();
-    expect(early.login.client(packet(Buffer.alloc(0), early.base + 1)).step).toBe('broken');
+    expect(early.login.client(packets(Buffer.alloc(0), early.base + 1)).step).toBe('broken');
   });
 
   it.each(['mysql_native_password', 'client_ed25519', 'caching_sha2_password'])(
@@ -151,10 +147,10 @@ describe.each(Object.entries(LEGS))('%s', (_name, [clientTls, serverTls]) => {
     const { login, base } = answered(clientTls, serverTls, { plugin: 'caching_sha2_password' });
     login.secured();
     const before = login.toClient.length;
-    const step = login.server(packet(Buffer.of(1, 4), base + ahead));
+    const step = login.server(packets(Buffer.of(1, 4), base + ahead));
     if (ahead === 0) {
       expect(step).toEqual({ step: 'go_on' });
-      expect(login.toClient.at(-1)).toEqual(packet(Buffer.of(1, 4), base));
+      expect(login.toClient.at(-1)).toEqual(packets(Buffer.of(1, 4), base));
     } else {
       const legs = clientTls ? 'client_tls' : 'old_tls';
       expect(step).toEqual({ step: 'tls_mixed', legs, what: 'caching_sha2_password' });
@@ -166,8 +162,8 @@ describe.each(Object.entries(LEGS))('%s', (_name, [clientTls, serverTls]) => {
   it('lets the short exchange of caching_sha2_password go on', () => {
     const { login, base } = answered(clientTls, serverTls, { plugin: 'caching_sha2_password' });
     login.secured();
-    expect(login.server(packet(Buffer.of(1, 3), base + ahead))).toEqual({ step: 'go_on' });
-    expect(login.server(packet(ok(), base + 1 + ahead)).step).toBe('done');
+    expect(login.server(packets(Buffer.of(1, 3), base + ahead))).toEqual({ step: 'go_on' });
+    expect(login.server(packets(ok(), base + 1 + ahead)).step).toBe('done');
   });
 });
 
@@ -183,17 +179,17 @@ describe('a password that a client shows', () => {
 
   it.each(SHOWN)('after a switch does not go on to a plain connection: %s', (plugin) => {
     const { login, base } = answered(true, false);
-    login.server(packet(Buffer.from(`\xfe${plugin}\0scramble`, 'latin1'), base - 1));
+    login.server(packets(Buffer.from(`\xfe${plugin}\0scramble`, 'latin1'), base - 1));
     const before = login.toServer.length;
-    expect(login.client(packet(Buffer.from('secret\0'), base + 1)).step).toBe('tls_mixed');
+    expect(login.client(packets(Buffer.from('secret\0'), base + 1)).step).toBe('tls_mixed');
     expect(login.toServer).toHaveLength(before);
     expect(login.phase.errorSequence).toBe(base + 2);
   });
 
   it.each([Buffer.alloc(0), Buffer.of(0)])('goes on where there is none', (nothing) => {
     const { login, base } = answered(true, false);
-    login.server(packet(Buffer.from('\xfesha256_password\0scramble', 'latin1'), base - 1));
-    expect(login.client(packet(nothing, base + 1))).toEqual({ step: 'go_on' });
+    login.server(packets(Buffer.from('\xfesha256_password\0scramble', 'latin1'), base - 1));
+    expect(login.client(packets(nothing, base + 1))).toEqual({ step: 'go_on' });
   });
 
   it.each(['mysql_clear_password', 'dialog'])('in plain goes on to TLS, as to plain: %s', (plugin) => {
@@ -223,7 +219,7 @@ it('no client asks a server that has TLS for the key of sha256_password', () => 
   login.secured();
   const refused = { step: 'tls_mixed', legs: 'old_tls', what: 'sha256_password' };
   const before = login.toClient.length;
-  expect(login.server(packet(Buffer.from('\xfesha256_password\0scramble', 'latin1'), base + 1))).toEqual(
+  expect(login.server(packets(Buffer.from('\xfesha256_password\0scramble', 'latin1'), base + 1))).toEqual(
     refused,
   );
   expect(login.toClient).toHaveLength(before);
@@ -235,7 +231,7 @@ describe('TLS', () => {
   it('required: who does not ask for it gets no further', () => {
     const login = new Driven({ client: 'required', server: false });
     login.server(greeting());
-    expect(login.client(packet(writeResponse(FIELDS), 1))).toEqual({ step: 'tls_required' });
+    expect(login.client(packets(writeResponse(FIELDS), 1))).toEqual({ step: 'tls_required' });
     expect(login.toServer).toEqual([]);
     expect([login.phase.errorSequence, login.phase.clientSpeaks41]).toEqual([2, true]);
   });
@@ -243,22 +239,22 @@ describe('TLS', () => {
   it('asked for unoffered goes through, unread', () => {
     const login = new Driven({ client: 'none', server: true });
     login.server(greeting());
-    expect(login.client(packet(request(), 1))).toEqual({ step: 'unreadable', reason: 'tls' });
-    expect(login.toServer).toEqual([packet(request(), 1)]);
+    expect(login.client(packets(request(), 1))).toEqual({ step: 'unreadable', reason: 'tls' });
+    expect(login.toServer).toEqual([packets(request(), 1)]);
   });
 
   it('asked for twice is broken', () => {
     const login = new Driven({ client: 'offered', server: false });
     login.server(greeting());
-    login.client(packet(request(), 1));
-    expect(login.client(packet(request(), 2)).step).toBe('broken');
+    login.client(packets(request(), 1));
+    expect(login.client(packets(request(), 2)).step).toBe('broken');
   });
 
   it('leaves the bytes behind the request for TLS unread', () => {
     const login = new Driven({ client: 'offered', server: true });
     login.server(greeting());
     const hello = Buffer.of(0x16, 3, 1, 0, 200);
-    expect(login.client(Buffer.concat([packet(request(), 1), hello]))).toEqual({ step: 'client_tls' });
+    expect(login.client(Buffer.concat([packets(request(), 1), hello]))).toEqual({ step: 'client_tls' });
     expect(login.phase.rest('client')).toEqual(hello);
     expect(login.toServer).toEqual([]);
   });
@@ -274,15 +270,15 @@ describe('TLS', () => {
     const login = new Driven({ client: 'none', server: true });
     login.server(greeting());
     login.server(Buffer.of(7, 0));
-    expect(login.client(packet(writeResponse(FIELDS), 1)).step).toBe('broken');
+    expect(login.client(packets(writeResponse(FIELDS), 1)).step).toBe('broken');
     expect(login.toServer).toEqual([]);
   });
 
   it('is awaited in memory of its own, whatever becomes of the bytes as they came', () => {
     const login = new Driven({ client: 'none', server: true });
     login.server(greeting());
-    const sent = packet(writeResponse(FIELDS), 1);
-    const early = packet(Buffer.from('early'), 2);
+    const sent = packets(writeResponse(FIELDS), 1);
+    const early = packets(Buffer.from('early'), 2);
     const chunks = [Buffer.concat([sent, early.subarray(0, 3)]), Buffer.from(early.subarray(3))];
     for (const chunk of chunks) {
       login.client(chunk);
@@ -290,12 +286,12 @@ describe('TLS', () => {
     }
     login.secured();
     expect(login.toServer[0]?.subarray(8)).toEqual(sent.subarray(8));
-    expect(login.toServer[1]).toEqual(packet(Buffer.from('early'), 3));
+    expect(login.toServer[1]).toEqual(packets(Buffer.from('early'), 3));
   });
 
   it('is awaited by whatever else the client sends, up to a bound', () => {
     const { login } = answered(false, true);
-    expect(login.client(packet(Buffer.from('early'), 2))).toEqual({ step: 'go_on' });
+    expect(login.client(packets(Buffer.from('early'), 2))).toEqual({ step: 'go_on' });
     expect(login.toServer).toEqual([]);
     expect(login.secured()).toEqual({ step: 'go_on' });
     expect(login.toServer).toHaveLength(2);

@@ -24,11 +24,8 @@ const FETCH = Buffer.from('1c0100000002000000', 'hex');
 const FIELDS = Buffer.from('\x04t\0');
 const SET = [lenenc(1), column('a'), eof(), textRow(['x']), textRow(['y']), eof()];
 
-function converse(runs: readonly Run[], capabilities = NO_CAPABILITIES): Conversation {
-  const conversation = new Conversation(capabilities);
-  for (const one of runs) conversation.feed(one);
-  return conversation;
-}
+const converse = (runs: readonly Run[], capabilities = NO_CAPABILITIES): Conversation =>
+  new Conversation(capabilities).feedAll(runs);
 
 /** What is wrong, what was asked, and what is answered. */
 const WRONG: readonly (readonly [string, readonly Buffer[], readonly Buffer[]])[] = [

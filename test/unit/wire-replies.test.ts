@@ -30,11 +30,8 @@ const CACHED = { base: OLD.base, mariadb: MARIADB_CAPABILITY.CACHE_METADATA };
 const EXECUTE = Buffer.from('1700000000000100000000', 'hex');
 const NO_ROWS = { ok: true, errno: 0, affectedRows: 0, insertId: 0, status: 2, warnings: 0, rows: 0 };
 
-function converse(capabilities: typeof OLD, ...runs: Run[]): Conversation {
-  const conversation = new Conversation(capabilities);
-  for (const one of runs) conversation.feed(one);
-  return conversation;
-}
+const converse = (capabilities: typeof OLD, ...runs: Run[]): Conversation =>
+  new Conversation(capabilities).feedAll(runs);
 
 /** Feeds the runs whole and split at every byte, and answers the results of the last exchange. */
 function resultsOf(capabilities: typeof OLD, ...runs: Run[]) {
