@@ -1,7 +1,7 @@
 /** One text for all spellings of a JSON document: as MySQL keeps it, and as MariaDB was given it. */
 
 /** Strings and numbers; what else stands in a document (brackets, words) stays as it is. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs;
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/gs;
 const INTEGER = /^-?\d+$/;
 const INTEGER_MIN = -(2n ** 63n);
 const INTEGER_MAX = 2n ** 64n - 1n;

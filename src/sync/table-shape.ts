@@ -63,12 +63,13 @@ export async function readTableShape(
   if (found === undefined) return null;
   const checked = await jsonChecks(server, database, table);
   const columns = await server.rows(await columnsQuery(server), [database, table]);
+  const periods = columns.filter((row) => PERIOD.test(textOf(row[10]))).map(([name]) => textOf(name));
   return {
     database,
     name: textOf(found[0]),
     engine: found[1] === null ? null : textOf(found[1]),
-    columns: columns.filter((row) => !PERIOD.test(textOf(row[10]))).map((row) => columnOf(row, checked)),
-    keys: await readKeys(server, database, table),
+    columns: columns.filter(([name]) => !periods.includes(textOf(name))).map((row) => columnOf(row, checked)),
+    keys: await readKeys(server, { database, table, periods }),
   };
 }
 
@@ -115,16 +116,21 @@ async function jsonChecks(server: SyncServer, database: string, table: string): 
   );
 }
 
-async function readKeys(server: SyncServer, database: string, table: string): Promise<KeyShape[]> {
+async function readKeys(
+  server: SyncServer,
+  of: { readonly database: string; readonly table: string; readonly periods: readonly string[] },
+): Promise<KeyShape[]> {
   const rows = await server.rows(
     `SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, NON_UNIQUE, INDEX_TYPE FROM information_schema.STATISTICS
      WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX`,
-    [database, table],
+    [of.database, of.table],
   );
   const keys = new Map<string, { unique: boolean; ordered: boolean; columns: (string | null)[] }>();
   for (const [index, column, part, nonUnique, type] of rows) {
     // The others are in no order, and tell no rows apart.
     if (!/^(?:BTREE|HASH|RTREE)$/i.test(textOf(type))) continue;
+    // MariaDB puts the period's end into each unique key; of rows that are current it is always the same.
+    if (column !== null && of.periods.includes(textOf(column))) continue;
     const key = keys.get(textOf(index)) ?? {
       unique: textOf(nonUnique) === '0',
       ordered: /^BTREE$/i.test(textOf(type)),

@@ -7,47 +7,14 @@ import { ALL_ROWS } from '../../src/sync/row-reader.ts';
 import type { ServerKind, Side, Sides } from '../../src/sync/side.ts';
 import { openGroupReader } from '../../src/sync/sql-group-reader.ts';
 import { openRowReader } from '../../src/sync/sql-row-reader.ts';
-import { pairTables, type TablePair } from '../../src/sync/table-pair.ts';
-import { readTableShape } from '../../src/sync/table-shape.ts';
-import { startMariadb } from '../harness/mariadb.ts';
-import { startMysql } from '../harness/mysql.ts';
-import type { SqlServer } from '../harness/sql-server.ts';
-import { type OpenedServer, openServer } from '../harness/sync-servers.ts';
 import { COLUMN_CASES, type ColumnCase, INVALID_DATE } from './column-cases.ts';
+import { KIND_PAIRS, SIDES, type SyncStage, startSyncStage } from './sync-stage.ts';
 
-const KINDS: readonly ServerKind[] = ['mariadb', 'mysql'];
-const PAIRS = KINDS.flatMap((old) => KINDS.map((fresh) => ({ old, new: fresh })));
-const MODE = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO';
-
-const real = {} as Record<ServerKind, SqlServer>;
-const writers = {} as Record<ServerKind, Sides<Connection>>;
-const opened = {} as Record<ServerKind, Sides<OpenedServer>>;
-
+let stage: SyncStage;
 beforeAll(async () => {
-  [real.mariadb, real.mysql] = await Promise.all([startMariadb(), startMysql()]);
-  for (const kind of KINDS) {
-    await real[kind].query('CREATE DATABASE side_old; CREATE DATABASE side_new');
-    const writer = async (database: string): Promise<Connection> => {
-      const connection = await real[kind].connect({ database, charset: 'utf8mb4' });
-      await connection.query(`SET SESSION sql_mode = '${MODE}', time_zone = '+00:00'`);
-      return connection;
-    };
-    writers[kind] = { old: await writer('side_old'), new: await writer('side_new') };
-    opened[kind] = {
-      old: await openServer(real[kind], 'side_old', { side: 'old' }),
-      new: await openServer(real[kind], 'side_new', { side: 'new' }),
-    };
-  }
+  stage = await startSyncStage();
 });
-afterAll(async () => {
-  for (const kind of KINDS) {
-    for (const side of ['old', 'new'] as const) {
-      opened[kind]?.[side].pool.close();
-      writers[kind]?.[side].destroy();
-    }
-    await real[kind]?.destroy();
-  }
-});
+afterAll(() => stage?.destroy());
 
 /** Each side's table is made once for both kinds of servers that may stand beside it. */
 const made = new Map<string, Promise<string>>();
@@ -55,7 +22,7 @@ const made = new Map<string, Promise<string>>();
 function make(kind: ServerKind, side: Side, one: ColumnCase): Promise<string> {
   const name = `${kind} ${side} ${one.title} ${one.types[side]} ${one.values.length}`;
   const table = `t${made.size}`;
-  const making = made.get(name) ?? fill(writers[kind][side], table, side, one);
+  const making = made.get(name) ?? fill(stage.writer(kind, side), table, side, one);
   made.set(name, making);
   return making;
 }
@@ -76,18 +43,7 @@ async function fill(
   return table;
 }
 
-async function pairOf(kinds: Sides<ServerKind>, tables: Sides<string>): Promise<TablePair> {
-  const servers = { old: opened[kinds.old].old.server, new: opened[kinds.new].new.server };
-  const shapes = {
-    old: await readTableShape(servers.old, 'side_old', tables.old),
-    new: await readTableShape(servers.new, 'side_new', tables.new),
-  };
-  const paired = pairTables('t', shapes, servers, 'g');
-  if ('faults' in paired) throw new Error(paired.faults.join('\n'));
-  return paired.pair;
-}
-
-describe.each(PAIRS)('$old and $new', (kinds) => {
+describe.each(KIND_PAIRS)('$old and $new', (kinds) => {
   const cases = [...COLUMN_CASES, INVALID_DATE].filter(
     ({ kinds: needed }) =>
       (needed?.old ?? kinds.old) === kinds.old &&
@@ -101,13 +57,13 @@ describe.each(PAIRS)('$old and $new', (kinds) => {
     ),
   )('%s', async (_, one) => {
     const tables = { old: await make(kinds.old, 'old', one), new: await make(kinds.new, 'new', one) };
-    const pair = await pairOf(kinds, tables);
+    const pair = await stage.pair(kinds, tables, 'g');
     // The identity would tell all rows apart.
     const valued = { ...pair, columns: pair.columns.filter(({ name }) => name === 'v') };
     const hashes = {} as Record<'old' | 'new', string[]>;
     const sums = {} as Record<'old' | 'new', unknown>;
-    for (const side of ['old', 'new'] as const) {
-      const { server } = opened[kinds[side]][side];
+    for (const side of SIDES) {
+      const server = stage.servers(kinds)[side];
       const options = { pair: valued, server, method: DEFAULT_HASH, force: false };
       hashes[side] = [];
       for await (const { sum } of openRowReader(options).rows('1', ALL_ROWS)) hashes[side].push(sum);
