@@ -22,6 +22,8 @@ export interface BoundPlan {
   /** What it reads of its session; null: nothing that a lane does not have. */
   readonly reads: SessionReads | null;
   readonly traces: PlannedTraces;
+  /** It is no read, and names a table that may be one that moves, in another case. */
+  readonly misspelt: boolean;
 }
 
 interface Kept {
@@ -76,6 +78,7 @@ export class PlanBinder {
       needs: replayNeeds(plan, tables),
       reads: sessionReads(plan),
       traces: plannedTraces(plan, database, this.#catalog),
+      misspelt: plan.kind !== 'read' && misspells(plan, database, this.#catalog),
     };
   }
 
@@ -114,6 +117,11 @@ export class PlanBinder {
     }
     return touched.has(ANY_TABLE) ? [] : [...reached];
   }
+}
+
+/** Does it name a table that may be one that moves, written in another case? */
+export function misspells({ tables }: Plan, database: string | null, catalog: ShardCatalog): boolean {
+  return tables.some((table) => catalog.mayMean(table.database ?? database, table.name));
 }
 
 function scopeOf({ scope }: Binding, views: readonly NamedView[]): Binding['scope'] {

@@ -37,6 +37,8 @@ export class ShardCatalog implements Catalog {
   #sqlMode: string | null = null;
   #quotes: AnsiQuotes = 'off';
   #beginning = PLAIN_BEGINNING;
+  /** The old server takes names of tables and databases for the same whatever their case; so too before it was asked. */
+  #foldsNames = true;
 
   /** `database`: the shard's old one; null: every database is the shard's. */
   constructor(moved: MovedTables, database: string | null) {
@@ -70,6 +72,22 @@ export class ShardCatalog implements Catalog {
   learnSqlMode(sqlMode: string): void {
     this.#sqlMode = sqlMode;
     this.#quotes = ansiQuotesIn(sqlMode);
+  }
+
+  learnNames(folds: boolean): void {
+    if (folds !== this.#foldsNames) this.#renew();
+    this.#foldsNames = folds;
+  }
+
+  /** A name that is none of a table that moves, and yet may stand for one: written in another case. */
+  mayMean(database: string | null, name: string): boolean {
+    const own = this.#database;
+    if (!this.#foldsNames || database === null) return false;
+    if (own !== null && !isAlike(database, own)) return false;
+    const tables = this.#moved === '*' ? [...(this.#schema?.keys() ?? [])] : Object.keys(this.#moved);
+    const views = this.#reading?.views.map((view) => view.name) ?? [];
+    const alike = [...tables, ...views].filter((one) => isAlike(one, name));
+    return alike.length > 0 && !(this.#isOurs(database) && alike.includes(name));
   }
 
   get schemaKnown(): boolean {
@@ -273,6 +291,10 @@ function sameRest(a: OldSchema, b: OldSchema): boolean {
 function restOf({ foreignKeys, triggers, triggersSeen, views }: OldSchema): unknown {
   const seen = triggersSeen === 'all' ? triggersSeen : [...triggersSeen].sort();
   return [foreignKeys, triggers, seen, views];
+}
+
+function isAlike(left: string, right: string): boolean {
+  return left === right || left.toLowerCase() === right.toLowerCase();
 }
 
 function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {

@@ -40,6 +40,9 @@ const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 30_000;
 const CLOCK_SAMPLES = 5;
 
+/** Whether the server looks at the case of table names: 0, or not at all. */
+const NAME_CASE = 'lower_case_table_names';
+
 export class SchemaReader {
   readonly #source: SchemaSource;
   readonly #catalog: ShardCatalog;
@@ -119,7 +122,8 @@ export class SchemaReader {
     const { database, timeoutMs, read, now, wallClock } = this.#source;
     // Views are shown with the quotes of the session that asks.
     await connection.query({ sql: "SET SESSION sql_mode = ''", timeout: timeoutMs });
-    const variables = await globalVariables(connection, BEGINNING_VARIABLES, timeoutMs);
+    const asked = [...BEGINNING_VARIABLES, NAME_CASE];
+    const variables = await globalVariables(connection, asked, timeoutMs);
     const planOf = (text: string): Plan => read(Buffer.from(text), 0).plan;
     const server = {
       isMariadb: /mariadb/i.test(variables.get('version') ?? ''),
@@ -127,6 +131,7 @@ export class SchemaReader {
     };
     const schema = await readOldSchema(connection, { database, timeoutMs, server, planOf });
     this.#catalog.learn(schema);
+    this.#catalog.learnNames(variables.get(NAME_CASE) !== '0');
     this.#catalog.learnSqlMode(variables.get('sql_mode') ?? '');
     const moments = zoneMoments(wallClock() / 1000);
     const zone = await zoneOf(connection, moments, timeoutMs);
@@ -136,6 +141,7 @@ export class SchemaReader {
     const steady = this.#clock.learn(await clockSamples(connection, CLOCK_SAMPLES, now, timeoutMs));
     if (!steady) this.#warnOfClock();
     this.#warnOfMissing();
+    this.#warnOfNames(variables.get(NAME_CASE) ?? '');
     this.#warnOfHidden(schema);
     this.#warnOfBeginning(variables.get('init_connect') ?? '', beginning.unknown);
     return !beginning.unknown.includes('time_zone');
@@ -161,6 +167,14 @@ export class SchemaReader {
       'missing',
       { tables: this.#catalog.missing().join(', ') },
       'the configuration names tables that oldUser does not see in the old database: misspelt, or no rights on them?',
+    );
+  }
+
+  #warnOfNames(setting: string): void {
+    this.#warn(
+      'names',
+      { lower_case_table_names: setting === '0' ? '' : setting },
+      'the old server does not look at the case of table names: a write that names a table in another case than the configuration is not mirrored, and a doubt on any table',
     );
   }
 

@@ -254,7 +254,9 @@ export class MirrorTap implements SessionTap {
     const { writes } = this.#options;
     if (target !== null && kind !== 'read') statement.span = writes.sent(target, this.#recorder);
     statement.blind =
-      (this.#ahead.some && mattersBehind(statement)) || (isCut && plan !== null && !beginsPlainly(plan));
+      statement.blind ||
+      (this.#ahead.some && mattersBehind(statement)) ||
+      (isCut && plan !== null && !beginsPlainly(plan));
     if (plan === null || hidesEffects(plan) || statement.blind) this.#options.opaque('sending');
     this.#options.definitions.sending(statement, this.#recorder);
     this.#recorder.sending(statement);

@@ -8,7 +8,7 @@ import type { PrepareStep } from '../sql/prepare-step.ts';
 import { BOUND_NULL, type BoundValue, executionOf } from '../wire/bound-values.ts';
 import { ownBytes } from '../wire/own-bytes.ts';
 import { type BoundDefinition, bindDefinition } from './bound-definition.ts';
-import { type BoundPlan, PlanBinder } from './bound-plan.ts';
+import { type BoundPlan, misspells, PlanBinder } from './bound-plan.ts';
 import type { BulkInsert } from './bulk-execution.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { executedUsing, executedWith } from './executed-values.ts';
@@ -166,6 +166,7 @@ export class StatementReader {
       if (named !== null) return named;
       const other = new Statement(plan.kind, plan, null, false, NOT_MIRRORED, effects, prepared);
       other.definition = this.#definition(plan, { sql, database }, lexed, session, complete);
+      other.blind = plan.ddl && misspells(plan, database, this.#options.catalog);
       return other;
     }
     const bound = this.#binder.bind(plan, database);
@@ -178,7 +179,9 @@ export class StatementReader {
     if (scope === 'none' || scope === 'unmoved') {
       // What it reaches of the tables that move is a doubt, although it is nothing to be mirrored.
       const aside = reachesMoved(bound) ? bound.keyless : null;
-      return new Statement(plan.kind, plan, aside, false, NOT_MIRRORED, effects, prepared, traces);
+      const unmoved = new Statement(plan.kind, plan, aside, false, NOT_MIRRORED, effects, prepared, traces);
+      unmoved.blind = bound.misspelt;
+      return unmoved;
     }
     if (this.#selector.passesOver(plan.kind)) {
       const mixed = scope === 'mixed';
@@ -198,7 +201,10 @@ export class StatementReader {
       : bound.keyless;
     const candidate = { plan, bound, sql, lexed, execution, found, target, complete, compared };
     const selection = this.#selector.select(candidate, session, place.dice);
-    return new Statement(plan.kind, plan, target, scope === 'mixed', selection, effects, prepared, traces);
+    const mixed = scope === 'mixed';
+    const moved = new Statement(plan.kind, plan, target, mixed, selection, effects, prepared, traces);
+    moved.blind = bound.misspelt;
+    return moved;
   }
 
   /** Null: it is about no table of the shard's database that lasts. */

@@ -68,7 +68,7 @@ export class Statement {
   byRows = false;
   /** EXECUTE: it is read from the text that its name stood for. */
   byName = false;
-  /** It was read while a change of how it is to be read was under way, or without an end that may say what it does. */
+  /** It was read while a change of how it is to be read was under way, without an end that may say what it does, or under names that may be others'. */
   blind = false;
   /** Of a statement that changes definitions; set by the reader of its text. */
   definition: BoundDefinition | null = null;

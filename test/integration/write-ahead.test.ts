@@ -315,3 +315,40 @@ describe('invariant 4: a write’s key is on disk before the write arrives at th
     expect(missing).toEqual([]);
   });
 });
+
+it('invariant 4: so it is where the server does not look at the case of names', async () => {
+  const folding = await startMariadb({ name: 'folding', extra: ['--lower-case-table-names=1'] });
+  const before = await startPrimaryGate(folding.port);
+  const [port = 0] = await freePorts(1);
+  const folder = temporaryDirectory('folding');
+  for (const name of ['old', 'new']) await folding.query(`CREATE DATABASE ${name}; USE ${name}; ${TABLES}`);
+  const one = await startProxy({
+    config: {
+      tables: { kept: { key: 'id' } },
+      shards: [
+        {
+          ...{ name: SHARD, port },
+          old: { host: before.host, port: before.port, database: 'old' },
+          new: { host: folding.host, port: folding.port, database: 'new' },
+        },
+      ],
+      mirror: { reads: 100, writes: 100, deletes: 100 },
+      journal: { directory: folder },
+    },
+  });
+  try {
+    const client = await folding.connect({ port, database: 'OLD' });
+    const sql = insert(1, 'Kept');
+    const recorded = new Promise<string[]>((resolve) => {
+      before.onArrival(sql, () => resolve(writtenOnDisk(join(folder, SHARD))));
+    });
+    await client.query(sql);
+    await client.end();
+    expect(await recorded).toContain('*/*');
+    expect(await folding.query('SELECT id FROM old.kept')).toHaveLength(1);
+  } finally {
+    await one.kill9();
+    await before.close();
+    await folding.destroy();
+  }
+});
