@@ -73,11 +73,12 @@ export function check(servers: ShardServers, options: CheckOptions): Promise<Che
   return checkShard(config, shard, { table: options.table, bumpMargin: options.bumpMargin ?? null });
 }
 
-/** Bumps by an earlier look; what was raised. */
+/** Bumps by an earlier look, with `meanwhile` behind each thing that is raised; what was raised. */
 export async function bumpFrom(
   addresses: ShardServers,
   options: ConfigOptions,
   before: ShardCheck,
+  meanwhile: () => Promise<unknown> = async () => {},
 ): Promise<string[]> {
   const config = loadConfig(writeConfig(addresses, options));
   const [shard] = config.shards;
@@ -90,7 +91,10 @@ export async function bumpFrom(
       someStay: false,
       graceMs: 0,
       margin: 0n,
-      write: (statements) => servers.write(statements),
+      write: async (statements) => {
+        await servers.write(statements);
+        await meanwhile();
+      },
     });
     return raised.map(raiseLine);
   } finally {

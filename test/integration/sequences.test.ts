@@ -242,6 +242,15 @@ describe.each(['MySQL 9', 'MariaDB'] as const)('from MariaDB to %s', (kind) => {
     expect(await fresh().query(`SELECT value FROM ${name}.sequences`)).toEqual([{ value: 100 }]);
   });
 
+  it('what old gives out meanwhile is raised over too, three times at most', async () => {
+    const name = await database(TABLE);
+    const options = { database: name };
+    await insertInto(old, `${name}.t`);
+    const before = await look(options);
+    const raised = await bumpFrom(servers(), options, before.check, () => insertInto(old, `${name}.t`));
+    expect(raised).toEqual([1, 2, 3].map((from) => `raised t.id from ${from} to ${from + 1}`));
+  });
+
   it('a column that the new side does not number', async () => {
     const name = await database(TABLE);
     await fresh().query(`ALTER TABLE ${name}.t MODIFY id BIGINT UNSIGNED`);
