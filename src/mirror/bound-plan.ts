@@ -22,6 +22,8 @@ export interface BoundPlan {
   /** What it reads of its session; null: nothing that a lane does not have. */
   readonly reads: SessionReads | null;
   readonly traces: PlannedTraces;
+  /** It names a table that moves with another shard. */
+  readonly astray: boolean;
   /** It is no read, and names a table that may be one that moves, in another case. */
   readonly misspelt: boolean;
 }
@@ -78,6 +80,7 @@ export class PlanBinder {
       needs: replayNeeds(plan, tables),
       reads: sessionReads(plan),
       traces: plannedTraces(plan, database, this.#catalog),
+      astray: plan.tables.some((table) => this.#catalog.isSiblings(table.database ?? database, table.name)),
       misspelt: plan.kind !== 'read' && misspells(plan, database, this.#catalog),
     };
   }

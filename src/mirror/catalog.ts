@@ -14,12 +14,14 @@ const MISSES_MAX = 4;
 const KNOWN_MAX = 100_000;
 
 const NOTHING: readonly string[] = [];
+const NO_SIBLINGS: ReadonlySet<string> = new Set();
 const ANYTHING: readonly string[] = [ANY_TABLE];
 const HIDDEN_VIEW: ViewBases = { all: [], moved: [], mixed: false, known: false };
 
 export class ShardCatalog implements Catalog {
   readonly #moved: MovedTables;
   readonly #database: string | null;
+  readonly #siblings: ReadonlySet<string>;
   readonly #tables = new Map<string, CatalogTable>();
   #schema: ReadonlyMap<string, TableSchema> | null = null;
   /** The reading that `#relations` is of, whole. */
@@ -40,10 +42,19 @@ export class ShardCatalog implements Catalog {
   /** The old server takes names of tables and databases for the same whatever their case; so too before it was asked. */
   #foldsNames = true;
 
-  /** `database`: the shard's old one; null: every database is the shard's. */
-  constructor(moved: MovedTables, database: string | null) {
+  /**
+   * `database`: the shard's old one; null: every database is the shard's. `siblings`: those of other shards on the
+   * same old server.
+   */
+  constructor(moved: MovedTables, database: string | null, siblings: ReadonlySet<string> = NO_SIBLINGS) {
     this.#moved = moved;
     this.#database = database;
+    this.#siblings = siblings;
+  }
+
+  /** A table that moves with another shard, whose mirror and journal see nothing of what is sent here. */
+  isSiblings(database: string | null, name: string): boolean {
+    return database !== null && this.#siblings.has(database) && this.#isMoved(name);
   }
 
   get version(): number {

@@ -84,7 +84,7 @@ export class ShardMirror implements TapSource {
     this.#options = options;
     this.#databases = databasePair(shard);
     const oldDatabase = shard.old.database ?? null;
-    this.#catalog = new ShardCatalog(config.tables, oldDatabase);
+    this.#catalog = new ShardCatalog(config.tables, oldDatabase, siblingsOf(shard, config.shards));
     this.#schema = new SchemaReader(this.#schemaSource(), this.#catalog, log);
     this.#scheduler = new Scheduler(config.queue);
     this.#writes = new WritesUnderWay(options.journal);
@@ -294,6 +294,15 @@ function laneDatabase({ old, new: fresh }: ShardConfig): (database: string) => s
   if (old.database === undefined) return (database) => database;
   const own = fresh.database ?? old.database;
   return () => own;
+}
+
+/** The databases of other shards that a client can reach on this one's old server. */
+function siblingsOf({ old }: ShardConfig, shards: readonly ShardConfig[]): ReadonlySet<string> {
+  return new Set(
+    shards.flatMap(({ old: { host, port, database } }) =>
+      host === old.host && port === old.port && database !== old.database ? (database ?? []) : [],
+    ),
+  );
 }
 
 function databasePair(shard: ShardConfig): DatabaseMap | null {

@@ -179,7 +179,8 @@ export class StatementReader {
     if (scope === 'none' || scope === 'unmoved') {
       // What it reaches of the tables that move is a doubt, although it is nothing to be mirrored.
       const aside = reachesMoved(bound) ? bound.keyless : null;
-      const unmoved = new Statement(plan.kind, plan, aside, false, NOT_MIRRORED, effects, prepared, traces);
+      const { astray } = bound;
+      const unmoved = new Statement(plan.kind, plan, aside, astray, NOT_MIRRORED, effects, prepared, traces);
       unmoved.blind = bound.misspelt;
       return unmoved;
     }

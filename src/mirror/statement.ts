@@ -54,7 +54,7 @@ export class Statement {
   readonly plan: Plan | null;
   /** Replaced where the primary's answer tells the keys. */
   target: Target | null;
-  /** It mixes tables that move and tables that do not. */
+  /** It mixes tables that move and tables that do not, or is about tables that move with another shard. */
   readonly straddles: boolean;
   /** Decided anew by what is known of the session once the primary has answered. */
   selection: Selection;

@@ -66,7 +66,7 @@ class Rig {
   readonly askedSpans: (readonly [number, number])[] = [];
   readonly tap: MirrorTap;
   readonly definitions: Definitions;
-  readonly catalog = new ShardCatalog(TABLES, 'old');
+  readonly catalog = new ShardCatalog(TABLES, 'old', new Set(['sibling']));
 
   constructor(options: RigOptions = {}) {
     const { catalog } = this;
@@ -426,6 +426,14 @@ describe('queries', () => {
     rig.query('SELECT * FROM Messages');
     rig.query(insert(1));
     expect([rig.announced, rig.keys]).toEqual([['opaque'], [['1']]]);
+  });
+
+  it('of tables that move with another shard are told of', () => {
+    const rig = new Rig();
+    rig.query('INSERT INTO sibling.messages (folderid) VALUES (1)');
+    rig.query('INSERT INTO sibling.users VALUES (1)');
+    rig.query('INSERT INTO elsewhere.messages (folderid) VALUES (1)');
+    expect([rig.units, rig.doubts, rig.events]).toEqual([[], [], ['straddled messages']]);
   });
 
   it('that commit what another session prepared can’t be seen into', () => {
