@@ -150,6 +150,7 @@ describe('what a drill-down holds', () => {
     const options = { rangeRows: 100 };
     for (const rows of [
       { old: [row(['7'], 'x')], new: numbers },
+      { old: numbers, new: numbers.filter((_, id) => id % 10 === 0) },
       { old: numbers, new: [row(['-1'], 'x'), row(['5000'], 'x')] },
     ]) {
       const sides = sidesOf({ collations: IDENTITIES[0]!, rows, direction: OLD, options });

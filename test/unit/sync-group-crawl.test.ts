@@ -4,9 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { BatchSize } from '../../src/sync/batch-size.ts';
 import type { ComparedBatch } from '../../src/sync/compared-batch.ts';
 import { crawlGroups, crawlWays } from '../../src/sync/group-crawl.ts';
+import type { RangeReader } from '../../src/sync/group-reader.ts';
 import { compareKeys } from '../../src/sync/key-comparison.ts';
 import { canonicalKey } from '../../src/sync/key-order.ts';
-import { ALL_KEYS } from '../../src/sync/key-range.ts';
+import { ALL_KEYS, type KeyRange } from '../../src/sync/key-range.ts';
+import { crawlRanges } from '../../src/sync/range-crawl.ts';
 import type { Direction, Sides } from '../../src/sync/side.ts';
 import type { Value } from '../../src/sync/value.ts';
 import {
@@ -241,6 +243,24 @@ describe('a crawl over groups of one row each', () => {
         },
       ),
     );
+  });
+
+  it('looks closer at a range of one checksum but different numbers of rows', async () => {
+    const reader = (rows: number): RangeReader => ({
+      keyAt: () => Promise.resolve({ key: undefined, seconds: 0 }),
+      sum: () => Promise.resolve({ rows, sum: 'x', seconds: 0 }),
+    });
+    const detailed: KeyRange[] = [];
+    const found = { groups: 6, rows: 6, mismatches: [], seconds: { old: 0, new: 0 } };
+    async function* inDetail(range: KeyRange): AsyncGenerator<ComparedBatch> {
+      detailed.push(range);
+      yield { range, ...found };
+    }
+    for (const rows of [5, 6]) {
+      const readers = { old: reader(5), new: reader(rows) };
+      for await (const _ of crawlRanges(readers, 'numeric', ALL_KEYS, new BatchSize(), inDetail));
+      expect(detailed).toEqual(rows === 5 ? [] : [ALL_KEYS]);
+    }
   });
 
   it('has no answer with a row for each of its own where both sides are the same', async () => {
