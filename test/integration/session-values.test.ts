@@ -220,15 +220,16 @@ describe.each([
     const added = await through(async (client) => {
       const other = await connect();
       await client.query("INSERT INTO messages VALUES (1, 1, '', NULL)");
-      await client.query(`PREPARE chain FROM '${chain('?').replace("'?'", '?')}'`);
+      const prepared = chain('?').replace("'?'", '?').replace('= 1', '= ?');
+      await client.query(`PREPARE chain FROM '${prepared}'; SET @folder = 1`);
       for (let round = 0; round < 20; round++) {
         await client.query(`SET @letter = '${round}'`);
-        await client.query('EXECUTE chain USING @letter');
+        await client.query('EXECUTE chain USING @letter, @folder');
         await other.query(chain('b'));
       }
-      await client.query(`BEGIN; EXECUTE chain USING @letter; ${chain('c')}; SET @letter = 'd'`);
-      await client.query('EXECUTE chain USING @letter; COMMIT');
-      await client.query('BEGIN; EXECUTE chain USING @letter; ROLLBACK');
+      await client.query(`BEGIN; EXECUTE chain USING @letter, @folder; ${chain('c')}; SET @letter = 'd'`);
+      await client.query('EXECUTE chain USING @letter, @folder; COMMIT');
+      await client.query('BEGIN; EXECUTE chain USING @letter, @folder; ROLLBACK');
       await other.end();
     });
     expect(added).toEqual({ mirrored: 44, skipped: 0, hazards: 0, opaque: 0, overlaps: 0 });

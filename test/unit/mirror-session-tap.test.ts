@@ -669,6 +669,12 @@ describe('EXECUTE', () => {
     rig.query("SET @a = 17, @b = 'text'");
     rig.query('EXECUTE s USING @a, @b');
     expect([rig.keys, rig.doubts]).toEqual([[['17']], []]);
+    // It waits for other writes of its key, and they for it.
+    rig.query('UPDATE messages SET t = 1 WHERE folderid = 17');
+    expect(rig.units.map(({ writes }) => [writes.keys, writes.barriers])).toEqual([
+      [['messages/17'], []],
+      [['messages/17'], []],
+    ]);
     const replay = rig.units[0]?.replays[0];
     expect(replay?.kind).toBe('write');
     expect(replay?.prepared?.text).toBe(INSERT);
