@@ -21,6 +21,8 @@ export interface PreparedStatement {
   readonly effects: readonly SessionEffect[];
   /** The session's when it was prepared: there the server looks for its tables, wherever the session is later. */
   readonly database: string | null;
+  /** The session's when it was prepared: a lane that prepares it in others may take it for something else. */
+  readonly words: string;
   parameterCount: number;
   /** Types that an earlier execution bound. */
   boundTypes: Buffer | null;

@@ -133,7 +133,7 @@ export class Selector {
     if (execution === null) return null;
     const { packet, known, statement } = execution;
     const isWhole = packet !== null && known && statement.longData.complete;
-    return isWhole && isAtHome(statement, session) ? null : 'skipped_unsupported';
+    return isWhole && isAtHome(statement.plan, statement, session) ? null : 'skipped_unsupported';
   }
 
   #whole(candidate: Candidate, session: SessionState): Selection {
@@ -201,8 +201,13 @@ export class Selector {
   }
 }
 
-/** A lane looks for the tables of a statement where its session is, the primary where that was when it was prepared. */
-function isAtHome({ plan, database }: PreparedStatement, session: SessionState): boolean {
+/** A lane reads a text, and looks for its tables, as its session does now; the primary as that did when it was prepared. */
+export function isAtHome(
+  plan: Plan,
+  { database, words }: Pick<PreparedStatement, 'database' | 'words'>,
+  session: SessionState,
+): boolean {
+  if (words !== session.words) return false;
   return database === session.database || plan.tables.every((table) => table.database !== null);
 }
 

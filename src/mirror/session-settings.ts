@@ -13,6 +13,7 @@ import { NAMES_VARIABLES, type ReplayContext, sharedContext } from './replay-con
 import type { SessionBeginning } from './session-beginning.ts';
 import type { ServerKind } from './sql-modes.ts';
 
+const WORDS_VARIABLES = [...NAMES_VARIABLES, 'sql_mode'];
 const NOTHING_SET: ReadonlyMap<string, string> = new Map();
 /** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
 const NOT_PUT_BACK = [...CARRIED.keys()].filter((name) => !['sql_mode', ...NAMES_VARIABLES].includes(name));
@@ -34,6 +35,7 @@ export class SessionSettings {
   /** Variables that were set to something unknown, or to what a replay can't have. */
   #unknown: Set<string> | null = null;
   #context: ReplayContext | null = null;
+  #words: string | null = null;
 
   /** `names`: the SET NAMES that stands for the login's collation. */
   constructor(
@@ -58,6 +60,7 @@ export class SessionSettings {
   /** The connection was reset, or its user changed. */
   reset(names: string): void {
     this.#context = null;
+    this.#words = null;
     this.#set = null;
     this.#unknown = null;
     this.#names = names;
@@ -167,17 +170,22 @@ export class SessionSettings {
 
   /** By what a literal's value and collation are told from another's of the same bytes. */
   get words(): string {
-    const set = this.#set;
-    const own = [...NAMES_VARIABLES, 'sql_mode'].map((name) => set?.get(name) ?? '');
-    return [this.#names, ...own].join();
+    this.#words ??= [this.#names, ...WORDS_VARIABLES.map((name) => this.#wordOf(name))].join();
+    return this.#words;
+  }
+
+  #wordOf(name: string): string {
+    return this.#unknown?.has(name) === true ? '?' : (this.#set?.get(name) ?? '');
   }
 
   #notKnown(name: string): void {
+    this.#words = null;
     this.#unknown ??= new Set();
     this.#unknown.add(name);
   }
 
   #forget(name: string): void {
+    this.#words = null;
     this.#set?.delete(name);
     this.#unknown?.delete(name);
   }

@@ -233,9 +233,9 @@ export class SessionState {
     return { sql, mode: this.#mode, database: this.#database, words };
   }
 
-  /** A text that was prepared means now what it meant then. */
-  readsAs({ database, words }: NamedStatement): boolean {
-    return database === this.#database && words === this.#settings.words;
+  /** By what its way of reading texts is told from another: equal where a text means the same. */
+  get words(): string {
+    return this.#settings.words;
   }
 
   /** A value as a parameter of EXECUTE … USING; null: it is not known. */

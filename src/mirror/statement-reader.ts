@@ -16,7 +16,7 @@ import { LongData } from './long-data.ts';
 import type { NamedStatement } from './named-statements.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import { sameNumbers } from './replay-needs.ts';
-import { type Execution, inStep, Selector, type SelectorOptions } from './selector.ts';
+import { type Execution, inStep, isAtHome, Selector, type SelectorOptions } from './selector.ts';
 import type { AssignedValue, SessionEffect } from './session-effect.ts';
 import { preparingValue, readEffects } from './session-effects.ts';
 import type { SessionState } from './session-state.ts';
@@ -119,7 +119,7 @@ export class StatementReader {
     const text = ownBytes(payload);
     const plan = this.#sql.read(text, 0, text.length, session.sqlMode);
     const lexed = this.#sql.lexed.clone();
-    return this.#preparedStatement(plan, text, lexed, readEffects(plan, text, lexed), session.database);
+    return this.#preparedStatement(plan, text, lexed, readEffects(plan, text, lexed), session);
   }
 
   /** Reads one execution of a prepared statement. */
@@ -147,7 +147,7 @@ export class StatementReader {
     }
     const { text, values } = insert;
     const plan = this.#sql.read(text, 0, text.length, statement.lexed.mode);
-    const whole = this.#preparedStatement(plan, text, this.#sql.lexed, NO_EFFECTS, statement.database);
+    const whole = this.#preparedStatement(plan, text, this.#sql.lexed, NO_EFFECTS, statement);
     return this.readExecution({ ...shared, statement: whole, packet: values }, session, dice, true);
   }
 
@@ -239,8 +239,8 @@ export class StatementReader {
     if (own.next >= 0 || inner.prepare !== null) return null;
     const bound = executedUsing(used);
     const effects = hasEffects(inner) ? readEffects(inner, named.sql, own, bound) : NO_EFFECTS;
-    const text = this.#preparedStatement(inner, named.sql, own, effects, named.database);
-    const known = session.readsAs(named) && own.parameterCount === values.length;
+    const text = this.#preparedStatement(inner, named.sql, own, effects, named);
+    const known = isAtHome(inner, named, session) && own.parameterCount === values.length;
     const execution = inner.kind === 'other' ? null : namedExecution(text, values, known);
     const there = { ...place, database: named.database };
     const statement = this.#statement(inner, named.sql, own, execution, effects, there);
@@ -253,11 +253,13 @@ export class StatementReader {
     sql: Buffer,
     lexed: Lexed,
     effects: readonly SessionEffect[],
-    database: string | null,
+    { database, words }: Pick<PreparedStatement, 'database' | 'words'>,
   ): PreparedStatement {
     const { parameterCount } = lexed;
-    const longData = new LongData();
-    return { plan, sql, lexed, effects, database, parameterCount, boundTypes: null, longData, whole: null };
+    return {
+      ...{ plan, sql, lexed, effects, database, words, parameterCount },
+      ...{ boundTypes: null, longData: new LongData(), whole: null },
+    };
   }
 }
 

@@ -21,6 +21,7 @@ function prepared(text = 'SELECT ?'): PreparedStatement {
     lexed: new Lexed().clone(),
     effects: [],
     database: null,
+    words: '',
     parameterCount: 0,
     boundTypes: null,
     longData: new LongData(),

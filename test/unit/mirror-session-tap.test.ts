@@ -932,6 +932,21 @@ describe('prepared statements', () => {
     expect(rig.keys).toEqual([['19']]);
   });
 
+  it.each(["SET sql_mode = 'PIPES_AS_CONCAT'", 'SET sql_mode = UUID()', 'SET NAMES latin1'])(
+    'mean what they meant when they were prepared: %s',
+    (change) => {
+      const rig = new Rig();
+      rig.prepare(INSERT, 3, 2);
+      rig.query(change);
+      rig.say(executePayload(3, ['17', 'text']));
+      expect([rig.outcomes, rig.doubts]).toEqual([{ skipped_unsupported: 1 }, ['hazard 17']]);
+      rig.query(change.startsWith('SET NAMES') ? 'SET NAMES utf8mb4' : 'SET sql_mode = DEFAULT');
+      rig.prepare(INSERT, 4, 2);
+      rig.say(executePayload(4, ['18', 'text']));
+      expect(rig.keys).toEqual([['18']]);
+    },
+  );
+
   it('follow the settings that they make', () => {
     const rig = new Rig();
     rig.prepare("SET sql_mode = 'ANSI'", 3, 0);
