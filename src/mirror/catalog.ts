@@ -3,7 +3,7 @@ import type { Catalog } from '../sql/keys.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 import type { OldSchema, TableSchema } from './old-schema.ts';
 import { ANY_TABLE, type Change, SchemaRelations, type ViewBases } from './schema-relations.ts';
-import { PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
+import { ANY_VARIABLE, PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
 import { type CatalogTable, describeTable, unknownTable } from './table-facts.ts';
 
 export type MovedTables = '*' | Readonly<Record<string, { readonly key: string }>>;
@@ -41,6 +41,8 @@ export class ShardCatalog implements Catalog {
   #beginning = PLAIN_BEGINNING;
   /** The old server takes names of tables and databases for the same whatever their case; so too before it was asked. */
   #foldsNames = true;
+  /** Global settings changed while a reading of them was under way, which may have missed it. */
+  #globalsSetMeanwhile = false;
 
   /**
    * `database`: the shard's old one; null: every database is the shard's. `siblings`: those of other shards on the
@@ -76,11 +78,10 @@ export class ShardCatalog implements Catalog {
     return this.#beginning;
   }
 
-  learnBeginning(beginning: SessionBeginning): void {
+  /** `sqlMode`: the old server's global one; the rest of what a session begins with is in `beginning`. */
+  learnBeginning(beginning: SessionBeginning, sqlMode: string): void {
+    if (this.#globalsSetMeanwhile) return;
     this.#beginning = beginning;
-  }
-
-  learnSqlMode(sqlMode: string): void {
     this.#sqlMode = sqlMode;
     this.#quotes = ansiQuotesIn(sqlMode);
   }
@@ -99,6 +100,13 @@ export class ShardCatalog implements Catalog {
     const views = this.#reading?.views.map((view) => view.name) ?? [];
     const alike = [...tables, ...views].filter((one) => isAlike(one, name));
     return alike.length > 0 && !(this.#isOurs(database) && alike.includes(name));
+  }
+
+  /** A statement changed global settings: what a session begins with is not known until they are read again. */
+  forgetBeginning(): void {
+    this.#globalsSetMeanwhile = true;
+    this.#beginning = { ...this.#beginning, unknown: [ANY_VARIABLE], isolation: null };
+    this.#quotes = 'unknown';
   }
 
   get schemaKnown(): boolean {
@@ -175,6 +183,7 @@ export class ShardCatalog implements Catalog {
 
   /** A reading of the schema begins: what changes from here on, its `learn` must not vouch for. */
   beginReading(): void {
+    this.#globalsSetMeanwhile = false;
     this.#changedMeanwhile = new Set();
     this.#unsettledMeanwhile = new Set();
   }

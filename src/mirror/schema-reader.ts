@@ -132,12 +132,11 @@ export class SchemaReader {
     const schema = await readOldSchema(connection, { database, timeoutMs, server, planOf });
     this.#catalog.learn(schema);
     this.#catalog.learnNames(variables.get(NAME_CASE) !== '0');
-    this.#catalog.learnSqlMode(variables.get('sql_mode') ?? '');
     const moments = zoneMoments(wallClock() / 1000);
     const zone = await zoneOf(connection, moments, timeoutMs);
     const shadow = isUnsaid(zone) ? await this.#shadowZone(moments) : null;
     const beginning = beginningOf(variables, zone, shadow, read);
-    this.#catalog.learnBeginning(beginning);
+    this.#catalog.learnBeginning(beginning, variables.get('sql_mode') ?? '');
     const steady = this.#clock.learn(await clockSamples(connection, CLOCK_SAMPLES, now, timeoutMs));
     if (!steady) this.#warnOfClock();
     this.#warnOfMissing();

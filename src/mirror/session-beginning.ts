@@ -2,7 +2,13 @@
  * What a new session of the old server begins with: its global settings, and what init_connect does. A lane
  * begins with the new server's, so all that a replay depends on is carried to it.
  */
+import type { Plan } from '../sql/plan.ts';
+import { variableClass } from '../sql/session-variables.ts';
+import type { AnsiQuotes } from './ansi-quotes.ts';
 import type { IsolationLevel, SessionEffect } from './session-effect.ts';
+
+/** Stands for every variable that nobody can list: no session sets it. */
+export const ANY_VARIABLE = '*';
 
 export interface SessionBeginning {
   /** Variable to the SQL of its value. */
@@ -15,6 +21,23 @@ export interface SessionBeginning {
   readonly unknown: readonly string[];
   /** Of its transactions; null: not known yet. */
   readonly isolation: IsolationLevel | null;
+}
+
+/** How the old server begins a session, as far as its settings were read. */
+export interface ServerBeginning {
+  /** Null: not read yet. */
+  readonly sqlMode: string | null;
+  /** Whether that makes a double quote begin a name. */
+  readonly quotes: AnsiQuotes;
+  readonly beginning: SessionBeginning;
+}
+
+/** A statement sets, for the sessions that begin later, what their replays may depend on. */
+export function setsGlobals({ session }: Plan): boolean {
+  return session.some(
+    ({ what, scope, name }) =>
+      scope === 'global' && (what === 'transaction' || variableClass(name) !== 'harmless'),
+  );
 }
 
 export const PLAIN_BEGINNING: SessionBeginning = {

@@ -10,15 +10,13 @@ import {
 import { namedIn } from './character-names.ts';
 import { editedMode, type ModeEdit, modeText } from './mode-edit.ts';
 import { NAMES_VARIABLES, type ReplayContext, sharedContext } from './replay-context.ts';
-import type { SessionBeginning } from './session-beginning.ts';
+import { ANY_VARIABLE, type SessionBeginning } from './session-beginning.ts';
 import type { ServerKind } from './sql-modes.ts';
 
 const WORDS_VARIABLES = [...NAMES_VARIABLES, 'sql_mode'];
 const NOTHING_SET: ReadonlyMap<string, string> = new Map();
 /** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
 const NOT_PUT_BACK = [...CARRIED.keys()].filter((name) => !['sql_mode', ...NAMES_VARIABLES].includes(name));
-/** Stands for every variable that nobody can list. */
-const ANY_OTHER = '*';
 
 /** Of sessions that have set nothing, this many for each way to begin: by what they begin with, and by the rest of what makes a context. */
 const BEGUN_MAX = 1000;
@@ -143,12 +141,12 @@ export class SessionSettings {
     this.#context = null;
     const names = what === 'routine' ? NOT_PUT_BACK : CARRIED.keys();
     for (const name of names) this.follow(name, null);
-    this.#notKnown(ANY_OTHER);
+    this.#notKnown(ANY_VARIABLE);
   }
 
   /** What sets it to what it is now; null: not known. */
   valueOf(name: string): string | null {
-    if (this.#unknown?.has(name) === true || this.#unknown?.has(ANY_OTHER) === true) return null;
+    if (this.#unknown?.has(name) === true || this.#unknown?.has(ANY_VARIABLE) === true) return null;
     const set = this.#set?.get(name);
     if (set !== undefined) return set;
     // These are not what they were a moment later.

@@ -12,13 +12,12 @@ import type { Agreement } from '../wire/login.ts';
 import { ownBytes } from '../wire/own-bytes.ts';
 import { COM } from '../wire/protocol.ts';
 import { queryTextAt } from '../wire/query-packet.ts';
-import type { AnsiQuotes } from './ansi-quotes.ts';
 import { readBulkInsert } from './bulk-execution.ts';
 import type { ByteRoom } from './byte-room.ts';
 import { ChangesAhead, mattersBehind } from './changes-ahead.ts';
 import type { Definitions } from './definitions.ts';
 import { PreparedStatements } from './prepared-statements.ts';
-import type { SessionBeginning } from './session-beginning.ts';
+import { type ServerBeginning, setsGlobals } from './session-beginning.ts';
 import { SessionState } from './session-state.ts';
 import { followValues, settleSelection } from './session-values-followed.ts';
 import { plainStatement, type Statement } from './statement.ts';
@@ -37,18 +36,13 @@ export interface SessionTapOptions {
   readonly preparedRoom: ByteRoom;
   readonly mapDatabase: (database: string) => string;
   readonly random: () => number;
-  /** How the old server begins a session, as far as its schema was read. */
-  readonly server: {
-    /** Null: not read yet. */
-    readonly sqlMode: string | null;
-    /** Whether that makes a double quote begin a name. */
-    readonly quotes: AnsiQuotes;
-    readonly beginning: SessionBeginning;
-  };
+  readonly server: ServerBeginning;
   readonly definitions: Definitions;
   /** Something is about to be sent, or was done, that can't be seen into. */
   readonly opaque: (when: 'sending' | 'done') => void;
   readonly writes: WritesUnderWay;
+  /** Sessions begin with other settings from here on. */
+  readonly globalsSet: () => void;
   /** A statement mixed moved and unmoved tables. */
   readonly straddled: (plan: Plan) => void;
 }
@@ -342,6 +336,7 @@ export class MirrorTap implements SessionTap {
   #succeeded({ plan, effects }: Statement): void {
     if (effects.length > 0) this.#state.applyAll(effects);
     if (plan?.ddl === true) this.#state.temporary.follow(plan, this.#state.database);
+    if (plan !== null && setsGlobals(plan)) this.#options.globalsSet();
   }
 
   /** What a statement, carried out or not, may have changed beside the keys that it names. */

@@ -78,7 +78,7 @@ function fitted(
     const isSame = wanted === null || (has !== null && isSameSetting(wanted, has));
     const isSet = own !== undefined && !isSame && !refused.has(name);
     const isUnlike = variable.unlike === true && primary !== null && primary !== kind;
-    if ((!isSame && !isSet) || (isUnlike && wanted !== usual)) isFaithful = false;
+    if ((!isSame && !isSet) || (isUnlike && wanted !== null && wanted !== usual)) isFaithful = false;
     if (own !== undefined) variables.set(name, isSet ? wanted : own);
   }
   return { context: makeContext(database, names, variables, primary), faithful: isFaithful };

@@ -218,6 +218,10 @@ export class ShardMirror implements TapSource {
       opaque: () => this.unseen(),
       definitions: this.#definitions,
       writes: this.#writes,
+      globalsSet: () => {
+        this.#catalog.forgetBeginning();
+        void this.#schema.refresh();
+      },
       straddled: (plan) => this.straddles.add(plan),
     };
   }

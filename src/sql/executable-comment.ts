@@ -2,7 +2,7 @@
  * Comments whose content is SQL. Servers execute the content of `/*!50100 … *\/` if they are of that version
  * or a later one; MariaDB skips 5.7.0 and later up to 9.99.99, and MySQL skips all of MariaDB's `/*M! … *\/`.
  */
-import { isDigit } from './byte-classes.ts';
+import { FOLDED, isDigit } from './byte-classes.ts';
 
 /** Every server in use is later, and MariaDB doesn't skip it. */
 const ALWAYS_EXECUTED_MAX = 50503;
@@ -29,4 +29,19 @@ export function executableCommentVersion(
 
 export function isAlwaysExecuted(version: number): boolean {
   return version <= ALWAYS_EXECUTED_MAX;
+}
+
+/** MySQL manual: "Variable-Setting Hint Syntax". */
+export const SET_VAR_SINCE = 80003;
+const SET_VAR = Buffer.from('set_var');
+
+/** Is the comment from `open` to `end` a hint of MySQL with SET_VAR in it? */
+export function setsVariables(sql: Buffer, open: number, end: number): boolean {
+  if (sql[open + 2] !== 0x2b) return false;
+  for (let at = open + 3; at + SET_VAR.length <= end; at++) {
+    let length = 0;
+    while (length < SET_VAR.length && FOLDED[sql[at + length]!] === SET_VAR[length]) length++;
+    if (length === SET_VAR.length) return true;
+  }
+  return false;
 }

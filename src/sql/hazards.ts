@@ -7,6 +7,7 @@ import { functionHazard, reservedWordHazard } from './functions.ts';
 import { keyword } from './keywords.ts';
 import { TOKEN } from './lexed.ts';
 import type { Hazard } from './plan.ts';
+import { variableClass } from './session-variables.ts';
 import type { TableReference } from './tables.ts';
 import type { TokenList } from './token-list.ts';
 import type { Verb } from './verb.ts';
@@ -38,6 +39,7 @@ const K = {
 } as const;
 
 const ASSIGN = 0x3a3d;
+const EQUALS = 0x3d;
 
 export function readHazards(
   list: TokenList,
@@ -62,9 +64,20 @@ export function readHazards(
   const isInsert = verb.word === K.insert || verb.word === K.replace;
   if (isInsert && [1, 2].some((offset) => list.keyword(verb.at + offset) === K.delayed))
     hazards.add('delayed');
+  if (setsForItself(list)) hazards.add('system_variable');
   const first = list.keyword(list.first);
   if (compound || first === K.call || first === K.execute || first === K.binlog) hazards.add('any_effect');
   return hazards;
+}
+
+/** SET STATEMENT of a variable that a replay has at its usual value: the statement sets it there too. */
+function setsForItself(list: TokenList): boolean {
+  for (let index = 1; index < list.first; index++) {
+    if (list.operator(index) !== EQUALS && list.operator(index) !== ASSIGN) continue;
+    const kind = variableClass(list.name(index - 1).toLowerCase());
+    if (kind === 'fixed' || kind === 'unnamed') return true;
+  }
+  return false;
 }
 
 function readToken(list: TokenList, index: number, verb: Verb, hazards: Set<Hazard>): void {

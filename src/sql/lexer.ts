@@ -4,7 +4,12 @@
  */
 import { BYTE, BYTE_CLASS, FOLDED, IDENTIFIER, isDigit } from './byte-classes.ts';
 import type { MultiByteCharset } from './charset.ts';
-import { executableCommentVersion, isAlwaysExecuted } from './executable-comment.ts';
+import {
+  executableCommentVersion,
+  isAlwaysExecuted,
+  SET_VAR_SINCE,
+  setsVariables,
+} from './executable-comment.ts';
 import { keyword } from './keywords.ts';
 import { type Lexed, LITERAL, TOKEN } from './lexed.ts';
 import {
@@ -227,7 +232,17 @@ export class Lexer {
     const { sql, to } = this;
     if (start + 1 >= to || sql[start + 1] !== 0x2a) this.operator(start);
     else if (isExecutableComment(sql, start, to)) this.openExecutableComment(start);
-    else this.pos = this.closed(commentEnd(sql, start, to));
+    else this.comment(start);
+  }
+
+  /** A hint that sets variables is a part of the statement to MySQL, and to MariaDB a comment. */
+  private comment(start: number): void {
+    const end = this.closed(commentEnd(this.sql, start, this.to));
+    if (setsVariables(this.sql, start, end)) {
+      this.writer.condition(TOKEN.conditionOpen, SET_VAR_SINCE, start, start + 3);
+      this.writer.condition(TOKEN.conditionClose, 0, end, end);
+    }
+    this.pos = end;
   }
 
   private openExecutableComment(start: number): void {

@@ -4,7 +4,9 @@ import { Lane, type UnitResult } from '../../src/mirror/lane.ts';
 import { LaneLink } from '../../src/mirror/lane-link.ts';
 import { makeContext } from '../../src/mirror/replay-context.ts';
 import { Scheduler } from '../../src/mirror/scheduler.ts';
+import type { ShadowSession } from '../../src/mirror/shadow-dialect.ts';
 import type { Replay } from '../../src/mirror/unit.ts';
+import { COM } from '../../src/wire/protocol.ts';
 import { FakeShadow } from '../harness/fake-shadow.ts';
 import { replayOf, unitOf } from '../harness/mirror-kit.ts';
 
@@ -22,10 +24,12 @@ interface Rig {
 /** Whatever is sent or waited for in this turn of the event loop is so. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
-function createRig(): Rig {
+/** What the shadow says that its sessions begin with; null: nothing. */
+function createRig(begun: ShadowSession['begun'] = null): Rig {
   const shadow = new FakeShadow();
   const scheduler = new Scheduler({ statements: 1000, bytes: 1 << 20 });
   const ends: string[] = [];
+  const refused = new Set<string>();
   const results: UnitResult[] = [];
   const link = new LaneLink(
     shadow.socket,
@@ -38,7 +42,7 @@ function createRig(): Rig {
   };
   const lane: Lane = new Lane(
     link,
-    { pipeline: 4, preparedStatements: 10, shadow: { kind: 'mariadb', begun: null, refused: new Set() } },
+    { pipeline: 4, preparedStatements: 10, shadow: { kind: 'mariadb', begun, refused } },
     {
       free: kick,
       done: (scheduled, result) => {
@@ -46,7 +50,7 @@ function createRig(): Rig {
         scheduler.finish(scheduled);
         kick();
       },
-      refuses: () => {},
+      refuses: (variable) => refused.add(variable),
     },
   );
   return {
@@ -128,6 +132,84 @@ describe('what a lane writes', () => {
       [sqlOf('b')],
       ["SET SESSION sql_mode = 'STRICT_ALL_TABLES'", sqlOf('c'), "SET SESSION sql_mode = ''", sqlOf('d')],
     ]);
+  });
+
+  it('where the shadow begins otherwise: sets what differs, goes back to what it began with', async () => {
+    const rig = createRig(
+      new Map([
+        ['default_week_format', '5'],
+        ['sql_auto_is_null', '1'],
+        ['unique_checks', '1'],
+      ]),
+    );
+    const begun = { default_week_format: '0', unique_checks: '1', check_constraint_checks: '1' };
+    const context = (settings: object) =>
+      makeContext('one', null, new Map(Object.entries({ ...begun, ...settings })), 'mariadb');
+    await rig.run([write('a', context({}))]);
+    await rig.answer(0, 0, 0);
+    await rig.answer(0);
+    await rig.run([write('b', context({ unique_checks: '0', check_constraint_checks: '0' }))]);
+    await rig.answer(0);
+    await rig.answer(0);
+    await rig.run([write('c', context({ default_week_format: '5' }))]);
+    await rig.answer(0);
+    await rig.answer(0);
+    expect(rig.shadow.writes).toEqual([
+      ['SET autocommit = 1', 'USE one', 'SET SESSION default_week_format = 0, SESSION sql_auto_is_null = 0'],
+      [sqlOf('a')],
+      ['SET SESSION unique_checks = 0'],
+      [sqlOf('b')],
+      ['SET SESSION default_week_format = 5, SESSION unique_checks = 1'],
+      [sqlOf('c')],
+    ]);
+    // The shadow has no check_constraint_checks: as if on.
+    expect(rig.results.map(({ results }) => results[0]?.unfaithful)).toEqual([false, true, false]);
+  });
+
+  it('with a variable that the shadow does not let us set: one unit fails, the next do without it, in doubt', async () => {
+    const rig = createRig(
+      new Map([
+        ['explicit_defaults_for_timestamp', '1'],
+        ['default_week_format', '0'],
+      ]),
+    );
+    const context = (week: string) =>
+      makeContext(
+        null,
+        null,
+        new Map([
+          ['explicit_defaults_for_timestamp', '0'],
+          ['default_week_format', week],
+        ]),
+        'mariadb',
+      );
+    await rig.run([write('a', context('1'))]);
+    await rig.answer(0, 1227);
+    await rig.answer(0, 0, 1227);
+    await rig.answer(0);
+    await rig.run([write('b', context('1'))]);
+    while (rig.shadow.unanswered > 0) await rig.answer(0);
+    await rig.run([write('c', context('2'))]);
+    while (rig.shadow.unanswered > 0) await rig.answer(0);
+    expect(rig.shadow.writes).toEqual([
+      [
+        'SET autocommit = 1',
+        'SET SESSION default_week_format = 1, SESSION explicit_defaults_for_timestamp = 0',
+      ],
+      [
+        `command ${COM.RESET_CONNECTION}`,
+        'SET SESSION default_week_format = 1',
+        'SET SESSION explicit_defaults_for_timestamp = 0',
+      ],
+      [`command ${COM.RESET_CONNECTION}`],
+      ['SET autocommit = 1', 'SET SESSION default_week_format = 1'],
+      [sqlOf('b')],
+      ['SET SESSION default_week_format = 2'],
+      [sqlOf('c')],
+    ]);
+    expect(rig.ends).toEqual([]);
+    expect(rig.results.map(brief)).toEqual(['answered 1227', 'answered 0', 'answered 0']);
+    expect(rig.results.slice(1).map(({ results }) => results[0]?.unfaithful)).toEqual([true, true]);
   });
 
   it('of another database: the statements behind its answer, however well it is known', async () => {

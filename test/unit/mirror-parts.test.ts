@@ -8,6 +8,7 @@ import { schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts
 import { type Replayability, replayability } from '../../src/mirror/replayability.ts';
 import { RowHash } from '../../src/mirror/row-hash.ts';
 import { Sampler } from '../../src/mirror/sampler.ts';
+import { PLAIN_BEGINNING } from '../../src/mirror/session-beginning.ts';
 import type { Statement } from '../../src/mirror/statement.ts';
 import { Straddles } from '../../src/mirror/straddles.ts';
 import { tableKey } from '../../src/mirror/table-key.ts';
@@ -191,6 +192,22 @@ describe('the catalogue', () => {
     expect(versions.map((version) => version - versions[0]!)).toEqual([0, 0, 1, 1, 2, 3]);
     expect(catalog.table('old', 'messages')?.transactional).toBeNull();
     expect(catalog.schemaKnown).toBe(false);
+  });
+
+  it('does not know what a session begins with from a change of global settings to the next reading', () => {
+    const catalog = new ShardCatalog(TABLES, 'old');
+    const learn = () => catalog.learnBeginning(PLAIN_BEGINNING, 'ANSI');
+    const known = () => catalog.beginning.unknown.length === 0 && catalog.quotes !== 'unknown';
+    catalog.beginReading();
+    learn();
+    expect([known(), catalog.sqlMode, catalog.quotes]).toEqual([true, 'ANSI', 'on']);
+    catalog.beginReading();
+    catalog.forgetBeginning();
+    learn();
+    expect(known()).toBe(false);
+    catalog.beginReading();
+    learn();
+    expect(known()).toBe(true);
   });
 
   it('believes that a configured table is gone when several readings miss it, not before', () => {

@@ -127,6 +127,7 @@ class Rig {
       definitions: this.definitions,
       opaque: (when) => (when === 'sending' ? this.announced : this.events).push('opaque'),
       writes: this.writes,
+      globalsSet: () => this.events.push('globals'),
       straddled: (plan) => this.events.push(`straddled ${plan.tables.map(({ name }) => name)}`),
     });
   }
@@ -191,6 +192,31 @@ function idPayload(type: number, id: number, ...rest: Buffer[]): Buffer {
 function longData(id: number, ordinal: number, value: string | Buffer): Buffer {
   return idPayload(COM.STMT_SEND_LONG_DATA, id, Buffer.of(ordinal, 0), Buffer.from(value));
 }
+
+describe('global settings', () => {
+  it.each([
+    'SET GLOBAL sql_mode = 0',
+    "SET time_zone = '+00:00', @@global.default_week_format = 1",
+    'SET PERSIST sql_auto_is_null = 1',
+    "SET GLOBAL init_connect = 'SET NAMES latin1'",
+    'SET GLOBAL TRANSACTION ISOLATION LEVEL READ COMMITTED',
+  ])('are to be read again behind %s', (text) => {
+    const rig = new Rig();
+    rig.query(text, { ok: false });
+    expect(rig.events).not.toContain('globals');
+    rig.query(text);
+    expect(rig.events).toContain('globals');
+  });
+
+  it.each(['SET GLOBAL sort_buffer_size = 1000', 'SET sql_mode = 0', 'SELECT @@global.sql_mode'])(
+    'are as they were behind %s',
+    (text) => {
+      const rig = new Rig();
+      rig.query(text);
+      expect(rig.events).not.toContain('globals');
+    },
+  );
+});
 
 describe('queries', () => {
   it('go to the mirror once they are answered, with their databases mapped', () => {

@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { makeContext } from '../../src/mirror/replay-context.ts';
 import { readEffects } from '../../src/mirror/session-effects.ts';
 import { SessionState } from '../../src/mirror/session-state.ts';
-import { collationFor, type ShadowSession, translateContext } from '../../src/mirror/shadow-dialect.ts';
+import {
+  begunWith,
+  collationFor,
+  type ShadowSession,
+  translateContext,
+} from '../../src/mirror/shadow-dialect.ts';
 import { type ServerKind, translateMode } from '../../src/mirror/sql-modes.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { DEFAULT_SQL_MODE } from '../../src/sql/sql-mode.ts';
@@ -259,5 +264,62 @@ describe('a context', () => {
   it('leaves numbers and DEFAULT alone', () => {
     const numbered = run(sessionOf('mariadb'), 'SET sql_mode = 4').context;
     expect(translateContext(numbered, shadowOf('mysql')).context.variables.get('sql_mode')).toBe('4');
+  });
+});
+
+describe('what one shadow can have', () => {
+  const shown = (settings: Record<string, string>): ShadowSession['begun'] =>
+    begunWith(new Map(Object.entries({ version: '10.11.1-MariaDB', ...settings })));
+  const fitted = (
+    settings: Record<string, string>,
+    shadow: Record<string, string>,
+    refused: string[] = [],
+  ) => {
+    const context = makeContext('d', null, new Map(Object.entries(settings)), 'mysql');
+    const { context: own, faithful } = translateContext(context, {
+      ...{ kind: 'mariadb', begun: shown(shadow), refused: new Set(refused) },
+    });
+    return { variables: Object.fromEntries(own.variables), faithful };
+  };
+
+  it.each([
+    [
+      'has it',
+      { default_week_format: '3' },
+      { default_week_format: '0' },
+      { default_week_format: '3' },
+      true,
+    ],
+    ['says it in other words', { unique_checks: '1' }, { unique_checks: 'ON' }, { unique_checks: '1' }, true],
+    ['lacks it, and does the same', { block_encryption_mode: "'AES-128-ECB'" }, {}, {}, true],
+    ['lacks it, and does not', { block_encryption_mode: "'aes-256-ecb'" }, {}, {}, false],
+    ['is not told', {}, { lc_time_names: 'de_DE' }, { lc_time_names: "'de_DE'" }, true],
+    ['is put right', {}, { sql_auto_is_null: 'ON' }, { sql_auto_is_null: '0' }, true],
+    [
+      'means another by it',
+      { max_sort_length: '8' },
+      { max_sort_length: '8' },
+      { max_sort_length: '8' },
+      false,
+    ],
+    [
+      'is of 10.5',
+      { old_mode: "'UTF8_IS_UTF8MB3'" },
+      { version: '10.5.1', old_mode: '' },
+      { old_mode: "'UTF8_IS_UTF8MB3'" },
+      true,
+    ],
+  ] as const)('it %s', (_name, settings, shadow, variables, faithful) => {
+    expect(fitted(settings, shadow)).toEqual({ variables, faithful });
+  });
+
+  it('what our account may not set stays as it is, and is a doubt where it differs', () => {
+    const refused = ['sql_auto_is_null', 'unique_checks'];
+    expect(fitted({ unique_checks: '0' }, { unique_checks: 'ON' }, refused)).toEqual({
+      variables: { unique_checks: '1' },
+      faithful: false,
+    });
+    expect(fitted({ unique_checks: '1' }, { unique_checks: 'ON' }, refused).faithful).toBe(true);
+    expect(fitted({}, { sql_auto_is_null: 'ON' }, refused).faithful).toBe(false);
   });
 });
