@@ -6,6 +6,8 @@ import { type ComparedColumn, digestOf, type TablePair } from './table-pair.ts';
 /** Bytes of all large values of a row that may stand in its text; of what is longer its digest does. */
 const INLINE_BYTES = 131_072;
 
+const SEPARATOR = "_binary'#' COLLATE `binary`";
+
 /** The SQL of the row's text. What a client must make canonical is not in it. */
 export function rowText(pair: TablePair, side: Side, columns: readonly ComparedColumn[]): string {
   const digest = digestOf(pair.digest);
@@ -18,8 +20,8 @@ export function rowText(pair: TablePair, side: Side, columns: readonly ComparedC
       ? partSql(encoding.sides[side], { nullable: column.nullable, inlineMax, digest })
       : [],
   );
-  // A binary separator makes all of it binary: no part is converted to the character set of another.
-  return `CONCAT_WS(_binary'#', ${parts.length === 0 ? "''" : parts.join(', ')})`;
+  // This separator makes all of it binary, whatever the parts' collations: none is converted to another's character set.
+  return `CONCAT_WS(${SEPARATOR}, ${parts.length === 0 ? "''" : parts.join(', ')})`;
 }
 
 function isLarge(part: { readonly form: string; readonly large?: boolean }): boolean {

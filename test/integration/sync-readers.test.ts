@@ -60,7 +60,7 @@ describe.each(KIND_PAIRS)('$old and $new: checksums', (kinds) => {
   const SQL = `CREATE TABLE {t} (g BIGINT NOT NULL, id INT NOT NULL, a VARCHAR(20), b VARCHAR(20), n BIGINT UNSIGNED,
       PRIMARY KEY (g, id));
     INSERT INTO {t} VALUES (1,1,'ab','c',18446744073709551615),(1,2,'x','y',18446744073709551615),(2,1,NULL,'',0),
-      (2,2,'NULL',NULL,NULL),(3,1,'same','same',1),(3,2,'same','same',1),(4,1,'kept','kept',1),(-5,1,'low','low',5)`;
+      (2,2,'NULL',NULL,NULL),(3,1,'same','same',1),(3,2,'same','same',1),(4,1,'kept','kept',1),(5,1,'p#q','r',1),(5,2,'N',NULL,1),(-5,1,'low','low',5)`;
 
   /** What is done to the new side, and the group that then differs. */
   const CHANGES: readonly (readonly [string, string, readonly string[]])[] = [
@@ -69,6 +69,9 @@ describe.each(KIND_PAIRS)('$old and $new: checksums', (kinds) => {
     ['a group is missing', 'DELETE FROM {t} WHERE g = 4', ['4']],
     ['a group is added', "INSERT INTO {t} VALUES (9,1,'','',0)", ['9']],
     ['a separator has moved', "UPDATE {t} SET a = 'a', b = 'bc' WHERE g = 1 AND id = 1", ['1']],
+    ['a separator itself has moved', "UPDATE {t} SET a = 'p', b = 'q#r' WHERE g = 5 AND id = 1", ['5']],
+    ['NULL became its mark', "UPDATE {t} SET b = 'N' WHERE g = 5 AND id = 2", ['5']],
+    ['a mark became NULL', 'UPDATE {t} SET a = NULL WHERE g = 5 AND id = 2', ['5']],
     ['NULL became empty', "UPDATE {t} SET a = '' WHERE g = 2 AND id = 1", ['2']],
     ['NULL became its name', "UPDATE {t} SET a = 'NULL' WHERE g = 2 AND id = 1", ['2']],
     ['a name became NULL', 'UPDATE {t} SET a = NULL WHERE g = 2 AND id = 2', ['2']],
@@ -125,11 +128,26 @@ describe.each(KIND_PAIRS)('$old and $new: checksums', (kinds) => {
     expect((await rows.sum('4', ALL_ROWS)).rows).toBe(0);
   });
 
+  it('hold texts of any character sets, and bytes, in one row', async () => {
+    const columns = (latin: string) => `id INT PRIMARY KEY, l VARCHAR(9) CHARACTER SET ${latin},
+      s VARCHAR(9) CHARACTER SET sjis, u VARCHAR(9) CHARACTER SET ucs2, m VARCHAR(9) CHARACTER SET utf8mb4,
+      c VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci, b VARBINARY(9), e ENUM('é')`;
+    const rows = "INSERT INTO {t} VALUES (1,'é','表','日','💤','é',x'ff23','é'), (2,'e','','','','',x'','')";
+    const table = await make(kinds, {
+      old: `CREATE TABLE {t} (${columns('latin1')}); ${rows}`,
+      new: `CREATE TABLE {t} (${columns('utf8mb4')}); ${rows}`,
+    });
+    const pair = await stage.pair(kinds, table, null);
+    expect(await differing(kinds, pair)).toEqual([]);
+    await change(kinds, 'new', table, 'UPDATE {t} SET l = s, s = l WHERE id = 2');
+    expect(await differing(kinds, pair)).toEqual(['2']);
+  });
+
   it('do not overflow, nor give way to a large row', async () => {
     const table = await make(
       kinds,
       `CREATE TABLE {t} (id INT PRIMARY KEY, a LONGTEXT CHARACTER SET latin1, b LONGBLOB) ;
-       INSERT INTO {t} VALUES (1, REPEAT('é', 3000000), REPEAT('b', 3000000)), (2, '', NULL)`,
+       INSERT INTO {t} VALUES (1, REPEAT('e', 3000000), REPEAT('b', 3000000)), (2, '', NULL)`,
     );
     const pair = await stage.pair(kinds, table, null);
     expect(await differing(kinds, pair)).toEqual([]);

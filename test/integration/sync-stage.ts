@@ -32,7 +32,9 @@ interface OneSide {
 }
 
 export async function startSyncStage(): Promise<SyncStage> {
-  const [mariadb, mysql] = await Promise.all([startMariadb(), startMysql()]);
+  // A row's values together may be longer than a packet.
+  const extra = ['--max-allowed-packet=4M'];
+  const [mariadb, mysql] = await Promise.all([startMariadb({ extra }), startMysql({ extra })]);
   const real = { mariadb, mysql };
   const sides = new Map<string, OneSide>();
   for (const kind of KINDS) {
