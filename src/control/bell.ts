@@ -3,12 +3,12 @@
  * kept, and any number of them count as one: what is woken reads the whole truth anyway.
  */
 export class Bell {
-  private rung = false;
-  private wake: (() => void) | undefined;
+  #rung = false;
+  #wake: (() => void) | undefined;
 
   ring(): void {
-    this.rung = true;
-    this.wake?.();
+    this.#rung = true;
+    this.#wake?.();
   }
 
   /** Resolves to `rung` when someone rang (also before the wait began), else to `timeout` after `ms`. */
@@ -16,14 +16,14 @@ export class Bell {
     return new Promise((resolve) => {
       const finish = (): void => {
         clearTimeout(timer);
-        this.wake = undefined;
-        const outcome = this.rung ? 'rung' : 'timeout';
-        this.rung = false;
+        this.#wake = undefined;
+        const outcome = this.#rung ? 'rung' : 'timeout';
+        this.#rung = false;
         resolve(outcome);
       };
       const timer = setTimeout(finish, ms);
-      this.wake = finish;
-      if (this.rung) finish();
+      this.#wake = finish;
+      if (this.#rung) finish();
     });
   }
 }

@@ -27,175 +27,175 @@ const WATCH_GAP_MS = 500;
 const WARNED_MAX = 1000;
 
 export class EtcdControl implements Control {
-  private readonly log: Log;
-  private readonly metrics: ControlMetrics;
-  private readonly clock: () => number;
-  private readonly etcd: EtcdSettings;
-  private readonly shards: readonly string[];
-  private readonly file: RatioLayer;
-  private readonly bell = new Bell();
-  private readonly warned = new Set<string>();
-  private phase: 'idle' | 'running' | 'stopped' = 'idle';
-  private loop: Promise<void> | undefined;
-  private readonly link: EtcdLink;
+  readonly #log: Log;
+  readonly #metrics: ControlMetrics;
+  readonly #clock: () => number;
+  readonly #etcd: EtcdSettings;
+  readonly #shards: readonly string[];
+  readonly #file: RatioLayer;
+  readonly #bell = new Bell();
+  readonly #warned = new Set<string>();
+  #phase: 'idle' | 'running' | 'stopped' = 'idle';
+  #loop: Promise<void> | undefined;
+  readonly #link: EtcdLink;
   /** Settings that the next read is to begin with. */
-  private renewal: EtcdSettings | undefined;
-  private watch: Watch | undefined;
-  private watchOpenedAt = Number.NEGATIVE_INFINITY;
-  private lastFailure: string | undefined;
-  private ledger: RatioLedger = EMPTY_LEDGER;
-  private readonly live: LiveSnapshot;
+  #renewal: EtcdSettings | undefined;
+  #watch: Watch | undefined;
+  #watchOpenedAt = Number.NEGATIVE_INFINITY;
+  #lastFailure: string | undefined;
+  #ledger: RatioLedger = EMPTY_LEDGER;
+  readonly #live: LiveSnapshot;
 
   constructor(options: ControlOptions, etcd: EtcdSettings) {
-    this.log = options.log;
-    this.metrics = options.metrics;
-    this.clock = options.clock ?? Date.now;
-    this.etcd = etcd;
-    this.link = new EtcdLink(etcd);
-    this.shards = options.config.shards.map((shard) => shard.name);
-    this.file = fileLayer(options.config.mirror);
+    this.#log = options.log;
+    this.#metrics = options.metrics;
+    this.#clock = options.clock ?? Date.now;
+    this.#etcd = etcd;
+    this.#link = new EtcdLink(etcd);
+    this.#shards = options.config.shards.map((shard) => shard.name);
+    this.#file = fileLayer(options.config.mirror);
     const first: ControlSnapshot = {
       source: 'etcd',
       connected: false,
       revision: 0,
-      appliedAtMs: this.clock(),
-      shards: resolveRatios(this.shards, [this.file]),
+      appliedAtMs: this.#clock(),
+      shards: resolveRatios(this.#shards, [this.#file]),
     };
-    this.live = new LiveSnapshot(first, this.log, this.metrics);
+    this.#live = new LiveSnapshot(first, this.#log, this.#metrics);
   }
 
   current(): ControlSnapshot {
-    return this.live.current;
+    return this.#live.current;
   }
 
   onChange(listener: (snapshot: ControlSnapshot) => void): void {
-    this.live.onChange(listener);
+    this.#live.onChange(listener);
   }
 
   async start(): Promise<void> {
-    if (this.phase !== 'idle') return;
-    this.phase = 'running';
-    const first = this.refresh('timeout');
-    this.loop = first.then(() => this.run());
+    if (this.#phase !== 'idle') return;
+    this.#phase = 'running';
+    const first = this.#refresh('timeout');
+    this.#loop = first.then(() => this.#run());
     await Promise.race([first, delay(START_WAIT_MS, undefined, { ref: false })]);
   }
 
   renew(etcd: EtcdSettings): void {
-    this.renewal = etcd;
-    this.bell.ring();
+    this.#renewal = etcd;
+    this.#bell.ring();
   }
 
   async stop(): Promise<void> {
-    this.phase = 'stopped';
-    this.bell.ring();
-    this.closeWatch();
-    this.link.close();
-    await this.loop;
+    this.#phase = 'stopped';
+    this.#bell.ring();
+    this.#closeWatch();
+    this.#link.close();
+    await this.#loop;
   }
 
-  private async run(): Promise<void> {
-    while (this.phase === 'running') {
+  async #run(): Promise<void> {
+    while (this.#phase === 'running') {
       await delay(READ_GAP_MS);
-      const why = await this.bell.wait(this.waitMs());
-      if (this.phase === 'running') await this.refresh(why);
+      const why = await this.#bell.wait(this.#waitMs());
+      if (this.#phase === 'running') await this.#refresh(why);
     }
   }
 
-  private waitMs(): number {
-    if (!this.live.current.connected) return Math.min(this.etcd.rereadMs, RETRY_MS);
-    return this.watch === undefined ? Math.min(this.etcd.rereadMs, WATCH_GAP_MS) : this.etcd.rereadMs;
+  #waitMs(): number {
+    if (!this.#live.current.connected) return Math.min(this.#etcd.rereadMs, RETRY_MS);
+    return this.#watch === undefined ? Math.min(this.#etcd.rereadMs, WATCH_GAP_MS) : this.#etcd.rereadMs;
   }
 
-  private async refresh(why: 'rung' | 'timeout'): Promise<void> {
-    this.applyRenewal();
+  async #refresh(why: 'rung' | 'timeout'): Promise<void> {
+    this.#applyRenewal();
     try {
-      await this.link.use(`for the keys under ${this.etcd.prefix}`, (client) => this.sync(client, why));
+      await this.#link.use(`for the keys under ${this.#etcd.prefix}`, (client) => this.#sync(client, why));
     } catch (error) {
-      this.closeWatch();
-      if (this.phase === 'running') this.lose(messageOf(error));
+      this.#closeWatch();
+      if (this.#phase === 'running') this.#lose(messageOf(error));
     }
   }
 
   /** Between two reads, so that none fails of it; the read that follows sees what no watch did. */
-  private applyRenewal(): void {
-    if (this.renewal === undefined) return;
-    this.closeWatch();
-    this.link.renew(this.renewal);
-    this.renewal = undefined;
+  #applyRenewal(): void {
+    if (this.#renewal === undefined) return;
+    this.#closeWatch();
+    this.#link.renew(this.#renewal);
+    this.#renewal = undefined;
   }
 
-  private async sync(client: EtcdClient, why: 'rung' | 'timeout'): Promise<void> {
-    const read = await client.read(this.etcd.prefix);
-    if (this.phase !== 'running') return;
-    const changed = this.accept(read);
-    if (this.watch === undefined) {
-      await this.openWatch(client, read.revision);
+  async #sync(client: EtcdClient, why: 'rung' | 'timeout'): Promise<void> {
+    const read = await client.read(this.#etcd.prefix);
+    if (this.#phase !== 'running') return;
+    const changed = this.#accept(read);
+    if (this.#watch === undefined) {
+      await this.#openWatch(client, read.revision);
     } else if (changed && why === 'timeout') {
-      this.log.debug('the watch on etcd missed a change and is opened anew');
-      this.closeWatch();
-      this.link.reset();
+      this.#log.debug('the watch on etcd missed a change and is opened anew');
+      this.#closeWatch();
+      this.#link.reset();
     }
   }
 
   /** Takes in a full read. Returns whether a ratio key had been written or deleted. */
-  private accept(read: EtcdRead): boolean {
-    const folded = foldRead(this.ledger, read.keys, { prefix: this.etcd.prefix, shards: this.shards });
-    this.ledger = folded.ledger;
+  #accept(read: EtcdRead): boolean {
+    const folded = foldRead(this.#ledger, read.keys, { prefix: this.#etcd.prefix, shards: this.#shards });
+    this.#ledger = folded.ledger;
     for (const { key, value, reason } of folded.rejected) {
-      this.metrics.rejected(`${sanitize(key, 200)}: the value ${reason}`);
-      this.log.warn(
+      this.#metrics.rejected(`${sanitize(key, 200)}: the value ${reason}`);
+      this.#log.warn(
         { key: sanitize(key, 200), value: sanitize(value) },
         `a mirror ratio in etcd was refused: the value ${reason}`,
       );
     }
-    for (const { key, reason } of folded.unknown) this.warnOnce(key, reason);
-    const found = !this.live.current.connected;
-    if (found) this.log.info({ revision: read.revision }, 'etcd is connected');
-    this.lastFailure = undefined;
+    for (const { key, reason } of folded.unknown) this.#warnOnce(key, reason);
+    const found = !this.#live.current.connected;
+    if (found) this.#log.info({ revision: read.revision }, 'etcd is connected');
+    this.#lastFailure = undefined;
     if (found || folded.changed) {
-      this.live.publish({
+      this.#live.publish({
         source: 'etcd',
         connected: true,
         revision:
-          folded.changed || this.live.current.revision === 0 ? read.revision : this.live.current.revision,
-        appliedAtMs: folded.changed ? this.clock() : this.live.current.appliedAtMs,
-        shards: resolveRatios(this.shards, [folded.ledger.layer, this.file]),
+          folded.changed || this.#live.current.revision === 0 ? read.revision : this.#live.current.revision,
+        appliedAtMs: folded.changed ? this.#clock() : this.#live.current.appliedAtMs,
+        shards: resolveRatios(this.#shards, [folded.ledger.layer, this.#file]),
       });
     }
     return folded.changed;
   }
 
-  private warnOnce(key: string, reason: string): void {
-    if (this.warned.has(key) || this.warned.size >= WARNED_MAX) return;
-    this.warned.add(key);
-    this.log.warn({ key: sanitize(key, 200) }, `a key in etcd is ignored: it ${reason}`);
+  #warnOnce(key: string, reason: string): void {
+    if (this.#warned.has(key) || this.#warned.size >= WARNED_MAX) return;
+    this.#warned.add(key);
+    this.#log.warn({ key: sanitize(key, 200) }, `a key in etcd is ignored: it ${reason}`);
   }
 
-  private async openWatch(client: EtcdClient, revision: number): Promise<void> {
-    if (performance.now() - this.watchOpenedAt < WATCH_GAP_MS) return;
-    this.watchOpenedAt = performance.now();
-    const watch = await openWatch(client, this.etcd.prefix, revision + 1, {
-      onChange: () => this.bell.ring(),
+  async #openWatch(client: EtcdClient, revision: number): Promise<void> {
+    if (performance.now() - this.#watchOpenedAt < WATCH_GAP_MS) return;
+    this.#watchOpenedAt = performance.now();
+    const watch = await openWatch(client, this.#etcd.prefix, revision + 1, {
+      onChange: () => this.#bell.ring(),
       onEnd: (reason) => {
-        this.log.debug({ reason }, 'the watch on etcd ended');
-        this.watch = undefined;
-        this.bell.ring();
+        this.#log.debug({ reason }, 'the watch on etcd ended');
+        this.#watch = undefined;
+        this.#bell.ring();
       },
     });
-    if (this.phase === 'running') this.watch = watch;
+    if (this.#phase === 'running') this.#watch = watch;
     else watch.close();
   }
 
-  private lose(reason: string): void {
-    if (reason !== this.lastFailure) {
-      this.log.warn({ reason }, 'etcd is away; the last ratios stay in force');
+  #lose(reason: string): void {
+    if (reason !== this.#lastFailure) {
+      this.#log.warn({ reason }, 'etcd is away; the last ratios stay in force');
     }
-    this.lastFailure = reason;
-    if (this.live.current.connected) this.live.publish({ ...this.live.current, connected: false });
+    this.#lastFailure = reason;
+    if (this.#live.current.connected) this.#live.publish({ ...this.#live.current, connected: false });
   }
 
-  private closeWatch(): void {
-    this.watch?.close();
-    this.watch = undefined;
+  #closeWatch(): void {
+    this.#watch?.close();
+    this.#watch = undefined;
   }
 }

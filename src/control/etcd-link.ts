@@ -4,12 +4,12 @@ import { type EtcdClient, openEtcd } from './etcd-client.ts';
 import { etcdError } from './etcd-error.ts';
 
 export class EtcdLink {
-  private settings: EtcdSettings;
-  private client: EtcdClient | undefined;
-  private state: 'open' | 'closed' = 'open';
+  #settings: EtcdSettings;
+  #client: EtcdClient | undefined;
+  #state: 'open' | 'closed' = 'open';
 
   constructor(settings: EtcdSettings) {
-    this.settings = settings;
+    this.#settings = settings;
   }
 
   /**
@@ -18,46 +18,46 @@ export class EtcdLink {
    * see `etcdError`.
    */
   async use<T>(asked: string, task: (client: EtcdClient) => Promise<T>): Promise<T> {
-    const first = this.client;
+    const first = this.#client;
     try {
-      return await this.attempt(asked, task);
+      return await this.#attempt(asked, task);
     } catch (error) {
-      if (first?.loginForgotten() !== true || this.state === 'closed') throw error;
-      return await this.attempt(asked, task);
+      if (first?.loginForgotten() !== true || this.#state === 'closed') throw error;
+      return await this.#attempt(asked, task);
     }
   }
 
   /** Drops the client too: the next use makes one by these settings. Not while a use is under way. */
   renew(settings: EtcdSettings): void {
-    this.settings = settings;
+    this.#settings = settings;
     this.reset();
   }
 
   /** Drops the client; the next use makes a new one. */
   reset(): void {
-    this.client?.close();
-    this.client = undefined;
+    this.#client?.close();
+    this.#client = undefined;
   }
 
   close(): void {
-    this.state = 'closed';
+    this.#state = 'closed';
     this.reset();
   }
 
-  private async attempt<T>(asked: string, task: (client: EtcdClient) => Promise<T>): Promise<T> {
+  async #attempt<T>(asked: string, task: (client: EtcdClient) => Promise<T>): Promise<T> {
     let current = 'to log in';
     try {
-      const client = this.client ?? (await openEtcd(this.settings));
+      const client = this.#client ?? (await openEtcd(this.#settings));
       current = asked;
-      if (this.state === 'closed') {
+      if (this.#state === 'closed') {
         client.close();
         throw new Error('the link to etcd was closed');
       }
-      this.client = client;
+      this.#client = client;
       return await task(client);
     } catch (error) {
       this.reset();
-      throw etcdError(this.settings.hosts, current, error);
+      throw etcdError(this.#settings.hosts, current, error);
     }
   }
 }

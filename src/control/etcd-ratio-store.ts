@@ -17,26 +17,26 @@ import { baseRatios, fileLayer, resolveRatios } from './snapshot.ts';
 const GROUP_OPERATIONS = 64;
 
 export class EtcdRatioStore implements RatioStore {
-  private readonly config: Config;
-  private readonly etcd: EtcdSettings;
-  private readonly link: EtcdLink;
+  readonly #config: Config;
+  readonly #etcd: EtcdSettings;
+  readonly #link: EtcdLink;
 
   /** Throws UsageError when the settings can't work together. */
   constructor(config: Config, etcd: EtcdSettings) {
     checkEtcdSettings(etcd);
-    this.config = config;
-    this.etcd = etcd;
-    this.link = new EtcdLink(etcd);
+    this.#config = config;
+    this.#etcd = etcd;
+    this.#link = new EtcdLink(etcd);
   }
 
   async read(): Promise<RatioState> {
-    const { prefix, hosts } = this.etcd;
-    const { revision, keys } = await this.link.use(`for the keys under ${prefix}`, (client) =>
+    const { prefix, hosts } = this.#etcd;
+    const { revision, keys } = await this.#link.use(`for the keys under ${prefix}`, (client) =>
       client.read(prefix),
     );
-    const shards = this.config.shards.map((shard) => shard.name);
+    const shards = this.#config.shards.map((shard) => shard.name);
     const folded = foldRead(EMPTY_LEDGER, keys, { prefix, shards });
-    const layers = [folded.ledger.layer, fileLayer(this.config.mirror)];
+    const layers = [folded.ledger.layer, fileLayer(this.#config.mirror)];
     return {
       place: `etcd ${hosts.join(', ')} under ${prefix}`,
       source: 'etcd',
@@ -51,7 +51,7 @@ export class EtcdRatioStore implements RatioStore {
 
   async change(change: RatioChange): Promise<number> {
     const key = (kind: (typeof RATIO_KINDS)[number]): Buffer =>
-      Buffer.from(ratioKey(this.etcd.prefix, kind, change.shard));
+      Buffer.from(ratioKey(this.#etcd.prefix, kind, change.shard));
     const puts = RATIO_KINDS.flatMap((kind) => {
       const value = change.set[kind];
       return value === undefined
@@ -59,20 +59,20 @@ export class EtcdRatioStore implements RatioStore {
         : [{ request_put: { key: key(kind), value: Buffer.from(String(value)) } }];
     });
     const deletes = change.unset.map((kind) => ({ request_delete_range: { key: key(kind) } }));
-    const all = [...puts, ...deletes, ...this.overrideRemovals(change)];
-    const reply = await this.link.use('to change the ratios', (client) =>
+    const all = [...puts, ...deletes, ...this.#overrideRemovals(change)];
+    const reply = await this.#link.use('to change the ratios', (client) =>
       client.etcd.kv.txn({ success: all }),
     );
     return Number(reply.header.revision);
   }
 
   /** Not only of the keys that are there: one that appears meanwhile, or holds a refused value, goes too. */
-  private overrideRemovals(change: RatioChange): IRequestOp[] {
+  #overrideRemovals(change: RatioChange): IRequestOp[] {
     if (change.overrides === 'kept') return [];
     const kinds = RATIO_KINDS.filter((kind) => change.set[kind] !== undefined);
-    const operations = this.config.shards.flatMap(({ name }) =>
+    const operations = this.#config.shards.flatMap(({ name }) =>
       kinds.map((kind) => ({
-        request_delete_range: { key: Buffer.from(ratioKey(this.etcd.prefix, kind, name)) },
+        request_delete_range: { key: Buffer.from(ratioKey(this.#etcd.prefix, kind, name)) },
       })),
     );
     const groups: IRequestOp[] = [];
@@ -83,7 +83,7 @@ export class EtcdRatioStore implements RatioStore {
   }
 
   close(): void {
-    this.link.close();
+    this.#link.close();
   }
 }
 

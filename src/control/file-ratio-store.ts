@@ -12,17 +12,17 @@ type JsonObject = Record<string, unknown>;
 type SectionChange = Pick<RatioChange, 'set' | 'unset'>;
 
 export class FileRatioStore implements RatioStore {
-  private readonly file: string;
+  readonly #file: string;
 
   constructor(config: Config) {
-    this.file = config.file;
+    this.#file = config.file;
   }
 
   async read(): Promise<RatioState> {
-    const parsed = parseConfig(await readFile(this.file, 'utf8'), this.file);
+    const parsed = parseConfig(await readFile(this.#file, 'utf8'), this.#file);
     const layers = [fileLayer(parsed.mirror)];
     return {
-      place: `file ${this.file}`,
+      place: `file ${this.#file}`,
       source: 'file',
       revision: 0,
       all: baseRatios(layers),
@@ -38,10 +38,10 @@ export class FileRatioStore implements RatioStore {
 
   async change(change: RatioChange): Promise<number> {
     // A link to the file stays a link: what it points to is replaced.
-    const file = await realpath(this.file);
+    const file = await realpath(this.#file);
     const before = await readFile(file, 'utf8');
     const after = editRatios(before, change);
-    parseConfig(after, this.file);
+    parseConfig(after, this.#file);
     await replaceFile(file, before, after);
     return 0;
   }

@@ -6,35 +6,35 @@ import type { ControlMetrics } from './control.ts';
 import { makeSnapshot } from './snapshot.ts';
 
 export class LiveSnapshot {
-  private readonly log: Log;
-  private readonly metrics: ControlMetrics;
-  private readonly listeners: ((snapshot: ControlSnapshot) => void)[] = [];
-  private snapshot: ControlSnapshot;
+  readonly #log: Log;
+  readonly #metrics: ControlMetrics;
+  readonly #listeners: ((snapshot: ControlSnapshot) => void)[] = [];
+  #snapshot: ControlSnapshot;
 
   constructor(first: ControlSnapshot, log: Log, metrics: ControlMetrics) {
-    this.log = log;
-    this.metrics = metrics;
-    this.snapshot = makeSnapshot(first);
-    this.metrics.connected = first.connected;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#snapshot = makeSnapshot(first);
+    this.#metrics.connected = first.connected;
   }
 
   get current(): ControlSnapshot {
-    return this.snapshot;
+    return this.#snapshot;
   }
 
   onChange(listener: (snapshot: ControlSnapshot) => void): void {
-    this.listeners.push(listener);
+    this.#listeners.push(listener);
   }
 
   /** A listener that throws keeps neither the others nor the control from going on. */
   publish(next: ControlSnapshot): void {
-    this.snapshot = makeSnapshot(next);
-    this.metrics.connected = next.connected;
-    for (const listener of this.listeners) {
+    this.#snapshot = makeSnapshot(next);
+    this.#metrics.connected = next.connected;
+    for (const listener of this.#listeners) {
       try {
-        listener(this.snapshot);
+        listener(this.#snapshot);
       } catch (error) {
-        this.log.error({ reason: messageOf(error) }, 'a listener to the ratios failed');
+        this.#log.error({ reason: messageOf(error) }, 'a listener to the ratios failed');
       }
     }
   }

@@ -58,105 +58,106 @@ export function createRegistration(options: RegistrationOptions): Registration {
 }
 
 class EtcdRegistration implements Registration {
-  private readonly log: Log;
-  private readonly options: RegistrationOptions;
-  private readonly etcd: EtcdSettings;
-  private readonly bell = new Bell();
-  private readonly key: string;
-  private readonly link: EtcdLink;
-  private phase: 'idle' | 'running' | 'stopped' = 'idle';
-  private loop: Promise<void> | undefined;
-  private lease: string | undefined;
-  private lastFailure: string | undefined;
-  private snapshot: ControlSnapshot;
+  readonly #log: Log;
+  readonly #options: RegistrationOptions;
+  readonly #etcd: EtcdSettings;
+  readonly #bell = new Bell();
+  readonly #key: string;
+  readonly #link: EtcdLink;
+  #phase: 'idle' | 'running' | 'stopped' = 'idle';
+  #loop: Promise<void> | undefined;
+  #lease: string | undefined;
+  #lastFailure: string | undefined;
+  #snapshot: ControlSnapshot;
   /** Settings that the next beat is to begin with. */
-  private renewal: EtcdSettings | undefined;
+  #renewal: EtcdSettings | undefined;
 
   constructor(options: RegistrationOptions, etcd: EtcdSettings) {
-    this.options = options;
-    this.log = options.log;
-    this.etcd = etcd;
-    this.key = `${proxiesPrefix(etcd.prefix)}${options.id}`;
-    this.link = new EtcdLink(etcd);
-    this.snapshot = options.snapshot;
+    this.#options = options;
+    this.#log = options.log;
+    this.#etcd = etcd;
+    this.#key = `${proxiesPrefix(etcd.prefix)}${options.id}`;
+    this.#link = new EtcdLink(etcd);
+    this.#snapshot = options.snapshot;
   }
 
   start(): void {
-    if (this.phase !== 'idle') return;
-    this.phase = 'running';
-    this.loop = this.run();
+    if (this.#phase !== 'idle') return;
+    this.#phase = 'running';
+    this.#loop = this.#run();
   }
 
   applied(snapshot: ControlSnapshot): void {
-    this.snapshot = snapshot;
-    this.bell.ring();
+    this.#snapshot = snapshot;
+    this.#bell.ring();
   }
 
   renew(etcd: EtcdSettings): void {
-    this.renewal = etcd;
-    this.bell.ring();
+    this.#renewal = etcd;
+    this.#bell.ring();
   }
 
   async stop(): Promise<void> {
-    this.phase = 'stopped';
-    this.bell.ring();
-    if (this.loop === undefined) return;
-    await Promise.race([this.loop, delay(STOP_WAIT_MS, undefined, { ref: false })]);
-    this.link.close();
+    this.#phase = 'stopped';
+    this.#bell.ring();
+    if (this.#loop === undefined) return;
+    await Promise.race([this.#loop, delay(STOP_WAIT_MS, undefined, { ref: false })]);
+    this.#link.close();
   }
 
-  private async run(): Promise<void> {
-    const beatMs = (this.etcd.leaseTtlSeconds * 1000) / 3;
-    while (this.phase === 'running') {
-      const outcome = await this.beat();
+  async #run(): Promise<void> {
+    const beatMs = (this.#etcd.leaseTtlSeconds * 1000) / 3;
+    while (this.#phase === 'running') {
+      const outcome = await this.#beat();
       await delay(WRITE_GAP_MS);
-      await this.bell.wait(outcome === 'registered' ? beatMs : Math.min(beatMs, RETRY_MS));
+      await this.#bell.wait(outcome === 'registered' ? beatMs : Math.min(beatMs, RETRY_MS));
     }
-    await this.revoke();
+    await this.#revoke();
   }
 
-  private async beat(): Promise<'registered' | 'failed'> {
-    if (this.renewal !== undefined) this.link.renew(this.renewal);
-    this.renewal = undefined;
+  async #beat(): Promise<'registered' | 'failed'> {
+    if (this.#renewal !== undefined) this.#link.renew(this.#renewal);
+    this.#renewal = undefined;
     try {
-      await this.link.use(`to keep ${this.key}`, (client) => this.register(client));
-      if (this.lastFailure !== undefined) this.log.info({ id: this.options.id }, 'registered in etcd again');
-      this.lastFailure = undefined;
+      await this.#link.use(`to keep ${this.#key}`, (client) => this.#register(client));
+      if (this.#lastFailure !== undefined)
+        this.#log.info({ id: this.#options.id }, 'registered in etcd again');
+      this.#lastFailure = undefined;
       return 'registered';
     } catch (error) {
       const reason = messageOf(error);
-      if (this.phase === 'running' && reason !== this.lastFailure) {
-        this.log.warn({ reason }, 'the registration in etcd failed; it is tried again');
+      if (this.#phase === 'running' && reason !== this.#lastFailure) {
+        this.#log.warn({ reason }, 'the registration in etcd failed; it is tried again');
       }
-      this.lastFailure = reason;
+      this.#lastFailure = reason;
       return 'failed';
     }
   }
 
   /** The lease's number outlives a failure: when etcd was away for a moment the lease may be alive still. */
-  private async register(client: EtcdClient): Promise<void> {
-    if (this.lease !== undefined && !(await renewLease(client, this.lease))) this.lease = undefined;
-    this.lease ??= (await client.etcd.leaseClient.leaseGrant({ TTL: this.etcd.leaseTtlSeconds })).ID;
-    await putIfDifferent(client, this.key, this.record(), this.lease);
+  async #register(client: EtcdClient): Promise<void> {
+    if (this.#lease !== undefined && !(await renewLease(client, this.#lease))) this.#lease = undefined;
+    this.#lease ??= (await client.etcd.leaseClient.leaseGrant({ TTL: this.#etcd.leaseTtlSeconds })).ID;
+    await putIfDifferent(client, this.#key, this.#record(), this.#lease);
   }
 
-  private async revoke(): Promise<void> {
-    const { lease } = this;
+  async #revoke(): Promise<void> {
+    const lease = this.#lease;
     if (lease === undefined) return;
     try {
-      await this.link.use(`to take ${this.key} away`, (client) =>
+      await this.#link.use(`to take ${this.#key} away`, (client) =>
         client.etcd.leaseClient.leaseRevoke({ ID: lease }),
       );
     } catch (error) {
-      this.log.debug(
+      this.#log.debug(
         { reason: messageOf(error) },
         'the registration could not be taken away; its lease will end it',
       );
     }
   }
 
-  private record(): string {
-    const { id, version, admin, startedAtMs } = this.options;
+  #record(): string {
+    const { id, version, admin, startedAtMs } = this.#options;
     const record: ProxyRecord = {
       id,
       host: hostname(),
@@ -164,10 +165,10 @@ class EtcdRegistration implements Registration {
       version,
       admin,
       startedAt: new Date(startedAtMs).toISOString(),
-      shards: this.snapshot.shards,
-      revision: this.snapshot.revision,
-      appliedAt: new Date(this.snapshot.appliedAtMs).toISOString(),
-      source: this.snapshot.source,
+      shards: this.#snapshot.shards,
+      revision: this.#snapshot.revision,
+      appliedAt: new Date(this.#snapshot.appliedAtMs).toISOString(),
+      source: this.#snapshot.source,
     };
     return JSON.stringify(record);
   }
