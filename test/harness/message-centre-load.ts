@@ -60,55 +60,62 @@ export function createLoad(options: LoadOptions): Load {
   };
 }
 
+interface Made {
+  readonly table: MovedTable;
+  readonly folder: bigint;
+  readonly type: number;
+  readonly item: bigint;
+}
+
 /** Writes statements; remembers the items it made, so that its deletes and checks find some. */
 class Author {
   prepared = false;
-  private readonly options: LoadOptions;
-  private readonly random: Random;
-  private readonly made: { table: MovedTable; folder: bigint; type: number; item: bigint }[] = [];
-  private items = 0n;
+  readonly #options: LoadOptions;
+  readonly #random: Random;
+  readonly #made: Made[] = [];
+  #items = 0n;
 
   constructor(options: LoadOptions, random: Random) {
-    this.options = options;
-    this.random = random;
+    this.#options = options;
+    this.#random = random;
   }
 
   page(): Statement[] {
-    const dice = this.random.next();
-    const unmoved = this.options.unmoved !== false;
-    if (dice < 0.13) return [...(unmoved ? this.publish() : []), ...this.fanOut()];
-    if (dice < 0.2) return [this.newest(), this.remove()];
-    return [...(unmoved ? this.profile() : []), ...this.inbox()];
+    const dice = this.#random.next();
+    const unmoved = this.#options.unmoved !== false;
+    if (dice < 0.13) return [...(unmoved ? this.#publish() : []), ...this.#fanOut()];
+    if (dice < 0.2) return [this.#newest(), this.#remove()];
+    return [...(unmoved ? this.#profile() : []), ...this.#inbox()];
   }
 
-  private inbox(): Statement[] {
-    const statements = [this.newest(), this.countByType(), this.newest()];
-    for (let left = this.random.integer(2, 6); left > 0; left -= 1) {
-      statements.push(this.random.chance(0.4) ? this.exists() : this.newest());
+  #inbox(): Statement[] {
+    const statements = [this.#newest(), this.#countByType(), this.#newest()];
+    for (let left = this.#random.integer(2, 6); left > 0; left -= 1) {
+      statements.push(this.#random.chance(0.4) ? this.#exists() : this.#newest());
     }
     return statements;
   }
 
-  private newest(): Statement {
-    return this.moved('read', [
-      `SELECT folderid, type, itemid, senderid, ts, title FROM ${this.table()} WHERE folderid = `,
-      { value: this.folder() },
+  #newest(): Statement {
+    return this.#moved('read', [
+      `SELECT folderid, type, itemid, senderid, ts, title FROM ${this.#table()} WHERE folderid = `,
+      { value: this.#folder() },
       ' ORDER BY ts DESC, type, itemid LIMIT 25',
     ]);
   }
 
-  private countByType(): Statement {
-    const table = this.table();
-    const folder = { value: this.folder() };
-    if (this.random.chance(0.5)) {
-      return this.moved('read', [
+  #countByType(): Statement {
+    const table = this.#table();
+    const folder = { value: this.#folder() };
+    if (this.#random.chance(0.5)) {
+      return this.#moved('read', [
         `SELECT type, COUNT(*) FROM ${table} WHERE folderid = `,
         folder,
         ' GROUP BY type ORDER BY type',
       ]);
     }
-    const type = { value: this.random.pick(TYPES) };
-    return this.moved('read', [
+    const type = { value: this.#random.pick(TYPES) };
+    return this.#moved('read', [
       `SELECT COUNT(*) FROM ${table} WHERE folderid = `,
       folder,
       ' AND type = ',
@@ -116,117 +123,118 @@ class Author {
     ]);
   }
 
-  private exists(): Statement {
-    const known = this.made.length > 0 && this.random.chance(0.7) ? this.random.pick(this.made) : undefined;
-    return this.moved('read', [
-      `SELECT 1 FROM ${known?.table ?? this.table()} WHERE folderid = `,
-      { value: known?.folder ?? this.folder() },
+  #exists(): Statement {
+    const known =
+      this.#made.length > 0 && this.#random.chance(0.7) ? this.#random.pick(this.#made) : undefined;
+    return this.#moved('read', [
+      `SELECT 1 FROM ${known?.table ?? this.#table()} WHERE folderid = `,
+      { value: known?.folder ?? this.#folder() },
       ' AND type = ',
-      { value: known?.type ?? this.random.pick(TYPES) },
+      { value: known?.type ?? this.#random.pick(TYPES) },
       ' AND itemid = ',
-      { value: known?.item ?? BigInt(this.random.integer(1, 5000)) },
+      { value: known?.item ?? BigInt(this.#random.integer(1, 5000)) },
       ' LIMIT 1',
     ]);
   }
 
   /** One work, one statement, a row in each of many folders. */
-  private fanOut(): Statement[] {
-    const table = this.table();
+  #fanOut(): Statement[] {
+    const table = this.#table();
     const parts: Part[] = [`INSERT INTO ${table} (folderid, type, itemid, senderid, ts, title) VALUES `];
-    const sender = this.random.integer(1, USERS);
-    const type = this.random.pick(TYPES);
-    const title = this.random.chance(0.1) ? null : titleOf(this.random);
-    const rows = this.random.heavyTailed(1, 80, 1);
+    const sender = this.#random.integer(1, USERS);
+    const type = this.#random.pick(TYPES);
+    const title = this.#random.chance(0.1) ? null : titleOf(this.#random);
+    const rows = this.#random.heavyTailed(1, 80, 1);
     for (let row = 0; row < rows; row += 1) {
-      const folder = this.folder();
-      const item = this.newItem();
-      this.remember({ table, folder, type, item });
+      const folder = this.#folder();
+      const item = this.#newItem();
+      this.#remember({ table, folder, type, item });
       parts.push(row === 0 ? '(' : ', (', { value: folder }, ', ', { value: type }, ', ', { value: item });
-      parts.push(', ', { value: sender }, ', ', { value: TS_FIRST + Number(this.items) }, ', ');
+      parts.push(', ', { value: sender }, ', ', { value: TS_FIRST + Number(this.#items) }, ', ');
       parts.push({ value: title }, ')');
     }
-    return [this.moved('write', parts)];
+    return [this.#moved('write', parts)];
   }
 
   /** By a list of items, by type, or, seldom, a whole folder. */
-  private remove(): Statement {
-    const known = this.made.splice(0, this.random.integer(1, 4));
+  #remove(): Statement {
+    const known = this.#made.splice(0, this.#random.integer(1, 4));
     const first = known[0];
-    const table = first?.table ?? this.table();
-    const folder = first?.folder ?? this.folder();
+    const table = first?.table ?? this.#table();
+    const folder = first?.folder ?? this.#folder();
     const parts: Part[] = [`DELETE FROM ${table} WHERE folderid = `, { value: folder }];
-    const dice = this.random.next();
+    const dice = this.#random.next();
     if (dice < 0.6) {
       parts.push(' AND type = ', { value: first?.type ?? 1 }, ' AND itemid IN (');
       for (const [index, { item }] of known.entries()) parts.push(index === 0 ? '' : ', ', { value: item });
       parts.push(known.length === 0 ? '0)' : ')');
     } else if (dice < 0.9) {
-      parts.push(' AND type = ', { value: this.random.pick(TYPES) });
+      parts.push(' AND type = ', { value: this.#random.pick(TYPES) });
     }
-    return this.moved('delete', parts);
+    return this.#moved('delete', parts);
   }
 
-  private profile(): Statement[] {
+  #profile(): Statement[] {
     const statements: Statement[] = [];
-    if (this.random.chance(0.3)) {
-      statements.push(this.plain('other', 'SET NAMES utf8mb4'));
+    if (this.#random.chance(0.3)) {
+      statements.push(this.#plain('other', 'SET NAMES utf8mb4'));
     }
-    const user = { value: this.random.integer(1, USERS) };
-    if (this.random.chance(0.3)) {
+    const user = { value: this.#random.integer(1, USERS) };
+    if (this.#random.chance(0.3)) {
       const sql =
         'SELECT u.name, w.title, w.views FROM users u JOIN works w ON w.ownerid = u.id WHERE u.id = ';
-      statements.push(this.unmoved('read', [sql, user]));
+      statements.push(this.#unmoved('read', [sql, user]));
     } else {
-      statements.push(this.unmoved('read', ['SELECT name, unread FROM users WHERE id = ', user]));
+      statements.push(this.#unmoved('read', ['SELECT name, unread FROM users WHERE id = ', user]));
     }
     return statements;
   }
 
   /** Locks are taken in one order (users, then works; one row each), so that no two sessions deadlock. */
-  private publish(): Statement[] {
-    const user = { value: this.random.integer(1, USERS) };
-    const work = { value: this.random.integer(1, WORKS) };
+  #publish(): Statement[] {
+    const user = { value: this.#random.integer(1, USERS) };
+    const work = { value: this.#random.integer(1, WORKS) };
     return [
-      this.plain('other', 'START TRANSACTION'),
-      this.unmoved('write', ['UPDATE users SET unread = unread + 1 WHERE id = ', user]),
-      this.unmoved('write', ['UPDATE works SET views = views + 1 WHERE id = ', work]),
-      this.unmoved('read', ['SELECT views FROM works WHERE id = ', work]),
-      this.plain('other', this.random.chance(0.85) ? 'COMMIT' : 'ROLLBACK'),
+      this.#plain('other', 'START TRANSACTION'),
+      this.#unmoved('write', ['UPDATE users SET unread = unread + 1 WHERE id = ', user]),
+      this.#unmoved('write', ['UPDATE works SET views = views + 1 WHERE id = ', work]),
+      this.#unmoved('read', ['SELECT views FROM works WHERE id = ', work]),
+      this.#plain('other', this.#random.chance(0.85) ? 'COMMIT' : 'ROLLBACK'),
     ];
   }
 
-  private table(): MovedTable {
-    return this.random.pick(MOVED_TABLES);
+  #table(): MovedTable {
+    return this.#random.pick(MOVED_TABLES);
   }
 
   /** A few folders are looked at all the time, most of them seldom. */
-  private folder(): bigint {
-    return folderId(Math.floor(this.options.folders * this.random.next() ** 2));
+  #folder(): bigint {
+    return folderId(Math.floor(this.#options.folders * this.#random.next() ** 2));
   }
 
-  private newItem(): bigint {
-    this.items += 1n;
-    return BigInt(this.options.stream + 1) * ITEMS_A_STREAM + this.items;
+  #newItem(): bigint {
+    this.#items += 1n;
+    return BigInt(this.#options.stream + 1) * ITEMS_A_STREAM + this.#items;
   }
 
-  private remember(made: (typeof this.made)[number]): void {
-    this.made.push(made);
-    if (this.made.length > ITEMS_REMEMBERED) this.made.shift();
+  #remember(made: Made): void {
+    this.#made.push(made);
+    if (this.#made.length > ITEMS_REMEMBERED) this.#made.shift();
   }
 
-  private moved(kind: Statement['kind'], parts: readonly Part[]): Statement {
-    return this.statement(kind, parts, true);
+  #moved(kind: Statement['kind'], parts: readonly Part[]): Statement {
+    return this.#statement(kind, parts, true);
   }
 
-  private unmoved(kind: Statement['kind'], parts: readonly Part[]): Statement {
-    return this.statement(kind, parts, false);
+  #unmoved(kind: Statement['kind'], parts: readonly Part[]): Statement {
+    return this.#statement(kind, parts, false);
   }
 
-  private plain(kind: Statement['kind'], sql: string): Statement {
+  #plain(kind: Statement['kind'], sql: string): Statement {
     return { sql, params: [], kind, prepared: false, moved: false };
   }
 
-  private statement(kind: Statement['kind'], parts: readonly Part[], moved: boolean): Statement {
+  #statement(kind: Statement['kind'], parts: readonly Part[], moved: boolean): Statement {
     const { prepared } = this;
     const values = parts.flatMap((part) => (typeof part === 'string' ? [] : [part.value]));
     const sql = parts.map((part) => (typeof part === 'string' ? part : prepared ? '?' : literal(part.value)));

@@ -109,80 +109,80 @@ class ServerError extends Error {
 
 class Reader {
   readonly results: RawResult[] = [];
-  private readonly source: ReplySource;
-  private readonly capabilities: bigint;
+  readonly #source: ReplySource;
+  readonly #capabilities: bigint;
 
   constructor(source: ReplySource, capabilities: bigint) {
-    this.source = source;
-    this.capabilities = capabilities;
+    this.#source = source;
+    this.#capabilities = capabilities;
   }
 
   async read(kind: ReplyKind): Promise<ReplyFacts> {
     const facts = { results: this.results, error: null, statement: null, text: null };
-    if (kind === 'text') return { ...facts, text: (await this.next()).payload.toString('utf8') };
-    if (kind === 'prepare') return { ...facts, statement: await this.prepared() };
-    if (kind === 'ok') this.results.push(this.ended([], 0, (await this.next()).payload));
-    else if (kind === 'query') await this.allResults();
-    else this.results.push(await this.rows(0));
+    if (kind === 'text') return { ...facts, text: (await this.#next()).payload.toString('utf8') };
+    if (kind === 'prepare') return { ...facts, statement: await this.#prepared() };
+    if (kind === 'ok') this.results.push(this.#ended([], 0, (await this.#next()).payload));
+    else if (kind === 'query') await this.#allResults();
+    else this.results.push(await this.#rows(0));
     return facts;
   }
 
-  private async allResults(): Promise<void> {
-    do this.results.push(await this.oneResult());
+  async #allResults(): Promise<void> {
+    do this.results.push(await this.#oneResult());
     while (((this.results.at(-1)?.status ?? 0) & MORE_RESULTS) !== 0);
   }
 
-  private async oneResult(): Promise<RawResult> {
-    const { payload, sequence } = await this.next();
-    if (payload[0] === 0x00) return this.ended([], 0, payload);
+  async #oneResult(): Promise<RawResult> {
+    const { payload, sequence } = await this.#next();
+    if (payload[0] === 0x00) return this.#ended([], 0, payload);
     if (payload[0] === 0xfb) {
-      this.source.sendFile(payload.subarray(1).toString('utf8'), sequence);
-      return this.ended([], 0, (await this.next()).payload);
+      this.#source.sendFile(payload.subarray(1).toString('utf8'), sequence);
+      return this.#ended([], 0, (await this.#next()).payload);
     }
-    const { columns, described } = this.columnCount(payload);
-    if (described) for (let index = 0; index < columns; index += 1) await this.next();
-    if (this.has('DEPRECATE_EOF')) return this.rows(columns);
-    const afterColumns = this.ended([], columns, (await this.next()).payload);
-    return (afterColumns.status & CURSOR_EXISTS) !== 0 ? afterColumns : this.rows(columns);
+    const { columns, described } = this.#columnCount(payload);
+    if (described) for (let index = 0; index < columns; index += 1) await this.#next();
+    if (this.#has('DEPRECATE_EOF')) return this.#rows(columns);
+    const afterColumns = this.#ended([], columns, (await this.#next()).payload);
+    return (afterColumns.status & CURSOR_EXISTS) !== 0 ? afterColumns : this.#rows(columns);
   }
 
   /** A byte behind the count tells whether definitions follow: by MySQL's optional metadata, or MariaDB's cache. */
-  private columnCount(payload: Buffer): { columns: number; described: boolean } {
+  #columnCount(payload: Buffer): { columns: number; described: boolean } {
     const { value, next } = lengthEncoded(payload, 0);
-    const told = this.has('OPTIONAL_RESULTSET_METADATA') || this.has('MARIADB_CACHE_METADATA');
+    const told = this.#has('OPTIONAL_RESULTSET_METADATA') || this.#has('MARIADB_CACHE_METADATA');
     return { columns: Number(value), described: !(told && payload[next] === 0) };
   }
 
-  private async rows(columns: number): Promise<RawResult> {
+  async #rows(columns: number): Promise<RawResult> {
     const rows: Buffer[] = [];
     for (;;) {
-      const { payload } = await this.next();
-      if (this.endsRows(payload)) return this.ended(rows, columns, payload);
+      const { payload } = await this.#next();
+      if (this.#endsRows(payload)) return this.#ended(rows, columns, payload);
       rows.push(payload);
     }
   }
 
   /** A row may begin with 0xfe as well, but is then of 16 MiB and more (or, with old EOFs, 9 bytes and more). */
-  private endsRows(payload: Buffer): boolean {
-    return payload[0] === 0xfe && payload.length < (this.has('DEPRECATE_EOF') ? PACKET_FULL : 9);
+  #endsRows(payload: Buffer): boolean {
+    return payload[0] === 0xfe && payload.length < (this.#has('DEPRECATE_EOF') ? PACKET_FULL : 9);
   }
 
-  private async prepared(): Promise<NonNullable<ReplyFacts['statement']>> {
-    const { payload } = await this.next();
+  async #prepared(): Promise<NonNullable<ReplyFacts['statement']>> {
+    const { payload } = await this.#next();
     const id = payload.readUInt32LE(1);
     const columns = payload.readUInt16LE(5);
     const parameters = payload.readUInt16LE(7);
-    const described = !this.has('OPTIONAL_RESULTSET_METADATA') || payload[12] !== 0;
+    const described = !this.#has('OPTIONAL_RESULTSET_METADATA') || payload[12] !== 0;
     for (const count of [parameters, columns]) {
       // The old EOF comes also where the definitions before it are left out.
-      const end = this.has('DEPRECATE_EOF') ? 0 : 1;
+      const end = this.#has('DEPRECATE_EOF') ? 0 : 1;
       const packets = (described ? count : 0) + end;
-      for (let left = count === 0 ? 0 : packets; left > 0; left -= 1) await this.next();
+      for (let left = count === 0 ? 0 : packets; left > 0; left -= 1) await this.#next();
     }
     return { id, columns, parameters };
   }
 
-  private ended(rows: readonly Buffer[], columns: number, payload: Buffer): RawResult {
+  #ended(rows: readonly Buffer[], columns: number, payload: Buffer): RawResult {
     if (payload[0] === 0xfe && payload.length < 7) {
       const [warnings, status] =
         payload.length >= 5 ? [payload.readUInt16LE(1), payload.readUInt16LE(3)] : [0, 0];
@@ -199,29 +199,29 @@ class Reader {
   }
 
   /** The next payload put together from its packets. Progress reports are passed over; an ERR is thrown. */
-  private async next(): Promise<RawPacket> {
+  async #next(): Promise<RawPacket> {
     for (;;) {
-      const packet = await this.whole();
+      const packet = await this.#whole();
       if (packet.payload[0] !== 0xff) return packet;
       if (packet.payload.readUInt16LE(1) !== PROGRESS_ERRNO)
         throw new ServerError(parseError(packet.payload));
     }
   }
 
-  private async whole(): Promise<RawPacket> {
-    const first = await this.source.packet();
+  async #whole(): Promise<RawPacket> {
+    const first = await this.#source.packet();
     if (first.payload.length < PACKET_FULL) return first;
     const parts = [first.payload];
     let last: RawPacket;
     do {
-      last = await this.source.packet();
+      last = await this.#source.packet();
       parts.push(last.payload);
     } while (last.payload.length === PACKET_FULL);
     return { sequence: last.sequence, payload: Buffer.concat(parts) };
   }
 
-  private has(name: keyof typeof CLIENT): boolean {
-    return (this.capabilities & CLIENT[name]) !== 0n;
+  #has(name: keyof typeof CLIENT): boolean {
+    return (this.#capabilities & CLIENT[name]) !== 0n;
   }
 }
 

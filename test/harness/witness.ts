@@ -104,153 +104,153 @@ function readLogin(runs: readonly Run[]): ExpectedLogin {
 
 class TurnReader {
   at: number;
-  private readonly runs: readonly Run[];
-  private readonly first: number;
-  private readonly capabilities: bigint;
+  readonly #runs: readonly Run[];
+  readonly #first: number;
+  readonly #capabilities: bigint;
   /** Packets of the server that are not read yet. */
-  private packets: FoundPacket[] = [];
+  #packets: FoundPacket[] = [];
 
   constructor(runs: readonly Run[], at: number, capabilities: bigint) {
-    this.runs = runs;
-    this.first = at;
+    this.#runs = runs;
+    this.#first = at;
     this.at = at;
-    this.capabilities = capabilities;
+    this.#capabilities = capabilities;
   }
 
   read(): Turn {
-    const opening = this.runs[this.at];
+    const opening = this.#runs[this.at];
     if (opening?.from === 'server') {
       this.at += 1;
       const unsolicited = splitPackets(opening.bytes).map(({ payload }) => readErrorPacket(payload).errno);
       return { runs: [opening], exchanges: [], unsolicited };
     }
-    const commands = this.fromClient();
+    const commands = this.#fromClient();
     const exchanges = commands.map(({ payload }, index) => {
       const type = payload[0] ?? 0;
       if (WITHOUT_REPLY.includes(type)) return { type, results: [], statement: null, localInfile: false };
       if (index !== commands.length - 1)
         throw new Error('a command was sent before the last one was answered');
-      return this.reply(type);
+      return this.#reply(type);
     });
-    if (this.packets.length > 0) throw new Error(`${this.packets.length} packets stand behind the reply`);
-    return { runs: this.runs.slice(this.first, this.at), exchanges, unsolicited: [] };
+    if (this.#packets.length > 0) throw new Error(`${this.#packets.length} packets stand behind the reply`);
+    return { runs: this.#runs.slice(this.#first, this.at), exchanges, unsolicited: [] };
   }
 
-  private fromClient(): FoundPacket[] {
-    const run = this.runs[this.at];
+  #fromClient(): FoundPacket[] {
+    const run = this.#runs[this.at];
     if (run?.from !== 'client') throw new Error('the client did not speak in its turn');
     this.at += 1;
     return splitPackets(run.bytes);
   }
 
   /** The next packet of the server; progress reports are passed over. */
-  private next(): Buffer {
+  #next(): Buffer {
     for (;;) {
-      if (this.packets.length === 0) {
-        const run = this.runs[this.at];
+      if (this.#packets.length === 0) {
+        const run = this.#runs[this.at];
         if (run?.from !== 'server') throw new Error('the server did not answer');
         this.at += 1;
-        this.packets = splitPackets(run.bytes);
+        this.#packets = splitPackets(run.bytes);
       }
-      const { payload } = this.packets.shift() as FoundPacket;
+      const { payload } = this.#packets.shift() as FoundPacket;
       if (payload[0] !== 0xff || readErrorPacket(payload).errno !== PROGRESS_ERRNO) return payload;
     }
   }
 
-  private reply(type: number): ExpectedExchange {
+  #reply(type: number): ExpectedExchange {
     const plain = { type, statement: null, localInfile: false };
-    if (type === COM.STMT_PREPARE) return this.prepared();
-    if (WITH_RESULTS.includes(type)) return this.results(type);
-    if (type === COM.STMT_FETCH) return { ...plain, results: [this.rows(0, 'binary')] };
-    if (type === COM.FIELD_LIST) return { ...plain, results: [this.fields()] };
-    if (type === COM.CHANGE_USER) return { ...plain, results: [this.authenticated()] };
-    const payload = this.next();
+    if (type === COM.STMT_PREPARE) return this.#prepared();
+    if (WITH_RESULTS.includes(type)) return this.#results(type);
+    if (type === COM.STMT_FETCH) return { ...plain, results: [this.#rows(0, 'binary')] };
+    if (type === COM.FIELD_LIST) return { ...plain, results: [this.#fields()] };
+    if (type === COM.CHANGE_USER) return { ...plain, results: [this.#authenticated()] };
+    const payload = this.#next();
     const isText = type === COM.STATISTICS && payload[0] !== 0xff;
-    return { ...plain, results: [isText ? NOTHING : this.ended(payload)] };
+    return { ...plain, results: [isText ? NOTHING : this.#ended(payload)] };
   }
 
-  private results(type: number): ExpectedExchange {
+  #results(type: number): ExpectedExchange {
     const results: ExpectedResult[] = [];
     let localInfile = false;
     const format = type === COM.QUERY || type === COM.PROCESS_INFO ? 'text' : 'binary';
     do {
-      const payload = this.next();
+      const payload = this.#next();
       if (payload[0] === 0xfb) {
         localInfile = true;
-        this.fromClient();
-        results.push(this.ended(this.next()));
+        this.#fromClient();
+        results.push(this.#ended(this.#next()));
       } else {
         results.push(
-          payload[0] === 0x00 || payload[0] === 0xff ? this.ended(payload) : this.table(payload, format),
+          payload[0] === 0x00 || payload[0] === 0xff ? this.#ended(payload) : this.#table(payload, format),
         );
       }
     } while (((results.at(-1)?.status ?? 0) & MORE_RESULTS) !== 0);
     return { type, results, statement: null, localInfile };
   }
 
-  private table(header: Buffer, format: 'text' | 'binary'): ExpectedResult {
-    const cached = this.has('MARIADB_CACHE_METADATA');
+  #table(header: Buffer, format: 'text' | 'binary'): ExpectedResult {
+    const cached = this.#has('MARIADB_CACHE_METADATA');
     const columns = readColumnCount(header);
     const described = !cached || header.at(-1) === 1;
-    const error = this.columns(described ? columns : 0);
+    const error = this.#columns(described ? columns : 0);
     if (error !== null) return error;
-    if (this.has('DEPRECATE_EOF')) return this.rows(columns, format);
-    const afterColumns = this.ended(this.next());
+    if (this.#has('DEPRECATE_EOF')) return this.#rows(columns, format);
+    const afterColumns = this.#ended(this.#next());
     if (!afterColumns.ok) return { ...afterColumns, resultSet: true };
     const opensCursor = (afterColumns.status & CURSOR_EXISTS) !== 0;
-    return opensCursor ? { ...afterColumns, resultSet: true } : this.rows(columns, format);
+    return opensCursor ? { ...afterColumns, resultSet: true } : this.#rows(columns, format);
   }
 
   /** Reads column definitions; an error in their place. */
-  private columns(count: number): ExpectedResult | null {
+  #columns(count: number): ExpectedResult | null {
     for (let left = count; left > 0; left -= 1) {
-      const payload = this.next();
-      if (payload[0] === 0xff) return { ...this.ended(payload), resultSet: true };
-      readColumnName(payload, this.has('MARIADB_EXTENDED_METADATA'));
+      const payload = this.#next();
+      if (payload[0] === 0xff) return { ...this.#ended(payload), resultSet: true };
+      readColumnName(payload, this.#has('MARIADB_EXTENDED_METADATA'));
     }
     return null;
   }
 
-  private rows(columns: number, format: 'text' | 'binary'): ExpectedResult {
+  #rows(columns: number, format: 'text' | 'binary'): ExpectedResult {
     for (let rows = 0; ; rows += 1) {
-      const payload = this.next();
+      const payload = this.#next();
       const isEnd = payload[0] === 0xff || (payload[0] === 0xfe && payload.length < PACKET_FULL);
-      if (isEnd) return { ...this.ended(payload), rows, resultSet: true };
+      if (isEnd) return { ...this.#ended(payload), rows, resultSet: true };
       const isRow = format === 'binary' ? payload[0] === 0x00 : readTextRow(payload, columns) !== null;
       if (!isRow) throw new Error(`no row of ${columns} columns: ${payload.subarray(0, 64).toString('hex')}`);
     }
   }
 
-  private prepared(): ExpectedExchange {
+  #prepared(): ExpectedExchange {
     const plain = { type: COM.STMT_PREPARE, localInfile: false };
-    const payload = this.next();
-    if (payload[0] === 0xff) return { ...plain, results: [this.ended(payload)], statement: null };
+    const payload = this.#next();
+    if (payload[0] === 0xff) return { ...plain, results: [this.#ended(payload)], statement: null };
     const { id, columns, parameters } = readPreparedHeader(payload);
     let last = NOTHING;
     for (const count of [parameters, columns]) {
-      this.columns(count);
-      if (count > 0 && !this.has('DEPRECATE_EOF')) last = this.ended(this.next());
+      this.#columns(count);
+      if (count > 0 && !this.#has('DEPRECATE_EOF')) last = this.#ended(this.#next());
     }
     return { ...plain, results: [last], statement: { id, parameters } };
   }
 
-  private fields(): ExpectedResult {
+  #fields(): ExpectedResult {
     for (;;) {
-      const payload = this.next();
-      if (payload[0] === 0xfe || payload[0] === 0xff) return this.ended(payload);
-      readColumnName(payload, this.has('MARIADB_EXTENDED_METADATA'));
+      const payload = this.#next();
+      if (payload[0] === 0xfe || payload[0] === 0xff) return this.#ended(payload);
+      readColumnName(payload, this.#has('MARIADB_EXTENDED_METADATA'));
     }
   }
 
-  private authenticated(): ExpectedResult {
+  #authenticated(): ExpectedResult {
     for (;;) {
-      const payload = this.next();
-      if (payload[0] === 0x00 || payload[0] === 0xff) return this.ended(payload);
-      this.fromClient();
+      const payload = this.#next();
+      if (payload[0] === 0x00 || payload[0] === 0xff) return this.#ended(payload);
+      this.#fromClient();
     }
   }
 
-  private ended(payload: Buffer): ExpectedResult {
+  #ended(payload: Buffer): ExpectedResult {
     if (payload[0] === 0xff) return { ...NOTHING, ok: false, errno: readErrorPacket(payload).errno };
     if (payload[0] !== 0x00 && payload[0] !== 0xfe)
       throw new Error(`neither OK, EOF nor ERR: ${payload.toString('hex')}`);
@@ -259,7 +259,7 @@ class TurnReader {
     return { ...NOTHING, ...read };
   }
 
-  private has(name: keyof typeof CLIENT): boolean {
-    return (this.capabilities & CLIENT[name]) !== 0n;
+  #has(name: keyof typeof CLIENT): boolean {
+    return (this.#capabilities & CLIENT[name]) !== 0n;
   }
 }
