@@ -1,4 +1,7 @@
-/** A replay that comes seconds later, on a server that counts otherwise, gives the rows that the primary has. */
+/**
+ * A replay that comes seconds later, on a server that counts otherwise, gives the rows that the primary has; where the
+ * server lacks a row, the rows that were changed tell.
+ */
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
@@ -50,4 +53,15 @@ it('numbers of AUTO_INCREMENT are those of the primary', async () => {
   await stage.untilIdle();
   expect(await rows('new', 'numbered')).toEqual(await rows('old', 'numbered'));
   expect(await stage.doubts()).not.toContainEqual(expect.stringMatching(/^numbered/));
+});
+
+it('a key of which the new server lacks a row is in doubt once that is to go', async () => {
+  const client = await stage.connect();
+  await client.query("REPLACE INTO stamped (id, at, made) VALUES (2, '2000-01-01', '2000-01-01')");
+  await stage.untilIdle();
+  await stage.mariadb.query('DELETE FROM new.stamped WHERE id = 2');
+  await client.query('DELETE FROM stamped WHERE id = 2');
+  await client.end();
+  await stage.untilIdle();
+  expect(await stage.doubts()).toContain('stamped/2 affected_rows');
 });
