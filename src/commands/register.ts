@@ -6,11 +6,13 @@ import { registerProxy } from './proxy.ts';
 import { registerRatio } from './ratio.ts';
 import { registerSequences } from './sequences.ts';
 import { registerStatus } from './status.ts';
+import { registerSync } from './sync.ts';
 
 export function registerCommands(program: Command, context: CommandContext, version: string): void {
   registerProxy(program, context, version);
   registerRatio(program, context);
   registerStatus(program, context);
   registerIncidents(program, context);
+  registerSync(program, context);
   registerSequences(program, context);
 }

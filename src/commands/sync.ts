@@ -1,0 +1,144 @@
+/** `understudy sync`: finds and repairs what differs between the clusters, by checksums. */
+import { access, writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { messageOf, UsageError } from '../base/errors.ts';
+import { type Config, loadConfig } from '../config/load.ts';
+import { sanitize } from '../control/sanitize.ts';
+import type { ProxyAddress } from '../observe/admin-fetch.ts';
+import { JournalClient } from '../sync/journal-client.ts';
+import { endLines, passLines, type SyncReport } from '../sync/sync-report.ts';
+import { runSync } from '../sync/sync-run.ts';
+import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
+import { findProxies } from './find-proxies.ts';
+import { readSyncArguments, type SyncArguments } from './sync-arguments.ts';
+
+const TEXT_SHOWN = 2000;
+
+export function registerSync(program: Command, context: CommandContext): void {
+  program
+    .command('sync')
+    .description('find and repair what differs between the clusters, by checksums')
+    .option(CONFIG_OPTION.flags, CONFIG_OPTION.description, CONFIG_OPTION.fallback)
+    .option('--full', 'every group; needs no proxy')
+    .option('--journal', 'only the keys that the proxies have in doubt')
+    .option('--keys <list>', 'only these keys, such as 1,2,3')
+    .option('--check', 'write nothing; exit 1 when something differs')
+    .option('--shard <list>', 'of these shards alone')
+    .option('--table <list>', 'of these tables alone')
+    .option(
+      '--hash <name>',
+      'md5, or crc32 for tables whose rows are inserted and deleted alone (default: md5)',
+    )
+    .option('--columns <which>', 'all, or primary-key for tables whose rows are never changed (default: all)')
+    .option('--passes <number>', 'full passes at most (default: sync.passes)')
+    .option('--workers <number>', 'ranges worked on at a time (default: sync.workers)')
+    .option('--proxy <url>', 'a proxy’s admin address, instead of those in etcd; may be repeated', addTo)
+    .option('--pause-file <file>', 'wait while this file is there (default: sync.pauseFile)')
+    .option('--force', 'also where a query would read or sort more than it should')
+    .option('--report <file>', 'write the report as JSON')
+    .action(async (options: SyncArguments) => context.exit(await sync(options, context)));
+}
+
+function addTo(url: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), url];
+}
+
+/** 0: both sides are the same; 1: they differ, or that is not known. */
+async function sync(options: SyncArguments, context: CommandContext): Promise<number> {
+  const config = loadConfig(options.config);
+  const wishes = readSyncArguments(options, config);
+  const warn = (text: string): void => context.err(sanitize(text, TEXT_SHOWN));
+  const { journals, silent } = await reach(wishes.proxies, config, warn);
+  if (wishes.plan.mode === 'journal' && journals.length === 0)
+    throw new UsageError('--journal: no proxy can be asked for its journal; is it running? Give --proxy URL');
+  const stopping = stopAtSignals();
+  const report = await runSync({
+    ...wishes,
+    config,
+    force: options.force === true,
+    journals,
+    silent,
+    paused: pausedBy(options.pauseFile ?? config.sync.pauseFile),
+    stop: stopping.signal,
+    told: {
+      pass: (pass) => context.out(sanitizeLines(passLines(pass))),
+      waits: (shard, reason) => warn(`${shard}: ${reason === null ? 'goes on' : `waits: ${reason}`}`),
+      warns: warn,
+    },
+  });
+  stopping.end();
+  context.out(sanitizeLines(endLines(report)));
+  if (options.report !== undefined) await writeReport(options.report, report);
+  return report.verdict === 'clean' ? 0 : 1;
+}
+
+interface Reached {
+  readonly journals: readonly JournalClient[];
+  readonly silent: readonly string[];
+}
+
+/**
+ * Proxies that are registered or named ought to be there; that there is none at the configuration's own address may
+ * be as it should.
+ */
+async function reach(
+  urls: readonly string[] | null,
+  config: Config,
+  warn: (text: string) => void,
+): Promise<Reached> {
+  const found = urls === null ? await findProxies(config) : { addresses: urls.map(addressOf), faults: [] };
+  for (const fault of found.faults) warn(fault);
+  const journals: JournalClient[] = [];
+  const silent: string[] = [];
+  for (const address of found.addresses) {
+    const journal = new JournalClient({ address, token: config.admin.token });
+    try {
+      await journal.states();
+      journals.push(journal);
+    } catch (error) {
+      warn(messageOf(error));
+      if (urls !== null || address.id !== undefined) silent.push(journal.name);
+    }
+  }
+  return { journals, silent };
+}
+
+function addressOf(url: string): ProxyAddress {
+  return { id: undefined, admin: url };
+}
+
+function pausedBy(file: string | undefined): () => Promise<string | null> {
+  if (file === undefined) return () => Promise.resolve(null);
+  return () =>
+    access(file).then(
+      () => `the file ${file} is there`,
+      () => null,
+    );
+}
+
+/** The first signal lets what is under way come to its end; a second one ends the process as usual. */
+function stopAtSignals(): { readonly signal: AbortSignal; end(): void } {
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort();
+  for (const name of SIGNALS) process.once(name, stop);
+  return {
+    signal: stopping.signal,
+    end: () => {
+      for (const name of SIGNALS) process.removeListener(name, stop);
+    },
+  };
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+async function writeReport(file: string, report: SyncReport): Promise<void> {
+  try {
+    await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+  } catch (error) {
+    throw new UsageError(`--report: ${messageOf(error)}`);
+  }
+}
+
+function sanitizeLines(lines: readonly string[]): string {
+  return lines.map((line) => sanitize(line, TEXT_SHOWN)).join('\n');
+}

@@ -1,0 +1,96 @@
+/** The SQL of a repair: rows read from the source, and taken away from and put into the target. */
+import { type Carrier, carrierOf, writeSql } from './carried-value.ts';
+import { type Checksum, checksumSql, type HashingServer } from './checksum-sql.ts';
+import { DEFAULT_HASH } from './hash-method.ts';
+import { allOf, exactly } from './key-sql.ts';
+import type { Direction, Side, Sides } from './side.ts';
+import { literal, quoteName } from './sql-text.ts';
+import type { TablePair } from './table-pair.ts';
+import type { Row, Value } from './value.ts';
+
+export class RepairSql {
+  readonly #pair: TablePair;
+  readonly #direction: Direction;
+  readonly #carriers: readonly Carrier[];
+  readonly #checksums: Sides<Checksum>;
+
+  constructor(pair: TablePair, direction: Direction, servers: Sides<HashingServer>) {
+    const { source, target } = direction;
+    this.#pair = pair;
+    this.#direction = direction;
+    const written = pair.columns.filter(({ name }) => pair.written.includes(name));
+    this.#carriers = written.map(({ columns }) => carrierOf(columns[source], columns[target]));
+    this.#checksums = {
+      old: checksumSql(pair, 'old', servers.old, DEFAULT_HASH),
+      new: checksumSql(pair, 'new', servers.new, DEFAULT_HASH),
+    };
+  }
+
+  /** Columns that `select` gives in front of the row's values: its identity, or its hash. */
+  get identityWidth(): number {
+    return Math.max(1, this.#pair.identity.length);
+  }
+
+  /** The source's rows of these identities, of whichever group they are; of a table without identity one of each. */
+  select(key: Value, identities: readonly Row[]): string {
+    const { source } = this.#direction;
+    const values = this.#carriers.map(({ read }) => read).join(', ');
+    const { identity } = this.#pair;
+    if (identity.length > 0) {
+      const names = identity.map(({ select }) => select[source]).join(', ');
+      return `SELECT ${names}, ${values} FROM ${this.#table(source)} WHERE ${this.#ofIdentity(source, identities)}`;
+    }
+    // What it is grouped by is all that the other columns' values can hang on.
+    const { rowHash } = this.#checksums[source];
+    return identities
+      .map(
+        ([hash = null]) =>
+          `(SELECT ${rowHash}, ${values} FROM ${this.#table(source)} WHERE ${this.#inGroup(source, key)} AND ${rowHash} = ${literal(hash)} LIMIT 1)`,
+      )
+      .join(' UNION ALL ');
+  }
+
+  /** `copies`: of a table without identity, how many such rows go. */
+  remove(key: Value, identity: Row, copies: number): string {
+    const { target } = this.#direction;
+    const from = `DELETE FROM ${this.#table(target)}`;
+    if (this.#pair.identity.length > 0) return `${from} WHERE ${this.#ofIdentity(target, [identity])}`;
+    const hash = `${this.#checksums[target].rowHash} = ${literal(identity[0] ?? null)}`;
+    return `${from} WHERE ${this.#inGroup(target, key)} AND ${hash} LIMIT ${copies}`;
+  }
+
+  /** One statement for all rows whose identities are to go. */
+  removeAll(identities: readonly Row[]): string {
+    const { target } = this.#direction;
+    return `DELETE FROM ${this.#table(target)} WHERE ${this.#ofIdentity(target, identities)}`;
+  }
+
+  /** `rows`: as `select` gave them, without their identities. */
+  insert(rows: readonly Row[]): string {
+    const { target } = this.#direction;
+    const written = this.#pair.columns.filter(({ name }) => this.#pair.written.includes(name));
+    const names = written.map(({ columns }) => quoteName(columns[target].name)).join(', ');
+    const values = rows.map(
+      (row) => `(${this.#carriers.map((carrier, at) => writeSql(carrier, row[at] ?? null)).join(', ')})`,
+    );
+    return `INSERT INTO ${this.#table(target)} (${names}) VALUES ${values.join(', ')}`;
+  }
+
+  #table(side: Side): string {
+    const { database, name } = this.#pair.shapes[side];
+    return `${quoteName(database)}.${quoteName(name)}`;
+  }
+
+  #ofIdentity(side: Side, identities: readonly Row[]): string {
+    const ways = identities.map(
+      (identity) =>
+        `(${allOf(this.#pair.identity.map((column, at) => exactly(column, side, identity[at] ?? null)))})`,
+    );
+    return ways.join(' OR ');
+  }
+
+  #inGroup(side: Side, key: Value): string {
+    const { group } = this.#pair;
+    return group === null ? '1 = 1' : exactly(group, side, key);
+  }
+}

@@ -1,0 +1,128 @@
+/** Makes the target's rows those of the source: the ones that differ alone, in small transactions, on its primary. */
+import { messageOf } from '../base/errors.ts';
+import { canonicalIdentity, type KeyOrder } from './key-order.ts';
+import type { RepairSql } from './repair-sql.ts';
+import { addRows, NO_ROWS, type RowCounts } from './row-counts.ts';
+import type { RowDifference } from './row-difference.ts';
+import type { WriteStatement } from './sync-connection.ts';
+import type { SyncServer } from './sync-server.ts';
+import type { Row, Value } from './value.ts';
+
+export interface RowRepairOptions {
+  readonly sql: RepairSql;
+  /** Of each identity column; none: the table has no identity. */
+  readonly orders: readonly KeyOrder[];
+  /** The source's primary. */
+  readonly source: Pick<SyncServer, 'rows'>;
+  /** The target's primary. */
+  readonly target: Pick<SyncServer, 'write'>;
+  readonly rowsPerTransaction: number;
+}
+
+/** Some rows could not be written; the others were. */
+export class RowsRefused extends Error {
+  override readonly name = 'RowsRefused';
+}
+
+/** How many reasons are told of the rows that could not be written. */
+const REASONS_MAX = 3;
+
+export class RowRepair {
+  readonly #options: RowRepairOptions;
+
+  constructor(options: RowRepairOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves to how many rows were found wrong. Rejects with RowsRefused where the target would not take some of them
+   * (a unique key of another group's row, a value that does not fit), and with whatever ended the reading.
+   */
+  async repair(key: Value, differences: AsyncIterable<RowDifference>): Promise<RowCounts> {
+    const { rowsPerTransaction } = this.#options;
+    const refused: string[] = [];
+    let rows = NO_ROWS;
+    let some: RowDifference[] = [];
+    for await (const difference of differences) {
+      rows = addRows(rows, countOf(difference));
+      some.push(difference);
+      if (some.length < rowsPerTransaction) continue;
+      refused.push(...(await this.#write(key, some)));
+      some = [];
+    }
+    if (some.length > 0) refused.push(...(await this.#write(key, some)));
+    if (refused.length > 0) throw new RowsRefused(refusal(refused));
+    return rows;
+  }
+
+  /** All of them at once, and where that is refused one by one; answers why rows could not be written. */
+  async #write(key: Value, differences: readonly RowDifference[]): Promise<string[]> {
+    const { target } = this.#options;
+    const rows = await this.#rowsOf(key, differences);
+    try {
+      await target.write(this.#statements(key, differences, rows));
+      return [];
+    } catch (error) {
+      if (differences.length === 1) return [messageOf(error)];
+    }
+    const refused: string[] = [];
+    for (const difference of differences) {
+      try {
+        await target.write(this.#statements(key, [difference], rows));
+      } catch (error) {
+        refused.push(messageOf(error));
+      }
+    }
+    return refused;
+  }
+
+  /** As the source has them now; a row that has gone from it meanwhile is left out. */
+  async #rowsOf(key: Value, differences: readonly RowDifference[]): Promise<ReadonlyMap<string, Row>> {
+    const { sql, source } = this.#options;
+    const wanted = differences.filter(({ kind }) => kind !== 'extra').map(({ identity }) => identity);
+    if (wanted.length === 0) return new Map();
+    const width = sql.identityWidth;
+    const rows = await source.rows(sql.select(key, wanted));
+    return new Map(rows.map((row) => [this.#nameOf(row.slice(0, width)), row.slice(width)]));
+  }
+
+  /** What is to go first: where a unique key takes two rows for one, the wrong one must make room. */
+  #statements(
+    key: Value,
+    differences: readonly RowDifference[],
+    rows: ReadonlyMap<string, Row>,
+  ): WriteStatement[] {
+    const { sql, orders } = this.#options;
+    const statements: string[] = [];
+    const inserted: Row[] = [];
+    for (const { kind, identity, copies } of differences) {
+      const row = kind === 'extra' ? undefined : rows.get(this.#nameOf(identity));
+      if (row !== undefined) for (let copy = 0; copy < copies; copy++) inserted.push(row);
+      if (orders.length === 0 && kind === 'extra') statements.push(sql.remove(key, identity, copies));
+    }
+    // A row that is missing here may be there in another group, in which it is extra.
+    if (orders.length > 0) statements.push(sql.removeAll(differences.map(({ identity }) => identity)));
+    if (inserted.length > 0) statements.push(sql.insert(inserted));
+    return statements.map((text) => ({ sql: text, values: [] }));
+  }
+
+  #nameOf(identity: Row): string {
+    const { orders } = this.#options;
+    return canonicalIdentity(orders.length === 0 ? ['bytes'] : orders, identity);
+  }
+}
+
+export async function countRows(differences: AsyncIterable<RowDifference>): Promise<RowCounts> {
+  let rows = NO_ROWS;
+  for await (const difference of differences) rows = addRows(rows, countOf(difference));
+  return rows;
+}
+
+function countOf({ kind, copies }: RowDifference): RowCounts {
+  return { ...NO_ROWS, [kind]: copies };
+}
+
+function refusal(reasons: readonly string[]): string {
+  const told = [...new Set(reasons)].slice(0, REASONS_MAX).join('; ');
+  return `${reasons.length} ${reasons.length === 1 ? 'row' : 'rows'} could not be written: ${told}`;
+}

@@ -1,0 +1,155 @@
+/** The tables of the shards, opened for a sync: paired, with readers on both sides and whoever settles their groups. */
+import type { ParsedConfig } from '../config/schema.ts';
+import { BatchSize } from './batch-size.ts';
+import { type CatchUp, waitForReplica } from './catch-up.ts';
+import type { SyncedTable } from './full-pass.ts';
+import type { GroupReader } from './group-reader.ts';
+import { type MirrorGate, StillSettler } from './group-settling.ts';
+import type { HashMethod } from './hash-method.ts';
+import { RepairSql } from './repair-sql.ts';
+import { RowRepair } from './row-repair.ts';
+import type { ShardServers } from './shard-servers.ts';
+import { type Direction, onBoth, type Side, type Sides } from './side.ts';
+import { openGroupReader } from './sql-group-reader.ts';
+import { openRowReader } from './sql-row-reader.ts';
+import { pairTables, type TablePair } from './table-pair.ts';
+import { TableSettling } from './table-settling.ts';
+import { readTableShape } from './table-shape.ts';
+import { timedReader } from './timed-reader.ts';
+
+export interface SyncedTablesOptions {
+  readonly serversOf: (shard: string) => Promise<ShardServers>;
+  readonly databaseOf: (shard: string, side: Side) => string;
+  readonly tables: ParsedConfig['tables'];
+  readonly direction: Direction;
+  readonly method: HashMethod;
+  /** Queries are asked whatever their plans. */
+  readonly force: boolean;
+  readonly repairs: boolean;
+  readonly gateOf: (shard: string) => MirrorGate;
+  readonly settings: {
+    readonly batchGroups: number;
+    readonly targetMs: number;
+    readonly rowsPerTransaction: number;
+    readonly catchUpTimeoutMs: number;
+  };
+  /** A checksum query took so many seconds. */
+  readonly took: (seconds: number) => void;
+  readonly stop: AbortSignal;
+}
+
+/** Between two attempts at groups whose source moves. */
+const PAUSE_MS = 200;
+
+/** A table can't be compared. */
+export class TableFault extends Error {
+  override readonly name = 'TableFault';
+}
+
+export class SyncedTables {
+  readonly #options: SyncedTablesOptions;
+  readonly #opened = new Map<string, Promise<SyncedTable>>();
+
+  constructor(options: SyncedTablesOptions) {
+    this.#options = options;
+  }
+
+  /** The names of the tables that are synced: those of the configuration, or all that either side has. */
+  async names(shard: string): Promise<readonly string[]> {
+    const { tables, serversOf, databaseOf } = this.#options;
+    if (tables !== '*') return Object.keys(tables);
+    const { primaries } = await serversOf(shard);
+    const found = await onBoth(async (side) => {
+      const rows = await primaries[side].rows(
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_TYPE = 'BASE TABLE'",
+        [databaseOf(shard, side)],
+      );
+      return rows.map(([name]) => String(name));
+    });
+    return [...new Set([...found.old, ...found.new])].sort();
+  }
+
+  /** Once a sync. Rejects with TableFault where it can't be compared. */
+  open(shard: string, table: string): Promise<SyncedTable> {
+    const name = `${shard} ${table}`;
+    const known = this.#opened.get(name);
+    if (known !== undefined) return known;
+    const opened = this.#open(shard, table);
+    this.#opened.set(name, opened);
+    // What was wrong with it may be mended when it is asked for again.
+    opened.catch(() => this.#opened.delete(name));
+    return opened;
+  }
+
+  async #open(shard: string, table: string): Promise<SyncedTable> {
+    const { serversOf, direction, method, force, repairs, gateOf, settings, took, stop } = this.#options;
+    const servers = await serversOf(shard);
+    const pair = await this.#pair(shard, table, servers);
+    const groups = (of: ShardServers['readers']): Sides<GroupReader> => ({
+      old: timedReader(openGroupReader({ pair, server: of.old, method, force }), took),
+      new: timedReader(openGroupReader({ pair, server: of.new, method, force }), took),
+    });
+    const readers = groups(servers.readers);
+    const hasReplica = SIDES.some((side) => servers.readers[side] !== servers.primaries[side]);
+    const primaries = hasReplica ? groups(servers.primaries) : readers;
+    const order = pair.group?.order ?? 'bytes';
+    const rows = {
+      readers: {
+        old: openRowReader({ pair, server: servers.primaries.old, method, force }),
+        new: openRowReader({ pair, server: servers.primaries.new, method, force }),
+      },
+      direction,
+      identity: pair.identity.map((column) => column.order),
+    };
+    const settled = new TableSettling({
+      order,
+      primaries,
+      replicas: hasReplica ? readers : null,
+      catchUp: () => catchUpBoth(servers, settings.catchUpTimeoutMs),
+      rows,
+      repair: new RowRepair({
+        sql: new RepairSql(pair, direction, servers.primaries),
+        orders: rows.identity,
+        source: servers.primaries[direction.source],
+        target: servers.repaired,
+        rowsPerTransaction: settings.rowsPerTransaction,
+      }),
+    });
+    return {
+      shard,
+      table,
+      crawled: { readers, direction, order },
+      primaries,
+      size: new BatchSize({ initial: settings.batchGroups, targetSeconds: settings.targetMs / 1000 }),
+      settler: new StillSettler({
+        table: settled,
+        gate: gateOf(shard),
+        direction,
+        repairs,
+        pauseMs: PAUSE_MS,
+        stop,
+      }),
+    };
+  }
+
+  async #pair(shard: string, table: string, { primaries }: ShardServers): Promise<TablePair> {
+    const { tables, databaseOf } = this.#options;
+    const shapes = await onBoth((side) => readTableShape(primaries[side], databaseOf(shard, side), table));
+    const key = tables === '*' ? null : (tables[table]?.key ?? null);
+    const pairing = pairTables(table, shapes, primaries, key);
+    if ('faults' in pairing) throw new TableFault(pairing.faults.join('; '));
+    return pairing.pair;
+  }
+}
+
+const SIDES: readonly Side[] = ['old', 'new'];
+
+/** Both replicas, as far as there are any. */
+export async function catchUpBoth({ readers, primaries }: ShardServers, timeoutMs: number): Promise<CatchUp> {
+  const ends = await onBoth((side) =>
+    readers[side] === primaries[side]
+      ? Promise.resolve<CatchUp>('caught_up')
+      : waitForReplica(primaries[side], readers[side], timeoutMs),
+  );
+  return [ends.old, ends.new].find((end) => end !== 'caught_up') ?? 'caught_up';
+}
