@@ -43,7 +43,7 @@ export class ProxiesGate implements MirrorGate {
       if (this.#replayedByMs >= sinceMs) return true;
       // Before then no answer could tell enough.
       const earlyMs = sinceMs + NOTICE_MS - now();
-      if (earlyMs > 0) await pause(earlyMs);
+      if (earlyMs > 0) await pause(Math.ceil(earlyMs) + 1);
       if (!(await this.#ask()) || now() >= endMs) return this.#replayedByMs >= sinceMs;
       if (this.#replayedByMs < sinceMs) await pause(POLL_MS);
     }
