@@ -3,13 +3,12 @@ import type { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import type { ShardConfig } from '../config/schema.ts';
-import { sanitize } from '../control/sanitize.ts';
 import { sequenceTitle } from '../sync/sequence.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
+import { tellFaults } from './faults.ts';
 import { type CheckedShard, type CheckWishes, checkShard, isInOrder } from './sequences-check.ts';
 import { sentencesOf, sequenceLines } from './sequences-text.ts';
 
-const FAULT_SHOWN = 1000;
 /** Shards compared at one time. */
 const SHARDS_AT_ONCE = 4;
 
@@ -48,7 +47,10 @@ async function compareSequences(options: SequencesOptions, context: CommandConte
     }
   }
   if (options.json === true) context.out(JSON.stringify(jsonOf(config, checked), null, 2));
-  for (const fault of checked.flatMap(({ faults }) => faults)) context.err(sanitize(fault, FAULT_SHOWN));
+  tellFaults(
+    checked.flatMap(({ faults }) => faults),
+    context,
+  );
   refuseUnknownTable(options.table, checked);
   return checked.every(isInOrder) ? 0 : 1;
 }
