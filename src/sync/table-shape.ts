@@ -73,8 +73,18 @@ export async function readTableShape(
   };
 }
 
-/** Columns that were added to information_schema in time are empty on servers that lack them. */
-async function columnsQuery(server: SyncServer): Promise<string> {
+const columnsQueries = new WeakMap<SyncServer, Promise<string>>();
+
+/** Asked once a server, whose version does not change while it is known. */
+function columnsQuery(server: SyncServer): Promise<string> {
+  const known = columnsQueries.get(server) ?? makeColumnsQuery(server);
+  columnsQueries.set(server, known);
+  known.catch(() => columnsQueries.delete(server));
+  return known;
+}
+
+/** What was added to information_schema in time is empty on servers that lack it. */
+async function makeColumnsQuery(server: SyncServer): Promise<string> {
   const known = await server.rows('SHOW COLUMNS FROM information_schema.COLUMNS');
   const names = new Set(known.map(([name]) => textOf(name).toUpperCase()));
   const orNull = (name: string): string => (names.has(name) ? name : 'NULL');

@@ -1,4 +1,5 @@
 /** Column types and their values, for the tests of how rows are compared. */
+import { createHash } from 'node:crypto';
 import type { ServerKind, Sides } from '../../src/sync/side.ts';
 
 export interface ColumnCase {
@@ -127,6 +128,24 @@ const POINTS = [
   "ST_GeomFromText('POINT(1 2)', 3857)",
 ];
 
+/** Numbers of any bits, the same in every run; of FLOAT's precision, or of DOUBLE's. */
+function anyFloats(round: (value: number) => number): string[] {
+  const bytes = Buffer.alloc(8);
+  const values = Array.from({ length: 150 }, (_, seed) => {
+    createHash('sha256').update(String(seed)).digest().copy(bytes);
+    const small = bytes.readInt32LE(0) * 10 ** ((seed % 30) - 24);
+    return round(seed % 2 === 0 ? small : bytes.readDoubleLE(0));
+  });
+  const powers = Array.from({ length: 60 }, (_, n) => [
+    2 ** (n * 4 - 140),
+    2 ** (n * 4 - 140) * (1 - 2 ** -24),
+  ]).flat();
+  const numbers = new Set([...values, ...powers.map(round)]);
+  return [...numbers]
+    .filter((value) => Number.isFinite(value) && value !== 0)
+    .map((value) => value.toExponential(20));
+}
+
 export const COLUMN_CASES: readonly ColumnCase[] = [
   same('integers', 'TINYINT', INTEGERS),
   same('integers', 'BIGINT UNSIGNED', ['NULL', '0', '9223372036854775808', '18446744073709551615', '1']),
@@ -167,6 +186,12 @@ export const COLUMN_CASES: readonly ColumnCase[] = [
   ]),
   same('floats', 'DOUBLE', [...FLOATS, ...SUBNORMAL]),
   same('floats', 'DOUBLE(20,3)', ['NULL', '0', '1.125', '1.5', '-1.5', '12345678901.125']),
+  same(
+    'floats of any bits',
+    'DOUBLE',
+    anyFloats((value) => value),
+  ),
+  same('floats of any bits', 'FLOAT', anyFloats(Math.fround)),
   {
     title: 'floats: the sign of zero',
     types: { old: 'DOUBLE', new: 'DOUBLE' },

@@ -128,6 +128,25 @@ describe.each(KIND_PAIRS)('$old and $new: checksums', (kinds) => {
     expect((await rows.sum('4', ALL_ROWS)).rows).toBe(0);
   });
 
+  it('give any two columns of texts a row’s text of their own', async () => {
+    const letters = ['#', 'N', '1', '0'];
+    const texts = ['', ...letters, ...letters.flatMap((one) => letters.map((other) => one + other))];
+    const values = ['NULL', ...texts.map((text) => `'${text}'`)];
+    const rows = values.flatMap((a) => values.map((b) => `(${a}, ${b})`));
+    const table = await make(
+      kinds,
+      `CREATE TABLE {t} (id INT PRIMARY KEY AUTO_INCREMENT, a VARCHAR(9), b TEXT); INSERT INTO {t} (a, b) VALUES ${rows.join()}`,
+    );
+    const pair = await stage.pair(kinds, table, null);
+    const valued = { ...pair, columns: pair.columns.filter(({ name }) => name !== 'id'), group: null };
+    const hashes = await Promise.all(
+      SIDES.map((side) => openRowReader(options(kinds, side, valued)).firstRows(null, ALL_ROWS, 1000)),
+    );
+    const [old, fresh] = hashes.map((each) => each.map(({ sum }) => sum));
+    expect(new Set(old).size).toBe(rows.length);
+    expect(fresh).toEqual(old);
+  });
+
   it('hold texts of any character sets, and bytes, in one row', async () => {
     const columns = (latin: string) => `id INT PRIMARY KEY, l VARCHAR(9) CHARACTER SET ${latin},
       s VARCHAR(9) CHARACTER SET sjis, u VARCHAR(9) CHARACTER SET ucs2, m VARCHAR(9) CHARACTER SET utf8mb4,
