@@ -740,6 +740,17 @@ describe('EXECUTE', () => {
     expect(rig.keys).toEqual([['2']]);
   });
 
+  it('takes no string, and no text, that was written in a mode that was not known', () => {
+    const rig = prepared();
+    rig.query('SET sql_mode = UUID()');
+    rig.query("SET @a = '17', @b = 1");
+    rig.query(`PREPARE other FROM '${insert(18)}'`);
+    rig.query('SET sql_mode = DEFAULT');
+    rig.query('EXECUTE s USING @a, @b');
+    rig.query('EXECUTE other');
+    expect([rig.units, rig.doubts]).toEqual([[], ['hazard  messages', 'hazard 18']]);
+  });
+
   it('is narrowed to the keys that the ratio takes', () => {
     const rig = prepared({ writes: 50 }, `${INSERT}${', (?, ?)'.repeat(7)}`);
     const keys = [1, 2, 3, 4, 5, 6, 7, 8];
