@@ -12,6 +12,7 @@ import { canonicalKey, compareValues, type KeyOrder, type SharedOrder } from './
 import type { KeyRange } from './key-range.ts';
 import { crawlRanges, earlier } from './range-crawl.ts';
 import { type Direction, onBoth, type Side, type Sides } from './side.ts';
+import { inTime } from './time-out-retry.ts';
 import type { Value } from './value.ts';
 
 /**
@@ -67,9 +68,13 @@ async function* followBoth(
   let found: Sides<number> = { old: Infinity, new: Infinity };
   for (;;) {
     const asked = { after, through: range.through };
-    const limit = (side: Side) => Math.min(size.groups, 2 * found[side] + 1);
-    const full = { old: limit('old') === size.groups, new: limit('new') === size.groups };
-    const answers = await onBoth((side) => readers[side].sums(asked, limit(side)));
+    const { answers, full } = await inTime(size, async (groups) => {
+      const limit = (side: Side) => Math.min(groups, 2 * found[side] + 1);
+      return {
+        answers: await onBoth((side) => readers[side].sums(asked, limit(side))),
+        full: { old: limit('old') === groups, new: limit('new') === groups },
+      };
+    });
     for (const side of SIDES) expectOrdered(readers[side].name, order, asked, answers[side].groups);
     const end = earlier(order, answers.old.last, answers.new.last);
     const within = {
@@ -77,13 +82,10 @@ async function* followBoth(
       new: groupsByKey(order, upTo(order, answers.new.groups, end)),
     };
     const seconds = { old: answers.old.seconds, new: answers.new.seconds };
+    const limited = SIDES.some((side) => full[side] && answers[side].last !== undefined);
+    observe(size, answers, limited);
     yield { range: { after, through: endOf(end, range) }, ...joinGroups(within), seconds };
     if (end === undefined) return;
-    observe(
-      size,
-      answers,
-      SIDES.some((side) => full[side] && answers[side].last !== undefined),
-    );
     found = { old: within.old.size, new: within.new.size };
     after = end;
   }
@@ -97,17 +99,20 @@ async function* followSource(
   const { source, target } = direction;
   let { after } = range;
   for (;;) {
-    const led = await readers[source].sums({ after, through: range.through }, size.groups);
+    const asked = { after, through: range.through };
+    const { led, answer } = await inTime(size, async (groups) => {
+      const first = await readers[source].sums(asked, groups);
+      return { led: first, answer: await readers[target].sumsOf(first.groups.map(({ key }) => key)) };
+    });
     expectProgress(readers[source].name, after, led.last);
     const ours = groupsByKey(order, led.groups);
-    const answer = await readers[target].sumsOf(led.groups.map((group) => group.key));
     // Of other spellings, which the target takes for these, the target's own way will tell.
     const theirs = only(groupsByKey(order, answer.groups), ours);
     const seconds = bySide(direction, led.seconds, answer.seconds);
     const joined = joinGroups(bySide(direction, ours, theirs));
+    observe(size, bySide(direction, led, answer), led.last !== undefined);
     yield { range: { after, through: endOf(led.last, range) }, ...joined, seconds };
     if (led.last === undefined) return;
-    observe(size, bySide(direction, led, answer), true);
     after = led.last;
   }
 }
@@ -120,20 +125,27 @@ async function* followTarget(
   const { source, target } = direction;
   let { after } = range;
   for (;;) {
-    const led = await readers[target].keys({ after, through: range.through }, size.groups);
+    const asked = { after, through: range.through };
+    const { led, known, extras, answer } = await inTime(size, async (limit) => {
+      const first = await readers[target].keys(asked, limit);
+      const found = await readers[source].keysOf(first.keys);
+      const ours = new Set(found.keys.map((key) => canonicalKey(order, key)));
+      const extra = first.keys.filter((key) => !ours.has(canonicalKey(order, key)));
+      return {
+        led: first,
+        known: found,
+        extras: new Set(extra.map((key) => canonicalKey(order, key))),
+        answer: await readers[target].sumsOf(extra),
+      };
+    });
     expectProgress(readers[target].name, after, led.last);
-    const known = await readers[source].keysOf(led.keys);
-    const theirs = new Set(known.keys.map((key) => canonicalKey(order, key)));
-    const extra = led.keys.filter((key) => !theirs.has(canonicalKey(order, key)));
-    const extras = new Set(extra.map((key) => canonicalKey(order, key)));
-    const answer = await readers[target].sumsOf(extra);
     const groups = only(groupsByKey(order, answer.groups), extras);
     const seconds = bySide(direction, known.seconds, led.seconds + answer.seconds);
     const joined = joinGroups(bySide<GroupsByKey>(direction, new Map(), groups));
+    const slower = Math.max(led.seconds, known.seconds, answer.seconds);
+    size.observe({ seconds: slower, full: led.last !== undefined, ...sizesOf(answer.groups) });
     yield { range: { after, through: endOf(led.last, range) }, ...joined, seconds };
     if (led.last === undefined) return;
-    const slower = Math.max(led.seconds, known.seconds, answer.seconds);
-    size.observe({ seconds: slower, full: true, ...sizesOf(answer.groups) });
     after = led.last;
   }
 }

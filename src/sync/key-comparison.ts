@@ -6,6 +6,8 @@ import { type GroupsByKey, groupsByKey, joinGroups } from './group-join.ts';
 import type { GroupReader } from './group-reader.ts';
 import { canonicalKey, type KeyOrder } from './key-order.ts';
 import { onBoth, type Side } from './side.ts';
+import { QueryTimedOut } from './sync-connection.ts';
+import { tookTooLong } from './time-out-retry.ts';
 import type { Value } from './value.ts';
 
 export type ComparableTable = Pick<CrawledTable, 'readers' | 'order'>;
@@ -25,10 +27,31 @@ export async function* compareKeys(
   for (const key of keys) {
     batch.set(canonicalKey(table.order, key), key);
     if (batch.size < size.groups) continue;
-    yield await compareBatch(table, batch, size);
+    yield* compareInTime(table, batch, size);
     batch = new Map();
   }
-  if (batch.size > 0) yield await compareBatch(table, batch, size);
+  if (batch.size > 0) yield* compareInTime(table, batch, size);
+}
+
+/** By halves, where a batch takes longer than a query may. */
+async function* compareInTime(
+  table: ComparableTable,
+  keys: ReadonlyMap<string, Value>,
+  size: BatchSize,
+): AsyncGenerator<ComparedGroups> {
+  const compared = await compareBatch(table, keys, size).catch((error: unknown) => {
+    if (error instanceof QueryTimedOut && keys.size > 1) return null;
+    throw error;
+  });
+  if (compared !== null) {
+    yield compared;
+    return;
+  }
+  tookTooLong(size);
+  const all = [...keys];
+  const half = Math.ceil(all.length / 2);
+  yield* compareInTime(table, new Map(all.slice(0, half)), size);
+  yield* compareInTime(table, new Map(all.slice(half)), size);
 }
 
 async function compareBatch(
@@ -51,7 +74,7 @@ async function compareBatch(
   const rows = answers[slower].groups.map((group) => group.rows);
   size.observe({
     seconds: seconds[slower],
-    full: true,
+    full: keys.size >= size.groups,
     rows: rows.reduce((sum, each) => sum + each, 0),
     largestRows: rows.reduce((most, each) => Math.max(most, each), 0),
   });

@@ -9,6 +9,7 @@ import type { RangeReader } from './group-reader.ts';
 import { compareValues, type SharedOrder } from './key-order.ts';
 import type { KeyRange } from './key-range.ts';
 import { onBoth, type Sides } from './side.ts';
+import { inTime } from './time-out-retry.ts';
 import type { Value } from './value.ts';
 
 /** A row that is summed up with others costs about so much less than a group that is told by itself. */
@@ -25,11 +26,25 @@ export async function* crawlRanges(
   let { after } = range;
   for (;;) {
     const rest = { after, through: range.through };
-    const ends = await onBoth((side) => readers[side].keyAt(rest, size.groups * ROWS_FOR_A_GROUP));
-    const end = earlier(order, ends.old.key, ends.new.key);
-    const stretch = { after, through: end === undefined ? range.through : end };
-    const sums = await onBoth((side) => readers[side].sum(stretch));
+    const { ends, end, stretch, sums } = await inTime(size, async (groups) => {
+      const found = await onBoth((side) => readers[side].keyAt(rest, groups * ROWS_FOR_A_GROUP));
+      const through = earlier(order, found.old.key, found.new.key);
+      const part = { after: rest.after, through: through === undefined ? range.through : through };
+      return {
+        ends: found,
+        end: through,
+        stretch: part,
+        sums: await onBoth((side) => readers[side].sum(part)),
+      };
+    });
     const { rows } = sums.old;
+    const all = [ends.old, ends.new, sums.old, sums.new].map(({ seconds }) => seconds);
+    size.observe({
+      seconds: Math.max(...all),
+      full: end !== undefined,
+      rows,
+      largestRows: Math.min(rows, 1),
+    });
     if (rows !== sums.new.rows || sums.old.sum !== sums.new.sum) {
       yield* inDetail(stretch);
     } else {
@@ -39,8 +54,6 @@ export async function* crawlRanges(
     if (end === undefined) return;
     if (after !== undefined && compareValues(order, after, end) >= 0)
       throw new Error(`a range of keys behind ${shownKey(after)} ends at ${shownKey(end)}`);
-    const all = [ends.old, ends.new, sums.old, sums.new].map(({ seconds }) => seconds);
-    size.observe({ seconds: Math.max(...all), full: true, rows, largestRows: Math.min(rows, 1) });
     after = end;
   }
 }

@@ -5,6 +5,7 @@ import { canonicalIdentity, canonicalKey, compareValues, type KeyOrder } from '.
 import type { KeyRange } from '../../src/sync/key-range.ts';
 import type { RowSum } from '../../src/sync/row-difference.ts';
 import type { IdentityRange, RangeSum, RowReader } from '../../src/sync/row-reader.ts';
+import { QueryTimedOut } from '../../src/sync/sync-connection.ts';
 import type { Row, Value } from '../../src/sync/value.ts';
 
 export interface FakeRow {
@@ -41,6 +42,10 @@ export interface FakeSideOptions {
   readonly identityCollations?: readonly Collation[];
   /** Each key has one row at most. */
   readonly unique?: boolean;
+  /** What each answer takes; a hundredth of a second unless told otherwise. */
+  readonly seconds?: number;
+  /** An answer of more groups or keys takes longer than a query may. */
+  readonly most?: number;
   /** Called before each question, and between the rows of a stream. */
   readonly meanwhile?: () => void;
 }
@@ -62,6 +67,8 @@ export class FakeSide implements GroupReader, RowReader {
   readonly #collation: Collation;
   readonly #identityCollations: readonly Collation[];
   readonly #meanwhile: () => void;
+  readonly #seconds: number;
+  readonly #most: number;
 
   constructor(options: FakeSideOptions) {
     this.name = options.name;
@@ -69,28 +76,34 @@ export class FakeSide implements GroupReader, RowReader {
     this.#collation = options.collation;
     this.#identityCollations = options.identityCollations ?? [NUMERIC];
     this.#meanwhile = options.meanwhile ?? (() => {});
+    this.#most = options.most ?? Infinity;
+    this.#seconds = options.seconds ?? 0.01;
     this.ranges = options.unique === true ? this.#rangeReader() : null;
   }
 
   async sums(range: KeyRange, limit: number): Promise<GroupAnswer> {
     const { keys, last } = await this.#classes(range, limit);
-    return this.#answered({ groups: this.#groups(keys), last, seconds: 0.01 });
+    return this.#answered({ groups: this.#groups(keys), last, seconds: this.#seconds });
   }
 
   async sumsOf(keys: readonly Value[]): Promise<GroupAnswer> {
     await this.#asked();
-    return this.#answered({ groups: this.#groups(keys), last: undefined, seconds: 0.01 });
+    return this.#answered({ groups: this.#groups(keys), last: undefined, seconds: this.#seconds });
   }
 
   async keys(range: KeyRange, limit: number): Promise<KeyAnswer> {
     const { keys, last } = await this.#classes(range, limit);
-    return { keys: this.#groups(keys).map((group) => group.key), last, seconds: 0.01 };
+    return {
+      keys: this.#counted(this.#groups(keys).map((group) => group.key)),
+      last,
+      seconds: this.#seconds,
+    };
   }
 
   async keysOf(keys: readonly Value[]): Promise<KeyAnswer> {
     await this.#asked();
     const groups = this.#groups(keys);
-    return { keys: groups.map((group) => group.key), last: undefined, seconds: 0.01 };
+    return { keys: this.#counted(groups.map((group) => group.key)), last: undefined, seconds: this.#seconds };
   }
 
   async *rows(key: Value, range: IdentityRange): AsyncGenerator<RowSum> {
@@ -136,13 +149,14 @@ export class FakeSide implements GroupReader, RowReader {
     return {
       keyAt: async (range, number) => {
         const { keys } = await this.#classes(range, number);
-        return { key: keys[number - 1], seconds: 0.01 };
+        return { key: keys[number - 1], seconds: this.#seconds };
       },
       sum: async (range) => {
         const { keys } = await this.#classes(range, Infinity);
         const rows = this.#withKeys(keys);
+        if (rows.length > this.#most) throw new QueryTimedOut('it took too long');
         this.largestSum = Math.max(this.largestSum, rows.length);
-        return { rows: rows.length, sum: digest(rows), seconds: 0.01 };
+        return { rows: rows.length, sum: digest(rows), seconds: this.#seconds };
       },
     };
   }
@@ -213,6 +227,7 @@ export class FakeSide implements GroupReader, RowReader {
   #counted<Item>(answer: Item[]): Item[];
   #counted<Item>(answer: readonly Item[]): readonly Item[];
   #counted<Item>(answer: readonly Item[]): readonly Item[] {
+    if (answer.length > this.#most) throw new QueryTimedOut('it took too long');
     this.largestAnswer = Math.max(this.largestAnswer, answer.length);
     this.answered += answer.length;
     return answer;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BatchSize } from '../../src/sync/batch-size.ts';
 import type { ComparedBatch } from '../../src/sync/compared-batch.ts';
-import { crawlGroups, crawlWays } from '../../src/sync/group-crawl.ts';
+import { type CrawlWay, crawlGroups, crawlWays } from '../../src/sync/group-crawl.ts';
 import type { RangeReader } from '../../src/sync/group-reader.ts';
 import { compareKeys } from '../../src/sync/key-comparison.ts';
 import { canonicalKey } from '../../src/sync/key-order.ts';
@@ -129,6 +129,96 @@ describe('a crawl over groups that stand still', () => {
     expect(sides.new.answered).toBeLessThan(200);
     expect(batches!.length).toBeLessThan(60);
     expect(batches!.flatMap((batch) => batch.mismatches)).toHaveLength(1039);
+  });
+});
+
+describe('the size of a crawl’s batches', () => {
+  const rows = rowsOfKeys(['1', '2', '3']);
+  const crawls: readonly [name: string, collation: Collation, unique: boolean, way: CrawlWay][] = [
+    ['by both sides’ order', NUMERIC, false, 'both'],
+    ['by ranges', NUMERIC, true, 'both'],
+    ['the source’s way', BINARY, false, 'old'],
+    ['the target’s way', BINARY, false, 'new'],
+  ];
+  it.each(crawls)(
+    'shrinks by a slow query and grows by no quick one where a range has one batch: %s',
+    async (_, collation, unique, way) => {
+      for (const [seconds, groups] of [
+        [0.15, 19],
+        [0.001, 20],
+      ] as const) {
+        const size = new BatchSize({ initial: 20 });
+        const side = (name: string) => new FakeSide({ name, rows, collation, unique, seconds });
+        const table = {
+          readers: { old: side('old'), new: side('new') },
+          direction: OLD,
+          order: collation.order,
+        };
+        for await (const _ of crawlGroups(table, way, ALL_KEYS, size));
+        expect(size.groups).toBe(groups);
+      }
+    },
+  );
+
+  it.each(crawls)('is cut where a query takes longer than it may: %s', async (_, collation, unique, way) => {
+    const many = rowsOfKeys(Array.from({ length: 90 }, (_, index) => String(index)));
+    const side = (name: string, most: number) =>
+      new FakeSide({ name, rows: name === way ? many : many.slice(1), collation, unique, most });
+    for (const [old, fresh] of [
+      [25, 90],
+      [90, 25],
+    ] as const) {
+      const readers = { old: side('old', old), new: side('new', fresh) };
+      const table = { readers, direction: OLD, order: collation.order };
+      const batches: ComparedBatch[] = [];
+      for await (const batch of crawlGroups(table, way, ALL_KEYS, new BatchSize({ initial: 80, max: 80 })))
+        batches.push(batch);
+      expectTiling([batches]);
+      const told = batches.flatMap((batch) => batch.mismatches.map((mismatch) => mismatch.key));
+      expect(told).toEqual(way === 'both' ? [] : ['0']);
+    }
+    const hopeless = { old: side('old', 0), new: side('new', 0) };
+    const crawl = crawlGroups({ readers: hopeless, direction: OLD, order: collation.order }, way, ALL_KEYS);
+    await expect(crawl.next()).rejects.toThrow('it took too long');
+  });
+
+  it('is cut where a comparison of keys takes longer than it may, and none is left out', async () => {
+    const many = rowsOfKeys(Array.from({ length: 90 }, (_, index) => String(index)));
+    const size = new BatchSize({ initial: 80 });
+    const readers = {
+      old: new FakeSide({ name: 'old', rows: many, collation: NUMERIC, most: 25 }),
+      new: new FakeSide({ name: 'new', rows: many.slice(0, 50), collation: NUMERIC }),
+    };
+    let groups = 0;
+    const told: Value[] = [];
+    const keys = many.map((row) => row.key);
+    for await (const compared of compareKeys({ readers, order: 'numeric' }, keys, size)) {
+      groups += compared.groups;
+      told.push(...compared.mismatches.map((mismatch) => mismatch.key));
+    }
+    expect(groups).toBe(90);
+    expect(told).toEqual(keys.slice(50));
+    const hopeless = {
+      old: new FakeSide({ name: 'old', rows: many, collation: NUMERIC, most: 0 }),
+      new: readers.new,
+    };
+    await expect(compareKeys({ readers: hopeless, order: 'numeric' }, ['1', '2']).next()).rejects.toThrow(
+      'too long',
+    );
+  });
+
+  it('follows comparisons of keys, and grows by full ones alone', async () => {
+    const side = (seconds: number) => new FakeSide({ name: 'old', rows, collation: NUMERIC, seconds });
+    for (const [seconds, keys, groups] of [
+      [0.15, ['1'], 3],
+      [0.001, ['1', '2'], 4],
+      [0.001, ['1', '2', '3', '4'], 6],
+    ] as const) {
+      const size = new BatchSize({ initial: 4 });
+      const readers = { old: side(seconds), new: side(seconds) };
+      for await (const _ of compareKeys({ readers, order: 'numeric' }, keys, size));
+      expect(size.groups).toBe(groups);
+    }
   });
 });
 
