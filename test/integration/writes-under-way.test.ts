@@ -183,12 +183,14 @@ describe('invariant 4: what the journal has let go of is no key of a write under
 
   it('nor after all segments around it are gone', async () => {
     const client = await stage.connect();
+    const change = hold('shadow', 'ALTER TABLE shapes');
+    await client.query('ALTER TABLE shapes ADD a INT FIRST');
+    await change.answered;
+    // What follows is to stand in another segment.
+    await fillSegment('z-');
     const replay = hold('shadow', 'REPLACE INTO messages VALUES (6, 1)');
     await client.query('REPLACE INTO messages VALUES (6, 1)');
     await replay.answered;
-    // Whether it waits on its way or on the new server.
-    hold('shadow', 'ALTER TABLE shapes');
-    await client.query('ALTER TABLE shapes ADD a INT FIRST');
     const answers = hold('primary', 'REPLACE INTO messages VALUES (7, 1)');
     const sent = client.query('REPLACE INTO messages VALUES (7, 1)').catch(() => 'ended');
     await answers.answered;
