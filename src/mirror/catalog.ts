@@ -1,7 +1,9 @@
 /** What one shard knows of its tables: which of them move, and what the old server's schema says of those. */
 import type { Catalog } from '../sql/keys.ts';
+import type { RoutineCall } from '../sql/plan.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
-import type { OldSchema, TableSchema } from './old-schema.ts';
+import { KnownRoutines } from './known-routines.ts';
+import type { OldSchema, Routine, TableSchema } from './old-schema.ts';
 import { ANY_TABLE, type Change, SchemaRelations, type ViewBases } from './schema-relations.ts';
 import { ANY_VARIABLE, PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
 import { type CatalogTable, describeTable, unknownTable } from './table-facts.ts';
@@ -35,6 +37,7 @@ export class ShardCatalog implements Catalog {
   #unsettledMeanwhile = new Set<string>();
   /** Tables that the last readings did not show, and how many of them. */
   #missed = new Map<string, number>();
+  readonly #routines = new KnownRoutines();
   #version = 1;
   #sqlMode: string | null = null;
   #quotes: AnsiQuotes = 'off';
@@ -160,6 +163,32 @@ export class ShardCatalog implements Catalog {
     return { column, columns: schema.columns.map((each) => each.name) };
   }
 
+  /** Grows whenever what is known of procedures and stored functions may have changed. */
+  get routinesVersion(): number {
+    return this.#routines.version;
+  }
+
+  /** `database`: in which an unqualified name is looked up. Null: there is none of the name, as far as is known. */
+  routine(call: RoutineCall, database: string | null): Routine | null {
+    const at = call.database ?? database;
+    return at !== null && this.#isOurs(at) ? this.#routines.find(at, call) : null;
+  }
+
+  /** A statement may have changed procedures or functions: nothing is known of any until the next reading. */
+  unsettleRoutines(): void {
+    this.#routines.unsettle();
+  }
+
+  /** May a change of this table's definition change what is known of tables that move? */
+  isOfConcern(database: string | null, name: string): boolean {
+    if (!this.#isOurs(database)) return false;
+    if (this.#moved === '*' || this.#schema === null) return true;
+    // Not every server looks at the case of names.
+    const folded = name.toLowerCase();
+    const known = [...this.#schema.keys(), ...Object.keys(this.#moved), ...this.#unsettled];
+    return this.view(database, name) !== null || known.some((each) => each.toLowerCase() === folded);
+  }
+
   /** No view bears these names, and no trigger or foreign key goes along where they are given to other tables. */
   isPlain(names: readonly string[]): boolean {
     const relations = this.#relations;
@@ -186,10 +215,12 @@ export class ShardCatalog implements Catalog {
     this.#globalsSetMeanwhile = false;
     this.#changedMeanwhile = new Set();
     this.#unsettledMeanwhile = new Set();
+    this.#routines.beginReading();
   }
 
   /** A new reading of the schema: bindings made with the old one no longer hold. */
   learn(reading: OldSchema): void {
+    this.#routines.learn(reading.routines);
     const changed = this.#changedMeanwhile;
     if (changed === 'any') return;
     const schema = this.#keepMissed(without(reading.tables, changed), changed);

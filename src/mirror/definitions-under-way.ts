@@ -11,16 +11,19 @@ export class DefinitionSpan {
   readonly mark: WriteMark;
   /** It leaves the same rows before a write as behind it. */
   readonly additive: boolean;
+  /** It is about a procedure, a function or an event. */
+  readonly program: boolean;
   /** Moments as `DefinitionsUnderWay` counts them; null: not answered yet. */
   readonly sentAt: number;
   answeredAt: number | null = null;
   settled = false;
 
-  constructor(about: Pick<DefinitionSpan, 'tables' | 'writer' | 'mark' | 'additive' | 'sentAt'>) {
+  constructor(about: Omit<DefinitionSpan, 'answeredAt' | 'settled'>) {
     this.tables = about.tables;
     this.writer = about.writer;
     this.mark = about.mark;
     this.additive = about.additive;
+    this.program = about.program;
     this.sentAt = about.sentAt;
   }
 }
@@ -41,7 +44,7 @@ export class DefinitionsUnderWay {
     return this.#moment;
   }
 
-  sent(about: Pick<DefinitionSpan, 'tables' | 'writer' | 'mark' | 'additive'>): DefinitionSpan {
+  sent(about: Omit<DefinitionSpan, 'answeredAt' | 'settled' | 'sentAt'>): DefinitionSpan {
     const span = new DefinitionSpan({ ...about, sentAt: ++this.#moment });
     this.#open.add(span);
     return span;
@@ -59,6 +62,13 @@ export class DefinitionsUnderWay {
     if (span.settled) return;
     span.settled = true;
     span.mark.release();
+  }
+
+  /** Is one about a program under way, of this session or, left out, of any? */
+  programs(writer?: Writer): boolean {
+    for (const span of this.#open)
+      if (span.program && (writer === undefined || span.writer === writer)) return true;
+    return false;
   }
 
   /** The session is over, or can't be followed any more: nobody will tell of what it has under way. */

@@ -47,7 +47,19 @@ export class Definitions {
   /** About to be sent: until it is known what became of it, its tables are on record. */
   sending({ definition: bound }: Statement, writer: Writer): void {
     if (bound === null) return;
-    bound.span = this.#options.writes.definitionSent(inDoubt(bound), bound.definition.additive, writer);
+    const { additive, form } = bound.definition;
+    bound.span = this.#options.writes.definitionSent(inDoubt(bound), {
+      additive,
+      program: form === 'program',
+      writer,
+    });
+  }
+
+  /** The session is over, or can't be followed any more: nobody will tell of what it has under way. */
+  abandon(writer: Writer): void {
+    const { writes, catalog } = this.#options;
+    if (writes.definitions.programs(writer)) catalog.unsettleRoutines();
+    writes.definitions.abandon(writer);
   }
 
   /** The primary has carried it out, or refused it; `session`: as it was then. */
@@ -158,6 +170,7 @@ export class Definitions {
   #follow({ definition, tables }: BoundDefinition): void {
     const { catalog, refresh } = this.#options;
     const { form, names, parents, additive } = definition;
+    if (form === 'program') catalog.unsettleRoutines();
     const named = definition.tables.map(({ name }) => name);
     const unsettled = [...parents];
     if (form === 'view') unsettled.push(...names);

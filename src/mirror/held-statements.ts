@@ -19,6 +19,7 @@ export class HeldStatements<Item extends Sized> {
   #savepoints: Savepoint[] = [];
   #bytes = 0;
   #overflowed = false;
+  #isWhole = true;
 
   constructor(limits: { bytes: number; statements: number }) {
     this.#bytesMax = limits.bytes;
@@ -27,6 +28,11 @@ export class HeldStatements<Item extends Sized> {
 
   get items(): readonly Item[] {
     return this.#items;
+  }
+
+  /** All that was held since the transaction began is still here, or was rolled back. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   get length(): number {
@@ -57,6 +63,11 @@ export class HeldStatements<Item extends Sized> {
     if (at >= 0) this.#savepoints.splice(at, 1);
   }
 
+  /** Which of them stand is not known any more. */
+  forgetSavepoints(): void {
+    this.#savepoints = [];
+  }
+
   /** Takes out what was held since the savepoint, which itself stays. Null: it is not known, nothing is taken. */
   rollbackTo(name: string): Item[] | null {
     const at = this.#savepoints.findIndex((savepoint) => savepoint.name === name);
@@ -73,6 +84,7 @@ export class HeldStatements<Item extends Sized> {
     const all = this.#items;
     this.#items = [];
     this.#bytes = 0;
+    this.#isWhole = ended;
     if (ended) {
       this.#savepoints = [];
       this.#overflowed = false;

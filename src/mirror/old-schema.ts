@@ -60,6 +60,17 @@ export interface View {
   readonly definition: string | null;
 }
 
+/** A procedure or a stored function. */
+export interface Routine {
+  readonly what: 'procedure' | 'function';
+  readonly database: string;
+  readonly name: string;
+  /** Null: oldUser may not see it, or it is too long, or not in SQL. */
+  readonly body: string | null;
+  /** The sql_mode that it was made under, as a comma-separated list. */
+  readonly sqlMode: string;
+}
+
 export interface OldSchema {
   readonly tables: ReadonlyMap<string, TableSchema>;
   readonly foreignKeys: readonly ForeignKey[];
@@ -67,9 +78,10 @@ export interface OldSchema {
   /** Tables whose triggers oldUser may see. */
   readonly triggersSeen: 'all' | ReadonlySet<string>;
   readonly views: readonly View[];
+  readonly routines: readonly Routine[];
 }
 
-/** A schema of these tables alone, without views, triggers and foreign keys. */
+/** A schema of these tables alone, without views, triggers, foreign keys and routines. */
 export function schemaOfTables(
   tables: readonly TableSchema[],
   rest: Partial<Omit<OldSchema, 'tables'>> = {},
@@ -79,6 +91,7 @@ export function schemaOfTables(
     triggers: [],
     triggersSeen: 'all',
     views: [],
+    routines: [],
     ...rest,
     tables: new Map(tables.map((table) => [table.name, table])),
   };

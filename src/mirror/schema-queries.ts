@@ -11,6 +11,7 @@ import type {
   View,
   WriteEvent,
 } from './old-schema.ts';
+import { readRoutines, type ScopedQuery } from './routine-queries.ts';
 import { triggersSeen } from './trigger-rights.ts';
 
 export interface SchemaScope {
@@ -70,10 +71,14 @@ const ROWS_MAX = 500_000;
 const OWN_DATABASES = "('mysql', 'information_schema', 'performance_schema', 'sys')";
 
 export async function readOldSchema(connection: Connection, scope: SchemaScope): Promise<OldSchema> {
-  const query = async <Row extends RowDataPacket>(select: string, order: string): Promise<Row[]> => {
+  const query: ScopedQuery = async <Row extends RowDataPacket>(
+    select: string,
+    order: string,
+    rowsMax = ROWS_MAX,
+  ): Promise<Row[]> => {
     const [condition, values] =
       scope.database === null ? [`NOT IN ${OWN_DATABASES}`, []] : ['= ?', [scope.database]];
-    const sql = `${select.replaceAll('{scope}', condition)} ORDER BY ${order} LIMIT ${ROWS_MAX}`;
+    const sql = `${select.replaceAll('{scope}', condition)} ORDER BY ${order} LIMIT ${rowsMax}`;
     const [rows] = await connection.query<Row[]>({ sql, values, timeout: scope.timeoutMs });
     return rows;
   };
@@ -117,6 +122,7 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
     triggers: triggers.map(triggerOf),
     triggersSeen: await triggersSeen(connection, scope),
     views: views.map(viewOf),
+    routines: await readRoutines(query),
   };
 }
 

@@ -3,8 +3,9 @@
  * reading of the schema. What can't be seen, or not be read, may change any table.
  */
 import { type ProgramText, readProgramText } from '../sql/program-text.ts';
-import { DEFAULT_SQL_MODE, type SqlMode } from '../sql/sql-mode.ts';
+import { DEFAULT_SQL_MODE } from '../sql/sql-mode.ts';
 import type { ForeignKey, OldSchema, Trigger, WriteEvent } from './old-schema.ts';
+import { modeOf } from './sql-mode-list.ts';
 
 /** Stands for any table, also in the journal. */
 export const ANY_TABLE = '*';
@@ -204,15 +205,6 @@ function cascadesOn(key: ForeignKey, { event, columns }: Change): boolean {
   if (event === 'delete') return key.onDelete;
   if (event === 'insert' || !key.onUpdate) return false;
   return columns === null || key.columns.some((column) => columns.has(column.toLowerCase()));
-}
-
-function modeOf(modes: string): SqlMode {
-  const has = new Set(modes.toUpperCase().split(','));
-  return {
-    noBackslashEscapes: has.has('NO_BACKSLASH_ESCAPES'),
-    ansiQuotes: has.has('ANSI_QUOTES') || has.has('ANSI'),
-    charset: 'none',
-  };
 }
 
 const eventKey = (table: string, event: WriteEvent): string => `${event} ${table}`;

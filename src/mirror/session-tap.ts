@@ -20,7 +20,7 @@ import { PreparedStatements } from './prepared-statements.ts';
 import { type ServerBeginning, setsGlobals } from './session-beginning.ts';
 import { SessionState } from './session-state.ts';
 import { followValues, settleSelection } from './session-values-followed.ts';
-import { plainStatement, type Statement } from './statement.ts';
+import { hidesEffects, plainStatement, type Statement } from './statement.ts';
 import type { StatementReader } from './statement-reader.ts';
 import type { SessionTap } from './tap.ts';
 import type { Timing } from './timing.ts';
@@ -149,7 +149,7 @@ export class MirrorTap implements SessionTap {
 
   lostStep(): void {
     this.#recorder.lostTrack([], 0);
-    this.#options.writes.definitions.abandon(this.#recorder);
+    this.#options.definitions.abandon(this.#recorder);
   }
 
   closed(unanswered: readonly Exchange<Statement>[]): void {
@@ -160,13 +160,14 @@ export class MirrorTap implements SessionTap {
       for (let statement = exchange.note; statement !== null; statement = statement.next) {
         if (exchange.type === COM.STMT_PREPARE) break;
         this.#options.metrics.statement(statement.kind, 'lost', 0);
+        this.#options.reader.checkRoutines(statement);
         this.#reportUnseen(statement);
         this.#options.definitions.uncertain(statement);
         statements.push(statement);
       }
     }
     this.#recorder.closed(statements);
-    this.#options.writes.definitions.abandon(this.#recorder);
+    this.#options.definitions.abandon(this.#recorder);
     this.#prepared.clear();
   }
 
@@ -251,7 +252,7 @@ export class MirrorTap implements SessionTap {
       statement.blind ||
       (this.#ahead.some && mattersBehind(statement)) ||
       (isCut && plan !== null && !beginsPlainly(plan));
-    if (plan === null || hidesEffects(plan) || statement.blind) this.#options.opaque('sending');
+    if (hidesEffects(statement)) this.#options.opaque('sending');
     this.#options.definitions.sending(statement, this.#recorder);
     this.#recorder.sending(statement);
   }
@@ -287,6 +288,7 @@ export class MirrorTap implements SessionTap {
       this.#recorder.lostTrack(statements, exchange.status);
       for (const statement of statements) {
         this.#options.metrics.statement(statement.kind, exchange.ok ? 'ok' : 'error', timing.seconds);
+        this.#options.reader.checkRoutines(statement);
         if (exchange.ok) this.#succeeded(statement);
         followValues(statement, UNTOLD, this.#state);
         this.#reportUnseen(statement);
@@ -311,6 +313,7 @@ export class MirrorTap implements SessionTap {
     const recorder = this.#recorder;
     const { plan } = statement;
     metrics.statement(statement.kind, result.ok ? 'ok' : 'error', timing.seconds);
+    this.#options.reader.checkRoutines(statement);
     settleSelection(statement, this.#state);
     if (result.ok) {
       this.#state.sawStatus(result.status);
@@ -340,8 +343,8 @@ export class MirrorTap implements SessionTap {
   }
 
   /** What a statement, carried out or not, may have changed beside the keys that it names. */
-  #reportUnseen({ plan, blind }: Statement): void {
-    if (plan === null || hidesEffects(plan) || blind) this.#options.opaque('done');
+  #reportUnseen(statement: Statement): void {
+    if (hidesEffects(statement)) this.#options.opaque('done');
   }
 
   #longData(payload: Buffer, whole: boolean): void {
@@ -364,12 +367,6 @@ export class MirrorTap implements SessionTap {
     this.#state.sawStatus(status);
     this.#followIsolation();
   }
-}
-
-/** A procedure, a stored function, a prepared text or a transaction of any session's may have changed any table. */
-function hidesEffects(plan: Plan): boolean {
-  if (plan.opaque && /^XA COMMIT\b/i.test(plan.digest)) return true;
-  return plan.anyResults || plan.hazards.has('any_effect') || plan.hazards.has('unknown_function');
 }
 
 /** Of each statement in it, where it held `count`. */

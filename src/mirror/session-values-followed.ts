@@ -4,9 +4,10 @@
  */
 import type { Plan } from '../sql/plan.ts';
 import type { ResultSummary } from '../wire/exchange.ts';
+import { routinesRan } from './routine-effects.ts';
 import type { SessionState } from './session-state.ts';
 import type { Selection, Statement } from './statement.ts';
-import { lastInsertIdAfter, type Traces } from './traces.ts';
+import { lastInsertIdAfter } from './traces.ts';
 
 const UNSUPPORTED: Selection = { at: 'skipped', outcome: 'skipped_unsupported' };
 
@@ -49,29 +50,37 @@ export function forgetAssigned(
   statement: Statement,
   state: SessionState,
 ): 'anything' | 'variables' | 'nothing' {
-  const { plan, traces } = statement;
-  if (plan === null || plan.anyResults || plan.hazards.has('any_effect')) {
+  const { plan, routines } = statement;
+  if (plan !== null && routines !== null) routinesRan(routines, state);
+  else if (plan === null || plan.anyResults || plan.hazards.has('any_effect')) {
     state.hidden(plan !== null && /^CALL\b/i.test(plan.digest) ? 'routine' : 'anything');
     return 'anything';
   }
-  if (!assigns(plan, traces)) return 'nothing';
-  state.values.forget(assignsAny(plan, traces) ? null : plan.userVariables);
+  if (!assigns(statement, plan)) return 'nothing';
+  state.values.forget(assignsAny(statement, plan) ? null : plan.userVariables);
   return 'variables';
 }
 
 /** It sets something of its session, or may: what is read behind it may mean something else. */
-export function changesSession({ plan, effects, traces }: Statement): boolean {
+export function changesSession(statement: Statement): boolean {
+  const { plan, effects } = statement;
   if (plan === null || effects.length > 0) return true;
   if (plan.kind === 'read' && plan.hazards.size === 0) return false;
-  return plan.anyResults || plan.hazards.has('any_effect') || assigns(plan, traces);
+  return (
+    plan.anyResults ||
+    plan.hazards.has('any_effect') ||
+    statement.routines !== null ||
+    assigns(statement, plan)
+  );
 }
 
-function assigns(plan: Plan, traces: Traces): boolean {
-  return assignsAny(plan, traces) || mayAssign(plan);
+function assigns(statement: Statement, plan: Plan): boolean {
+  return assignsAny(statement, plan) || mayAssign(plan);
 }
 
-function assignsAny({ hazards }: Plan, { runsTriggers }: Traces): boolean {
-  return hazards.has('unknown_function') || runsTriggers;
+/** What its routines set is told, where they are known. */
+function assignsAny({ routines, traces }: Statement, { hazards }: Plan): boolean {
+  return (hazards.has('unknown_function') && routines === null) || traces.runsTriggers;
 }
 
 /** It has been told by its effects. */

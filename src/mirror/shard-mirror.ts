@@ -33,6 +33,7 @@ import type { SessionTap, TapSource } from './tap.ts';
 import { type RecorderOptions, TransactionRecorder } from './transaction-recorder.ts';
 import type { Unit } from './unit.ts';
 import { WritesUnderWay } from './writes-under-way.ts';
+import { XaBranches } from './xa-branches.ts';
 
 export interface ShardMirrorOptions {
   readonly shard: ShardConfig;
@@ -65,6 +66,7 @@ export class ShardMirror implements TapSource {
   readonly #scheduler: Scheduler;
   readonly #lanes: LaneSet;
   readonly #writes: WritesUnderWay;
+  readonly #branches = new XaBranches();
   readonly #settlement: Settlement;
   readonly #definitions: Definitions;
   readonly #schema: SchemaReader;
@@ -134,6 +136,8 @@ export class ShardMirror implements TapSource {
       sql: options.sql,
       catalog: this.#catalog,
       ddl: config.ddl,
+      routinesChange: () => this.#writes.definitions.programs(),
+      branches: this.#branches,
       sampler: new Sampler({
         ratios: options.ratios,
         readsByKey: config.sampling.reads === 'key',
@@ -202,7 +206,8 @@ export class ShardMirror implements TapSource {
       offer: (unit) => this.#offer(unit),
       doubt: (tables, keys, complete, reason) => this.#doubt(tables, keys, complete, reason),
     });
-    return { writes, unitBytes: config.queue.unitBytes, metrics, outlet };
+    const branches = this.#branches;
+    return { writes, unitBytes: config.queue.unitBytes, metrics, outlet, branches };
   }
 
   #tapOptions(reader: StatementReader): SessionTapOptions {

@@ -14,23 +14,30 @@ import type { ShardCatalog } from './catalog.ts';
 import { executedUsing, executedWith } from './executed-values.ts';
 import { LongData } from './long-data.ts';
 import type { NamedStatement } from './named-statements.ts';
+import { nameBranch, withRoutines } from './out-of-sight.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import { sameNumbers } from './replay-needs.ts';
+import { Routines } from './routines.ts';
 import { type Execution, inStep, isAtHome, Selector, type SelectorOptions } from './selector.ts';
 import type { AssignedValue, SessionEffect } from './session-effect.ts';
 import { preparingValue, readEffects } from './session-effects.ts';
 import type { SessionState } from './session-state.ts';
 import { changesSession, forgetAssigned } from './session-values-followed.ts';
-import { NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement } from './statement.ts';
+import { mayRunRoutines, NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement } from './statement.ts';
 import { tableKey } from './table-key.ts';
 import type { NumberedRows, Target } from './target.ts';
+import { touchesTemporary, writtenBeside } from './temporary-reach.ts';
 import { tracesOf } from './traces.ts';
+import type { XaBranches } from './xa-branches.ts';
 
 export interface StatementReaderOptions extends SelectorOptions {
   readonly sql: SqlReader;
   readonly catalog: ShardCatalog;
   /** What becomes of changes of definitions. */
   readonly ddl: 'incident' | 'mirror';
+  /** A statement is under way that changes what routines do. */
+  readonly routinesChange: () => boolean;
+  readonly branches: XaBranches;
 }
 
 /** Statements of one text beyond these are read as one that can't be followed. */
@@ -56,11 +63,14 @@ export class StatementReader {
   readonly #selector: Selector;
   readonly #definitions = new DefinitionReader();
   readonly #options: StatementReaderOptions;
+  readonly #routines: Routines;
 
   constructor(options: StatementReaderOptions) {
     this.#options = options;
     this.#sql = options.sql;
     this.#binder = new PlanBinder(options.catalog);
+    const { catalog, routinesChange: changing } = options;
+    this.#routines = new Routines({ catalog, binder: this.#binder, changing });
     this.#selector = new Selector(options);
   }
 
@@ -151,7 +161,29 @@ export class StatementReader {
     return this.readExecution({ ...shared, statement: whole, packet: values }, session, dice, true);
   }
 
+  /** Forgets what is known of the routines of a statement where it may not have held when it ran. */
+  checkRoutines(statement: Statement): void {
+    const { routines } = statement;
+    if (routines !== null && !this.#routines.hold(routines)) statement.routines = null;
+  }
+
   #statement(
+    plan: Plan,
+    sql: Buffer,
+    lexed: Lexed,
+    execution: Execution | null,
+    effects: readonly SessionEffect[],
+    place: Place,
+  ): Statement {
+    const made = this.#ownStatement(plan, sql, lexed, execution, effects, place);
+    if (made.plan !== plan || !place.complete) return made;
+    if (plan.xa !== null) nameBranch(made, sql, lexed, this.#options.branches);
+    if (!mayRunRoutines(plan)) return made;
+    const text = sql.subarray(Math.max(0, lexed.start), lexed.end);
+    return withRoutines(made, this.#routines.effects(plan, text, lexed.mode, place.database));
+  }
+
+  #ownStatement(
     plan: Plan,
     sql: Buffer,
     lexed: Lexed,
@@ -309,32 +341,10 @@ function hasEffects({ session, prepare }: Plan): boolean {
 }
 
 /** What is defined may be a procedure, a function or an event, which are no DDL of tables. */
-const DEFINES = /^(?:CREATE|ALTER) /i;
+const DEFINES = /^(?:CREATE|ALTER|DROP (?:PROCEDURE|FUNCTION|PACKAGE)) /i;
 
 function reachesMoved({ keyless, binding }: BoundPlan): boolean {
   return binding.plan.kind !== 'read' && (keyless.tables.length > 0 || keyless.reached.length > 0);
-}
-
-/** What a write changes of the moved tables where it names temporary ones, or perhaps does; null: nothing. */
-function writtenBeside(
-  { keyless, binding }: BoundPlan,
-  { temporary }: SessionState,
-  database: string | null,
-): Target | null {
-  const { plan } = binding;
-  const lasting = new Set(
-    plan.tables
-      .filter((table) => !temporary.isSurely(table.database ?? database, table.name))
-      .map(({ name }) => name),
-  );
-  // A table of another name is what a view stands on.
-  const named = new Set(plan.tables.map(({ name }) => name));
-  const tables = keyless.tables.filter((name) => lasting.has(name) || !named.has(name));
-  return plan.kind === 'read' || tables.length === 0 ? null : { ...keyless, tables };
-}
-
-function touchesTemporary({ tables }: Plan, { temporary }: SessionState, database: string | null): boolean {
-  return temporary.some && tables.some((table) => temporary.has(table.database ?? database, table.name));
 }
 
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */

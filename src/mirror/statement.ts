@@ -6,6 +6,7 @@ import type { BoundDefinition } from './bound-definition.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { ReplayNeeds } from './replay-needs.ts';
+import type { RoutineEffects } from './routine-effects.ts';
 import type { RowHash } from './row-hash.ts';
 import type { SessionEffect } from './session-effect.ts';
 import type { SessionReads } from './session-reads.ts';
@@ -74,6 +75,10 @@ export class Statement {
   definition: BoundDefinition | null = null;
   /** Of a text of which only the beginning is at hand: what may stand behind that, from when it is sent. */
   rest: WriteMark | null = null;
+  /** What the routines do that it calls, or the program that it is; null: it calls none, or that is not known. */
+  routines: RoutineEffects | null = null;
+  /** The name of a distributed transaction's branch that it prepares or ends, and what its commit changes. */
+  branch: { readonly name: string; readonly known: boolean } | null = null;
   /** The following statement of the same text; set by the reader of that text. */
   next: Statement | null = null;
 
@@ -96,6 +101,18 @@ export class Statement {
     this.prepared = prepared;
     this.traces = traces;
   }
+}
+
+/** A procedure, a stored function, a prepared text or branch may change any table: what does can't be told. */
+export function hidesEffects({ plan, blind, routines, branch }: Statement): boolean {
+  if (plan === null || blind) return true;
+  if (plan.xa?.what === 'commit') return branch?.known !== true;
+  return mayRunRoutines(plan) && routines === null;
+}
+
+/** It runs what stands elsewhere, or is a program itself. */
+export function mayRunRoutines({ anyResults, hazards }: Plan): boolean {
+  return anyResults || hazards.has('any_effect') || hazards.has('unknown_function');
 }
 
 export const NOT_MIRRORED: Selection = { at: 'none' };

@@ -52,6 +52,11 @@ export class TemporaryTables {
     for (const key of this.#names?.keys() ?? []) this.#names?.set(key, 'perhaps');
   }
 
+  /** It may have been made, or dropped. */
+  perhaps(database: string | null, name: string): void {
+    this.#add(keyOf(database, name), 'perhaps');
+  }
+
   get #told(): boolean {
     return this.#names === null || this.#names.size < TABLES_MAX;
   }

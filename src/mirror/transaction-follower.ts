@@ -94,9 +94,12 @@ function heldAfterOk(
 ): HeldVerdict {
   const unclear = before.unclear;
   switch (step) {
+    case 'implicit_commit':
+      // It has not committed where the transaction stands; with autocommit off a new one may have begun since.
+      if (after.inTransaction) return after.autocommit ? 'keep' : before.inTransaction ? 'uncertain' : 'keep';
+      return unclear === 'maybe_rolled_back' || unclear === 'maybe_either' ? 'uncertain' : 'commit';
     case 'commit':
     case 'begin':
-    case 'implicit_commit':
       return unclear === 'maybe_rolled_back' || unclear === 'maybe_either' ? 'uncertain' : 'commit';
     case 'rollback':
       return unclear === 'maybe_committed' || unclear === 'maybe_either' ? 'uncertain' : 'discard';

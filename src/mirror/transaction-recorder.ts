@@ -25,6 +25,7 @@ import {
 import { REPLAY_OVERHEAD_BYTES } from './unit.ts';
 import type { WriteSpan } from './write-span.ts';
 import type { WritesUnderWay } from './writes-under-way.ts';
+import type { XaBranches } from './xa-branches.ts';
 
 /** The same for all sessions of a shard. */
 export interface RecorderOptions {
@@ -32,6 +33,7 @@ export interface RecorderOptions {
   readonly writes: WritesUnderWay;
   readonly metrics: ShardMetrics;
   readonly outlet: Outlet;
+  readonly branches: XaBranches;
 }
 
 /** Statements held of one transaction; with `unitBytes` it bounds what an open transaction can cost. */
@@ -42,6 +44,8 @@ export class TransactionRecorder {
   readonly #held: HeldStatements<Recorded>;
   #state: TransactionState;
   readonly #commits: CommitsUnderWay;
+  /** All that a distributed transaction's branch has done is among the held. */
+  #branchTold = false;
   /** False: a transaction's locks do not keep others from its keys until it ends (READ COMMITTED, or not known). */
   locksHold = true;
 
@@ -89,10 +93,33 @@ export class TransactionRecorder {
       errno: result.errno,
       status: result.status,
     });
+    this.#branches(statement, result.ok);
     this.#state = followed.state;
     this.#settleHeld(followed.held, timing.answeredAtMs);
     if (result.ok) this.#savepoint(statement);
     if (statement.target !== null) this.#place(followed.own, statement, result, timing);
+  }
+
+  /** What a branch has written is kept for its commit, which may come of another session, and much later. */
+  #branches(statement: Statement, ok: boolean): void {
+    const { plan, branch } = statement;
+    const { branches } = this.#options;
+    const what = plan?.xa?.what;
+    if (what === undefined) {
+      if (stepOf(statement) === 'opaque') this.#branchTold = false;
+      return;
+    }
+    if (!ok) return;
+    if (what === 'start') this.#branchTold = !this.#state.inTransaction;
+    else if (what === 'prepare') {
+      const targets = this.#held.items.flatMap(({ statement: held }) => held.target ?? []);
+      if (branch !== null && this.#branchTold && this.#held.isWhole)
+        branches.prepared(
+          branch.name,
+          targets.filter(({ tables, reached }) => tables.length + reached.length > 0),
+        );
+      this.#branchTold = false;
+    } else if (branch !== null && (what === 'commit' || what === 'rollback')) branches.ended(branch.name);
   }
 
   /** These were carried out, or some of them, and which is not known; `status` is what the server said last. */
@@ -131,19 +158,23 @@ export class TransactionRecorder {
   }
 
   #savepoint({ plan }: Statement): void {
-    if (plan === null || plan.savepoint === null) return;
-    if (plan.transaction === 'savepoint') this.#held.savepoint(plan.savepoint);
-    else if (plan.transaction === 'release') this.#held.release(plan.savepoint);
-    else if (plan.transaction === 'rollback_to') this.#rollbackTo(plan.savepoint);
+    if (plan === null) return;
+    const { transaction, savepoint } = plan;
+    if (transaction === 'rollback_to') this.#rollbackTo(savepoint);
+    else if (transaction !== 'savepoint' && transaction !== 'release') return;
+    else if (savepoint === null) this.#held.forgetSavepoints();
+    else if (transaction === 'savepoint') this.#held.savepoint(savepoint);
+    else this.#held.release(savepoint);
   }
 
-  #rollbackTo(savepoint: string): void {
-    const undone = this.#held.rollbackTo(savepoint);
+  #rollbackTo(savepoint: string | null): void {
+    const undone = savepoint === null ? null : this.#held.rollbackTo(savepoint);
     if (undone !== null) {
       for (const { statement } of undone) this.#options.outlet.undone(statement);
       return;
     }
-    // Set where it could not be seen, or too long ago: which statements stood before it is not known.
+    // Set where it could not be seen, or too long ago, or by another spelling: what stood before it is not known.
+    this.#held.forgetSavepoints();
     for (const { statement } of this.#held.takeAll(false)) this.#options.outlet.uncertain(statement);
   }
 
@@ -153,9 +184,9 @@ export class TransactionRecorder {
     const held = verdict === 'hold' && statement.target?.transactional !== 'no';
     // What its locks do not protect may be changed by others until the transaction ends.
     if (span !== null && (!held || this.locksHold)) this.#options.writes.answered(span);
-    if (verdict === 'failed') {
+    if (verdict === 'failed' && statement.routines?.leavesPart !== true) {
       this.#options.outlet.failed(statement);
-    } else if (verdict === 'uncertain') {
+    } else if (verdict === 'failed' || verdict === 'uncertain') {
       this.#options.outlet.uncertain(statement);
     } else if (statement.kind === 'read' && statement.selection.at === 'not_sampled') {
       this.#options.metrics.notSampled('read');
@@ -188,8 +219,10 @@ export class TransactionRecorder {
 }
 
 /** What can't be seen into, or not even be read, may do anything to the transaction. */
-function stepOf({ plan }: Statement): FollowedStep {
-  return plan === null || plan.opaque || plan.anyResults ? 'opaque' : plan.transaction;
+function stepOf({ plan, routines }: Statement): FollowedStep {
+  if (plan === null || plan.opaque) return 'opaque';
+  const isOpen = plan.anyResults && (routines === null || routines.endsTransactions);
+  return isOpen ? 'opaque' : plan.transaction;
 }
 
 function setsAutocommit({ effects }: Statement): boolean {

@@ -58,9 +58,12 @@ export class WritesUnderWay {
   }
 
   /** A change of the definitions of these tables is about to be sent; see `sent`. */
-  definitionSent(tables: readonly string[], additive: boolean, writer: Writer): DefinitionSpan {
+  definitionSent(
+    tables: readonly string[],
+    about: Pick<DefinitionSpan, 'additive' | 'program' | 'writer'>,
+  ): DefinitionSpan {
     for (const table of tables) this.#journal.written(table, null);
-    return this.definitions.sent({ tables, additive, writer, mark: this.#journal.mark() });
+    return this.definitions.sent({ ...about, tables, mark: this.#journal.mark() });
   }
 
   /** Something that can't be read is about to be sent, behind what can; see `sent`. */

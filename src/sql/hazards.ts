@@ -7,13 +7,13 @@ import { functionHazard, reservedWordHazard } from './functions.ts';
 import { keyword } from './keywords.ts';
 import { TOKEN } from './lexed.ts';
 import type { Hazard } from './plan.ts';
+import { functionAt } from './routine-calls.ts';
 import { variableClass } from './session-variables.ts';
 import type { TableReference } from './tables.ts';
 import type { TokenList } from './token-list.ts';
 import type { Verb } from './verb.ts';
 
 const K = {
-  as: keyword('AS'),
   binlog: keyword('BINLOG'),
   call: keyword('CALL'),
   delayed: keyword('DELAYED'),
@@ -115,15 +115,10 @@ function isCalled(list: TokenList, index: number): boolean {
   return list.is(index + 1, TOKEN.open);
 }
 
-/** A name before a parenthesis is a call, except where a table, an alias or a type is named. */
 function readCall(list: TokenList, index: number, hazards: Set<Hazard>): void {
-  if (!isCalled(list, index) || list.isTablePosition(index) || !isNameBeforeParenthesis(list, index)) return;
-  const qualified = list.isAfterDot(index);
-  const before = index - 1;
-  if (!qualified && (list.keyword(before) === K.as || endsName(list, before) || isCommonTable(list, index)))
-    return;
-  if (qualified && isTableChain(list, index)) return;
-  if (qualified || list.is(index, TOKEN.quoted)) {
+  const called = functionAt(list, index);
+  if (called === null) return;
+  if (called === 'routine') {
     hazards.add('unknown_function');
     return;
   }
@@ -133,31 +128,9 @@ function readCall(list: TokenList, index: number, hazards: Set<Hazard>): void {
   else hazards.add(hazard);
 }
 
-function isNameBeforeParenthesis(list: TokenList, index: number): boolean {
-  return list.isAfterDot(index) || list.isIdentifier(index);
-}
-
 /** UNIX_TIMESTAMP() is the clock's; UNIX_TIMESTAMP(x) is not. */
 function readClockArgument(list: TokenList, index: number, name: string, hazards: Set<Hazard>): void {
   if (/^unix_timestamp$/i.test(name) && list.is(index + 2, TOKEN.close)) hazards.add('clock');
-}
-
-/** Behind a name, a literal or a parenthesis no call can begin: there an alias stands. */
-function endsName(list: TokenList, index: number): boolean {
-  if (index < 0) return false;
-  return list.isTablePosition(index) || list.is(index, TOKEN.close);
-}
-
-function isTableChain(list: TokenList, index: number): boolean {
-  let start = index;
-  while (start >= 2 && list.isAfterDot(start)) start -= 2;
-  return list.isTablePosition(start);
-}
-
-/** `name (columns) AS (` of a WITH list. */
-function isCommonTable(list: TokenList, index: number): boolean {
-  const close = list.partner(index + 1);
-  return close !== -1 && list.keyword(close + 1) === K.as && list.is(close + 2, TOKEN.open);
 }
 
 function readsRows(list: TokenList, verb: Verb): boolean {

@@ -4,6 +4,7 @@
  */
 import type { ModeExpression } from './mode-expression.ts';
 import type { PrepareStep } from './prepare-step.ts';
+import type { XaStep } from './xa-step.ts';
 
 /** The statement kinds of the design. */
 export type Kind = 'read' | 'write' | 'delete' | 'other';
@@ -17,7 +18,7 @@ export type TransactionStep =
   | 'savepoint'
   | 'rollback_to'
   | 'release'
-  /** DDL and the other statements that commit before they run. */
+  /** DDL and the other statements that commit before they run; some of them not everywhere. */
   | 'implicit_commit';
 
 /** Why a replay of the statement may not give what the primary has. `docs/sql.md` lists them. */
@@ -113,6 +114,14 @@ export interface SessionChange {
   readonly collation: string | { readonly slot: number } | null;
 }
 
+/** A procedure or a stored function that a statement names. */
+export interface RoutineCall {
+  readonly what: 'procedure' | 'function';
+  /** As written, unquoted; null where the statement leaves it to its session or to the routine that it stands in. */
+  readonly database: string | null;
+  readonly name: string;
+}
+
 export interface Plan {
   /** The digest's text: literals as `?`, lists collapsed to one element followed by `...`. */
   readonly digest: string;
@@ -120,7 +129,7 @@ export interface Plan {
   readonly id: string;
   readonly kind: Kind;
   readonly transaction: TransactionStep;
-  /** SAVEPOINT, RELEASE and ROLLBACK TO: the name, lower case. */
+  /** SAVEPOINT, RELEASE and ROLLBACK TO: the name, lower case; null: none that can be told from others. */
   readonly savepoint: string | null;
   readonly tables: readonly TableName[];
   readonly predicates: readonly Predicate[];
@@ -146,7 +155,12 @@ export interface Plan {
   readonly setsLastInsertId: boolean;
   /** PREPARE, EXECUTE and DEALLOCATE as SQL has them. */
   readonly prepare: PrepareStep | null;
-  /** SQL-level EXECUTE, HANDLER, XA: what can't be seen into. */
+  /** A block or a stored program: more than one statement may stand in it. */
+  readonly compound: boolean;
+  readonly xa: XaStep | null;
+  /** The procedures and stored functions that it calls; null: it may call more than its words tell. */
+  readonly calls: readonly RoutineCall[] | null;
+  /** SQL-level EXECUTE, XA but for what ends the session's own branch: what can't be seen into. */
   readonly opaque: boolean;
   /** The parser read the digest and agrees; false: it refused, and only our own reading of the words stands. */
   readonly parsed: boolean;

@@ -7,9 +7,10 @@ import { keyword } from './keywords.ts';
 import { type Lexed, TOKEN } from './lexed.ts';
 import { newNames } from './new-names.ts';
 import { parseStructure } from './parse.ts';
-import type { Assignment, Hazard, Plan, Predicate, TableName } from './plan.ts';
+import type { Assignment, Hazard, Plan, Predicate, RoutineCall, TableName } from './plan.ts';
 import { readPredicates } from './predicates.ts';
 import { readPrepareStep } from './prepare-step.ts';
+import { readRoutineCalls } from './routine-calls.ts';
 import { readAssignments, readRows } from './row-source.ts';
 import { readSessionChanges } from './session-changes.ts';
 import type { SqlMode } from './sql-mode.ts';
@@ -18,12 +19,16 @@ import { TokenList } from './token-list.ts';
 import { isTemporaryTable, readTransactionStep } from './transaction-step.ts';
 import { readUserVariables, setsLastInsertId } from './user-variables.ts';
 import { readVerb, type Verb } from './verb.ts';
+import { readXaStep, type XaStep } from './xa-step.ts';
 
 const UPDATE = keyword('UPDATE');
 const CALL = keyword('CALL');
 const EXECUTE = keyword('EXECUTE');
-const HANDLER = keyword('HANDLER');
-const XA = keyword('XA');
+const BINLOG = keyword('BINLOG');
+/** Verbs of statements that are no traffic, and call functions. */
+const CALLING = [CALL, keyword('DO'), keyword('SET')];
+/** What they do is told by their step. */
+const CLEAR_XA: readonly XaStep['what'][] = ['end', 'one_phase', 'rollback', 'recover'];
 const DDL_VERBS = new Set(['CREATE', 'ALTER', 'DROP', 'RENAME'].map(keyword));
 /** What DDL may be about without touching a table. */
 const NO_TABLE_OBJECTS = new Set(
@@ -55,6 +60,7 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode, parserHasTime
   );
   const first = list.keyword(list.first);
   const step = readTransactionStep(list, reading.compound);
+  const xa = readXaStep(list);
   return {
     digest,
     id: digestId(digest),
@@ -76,7 +82,9 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode, parserHasTime
     userVariables: hazards.has('user_variable') ? readUserVariables(list) : [],
     setsLastInsertId: hazards.has('last_insert_id') && setsLastInsertId(list),
     prepare: kind === 'other' ? readPrepareStep(list) : null,
-    opaque: isOpaque(list),
+    compound: reading.compound,
+    ...{ xa, calls: calledBy(list, reading, lexed.state === 'complete' && !list.conditional) },
+    opaque: first === EXECUTE || (xa !== null && !CLEAR_XA.includes(xa.what)),
     parsed: agreed,
     deferred,
   };
@@ -176,7 +184,13 @@ function isDdl(list: TokenList): boolean {
   );
 }
 
-function isOpaque(list: TokenList): boolean {
+/** Null: it may run what its words don't tell. */
+function calledBy(
+  list: TokenList,
+  { verb, compound }: Reading,
+  isCertain: boolean,
+): readonly RoutineCall[] | null {
   const first = list.keyword(list.first);
-  return [EXECUTE, HANDLER, XA].includes(first);
+  if (!isCertain || compound || first === EXECUTE || first === BINLOG) return null;
+  return readRoutineCalls(list, verb.kind !== 'other' || CALLING.includes(first));
 }

@@ -1,7 +1,11 @@
-/** What a statement does to the transaction it runs in. Source: "Statements That Cause an Implicit Commit". */
+/**
+ * What a statement does to the transaction it runs in. Source: "Statements That Cause an Implicit Commit". Some of
+ * them commit on one kind of server, or under LOCK TABLES, and not elsewhere: the server's status flags tell.
+ */
 import { keyword } from './keywords.ts';
 import type { TransactionStep } from './plan.ts';
 import type { TokenList } from './token-list.ts';
+import { readXaStep, type XaStep } from './xa-step.ts';
 
 const TO = keyword('TO');
 const SAVEPOINT = keyword('SAVEPOINT');
@@ -29,8 +33,16 @@ const UNLOCK = keyword('UNLOCK');
 const ANALYZE = keyword('ANALYZE');
 const LOAD = keyword('LOAD');
 const SET = keyword('SET');
+const XA = keyword('XA');
+const TABLE_WORDS: readonly number[] = [TABLE, TABLES];
 
-/** Verbs that always commit first. */
+/** Of the session's own branch; what becomes of a prepared one is no matter of the session's. */
+const XA_STEPS: Partial<Record<XaStep['what'], TransactionStep>> = {
+  one_phase: 'commit',
+  rollback: 'rollback',
+};
+
+/** Verbs that commit first, by and large. */
 const COMMITTING = new Set(
   [
     'ALTER',
@@ -58,6 +70,9 @@ export interface StepFound {
   readonly savepoint: string | null;
 }
 
+/** What the servers compare by letters without their accents; other names are equal in ways that are not known here. */
+const PLAIN_NAME = /^[ -~]*$/;
+
 export function readTransactionStep(list: TokenList, compound: boolean): StepFound {
   const { first } = list;
   const verb = list.keyword(first);
@@ -71,6 +86,11 @@ export function readTransactionStep(list: TokenList, compound: boolean): StepFou
       return step('commit');
     case ROLLBACK:
       return readRollback(list);
+    case LOCK:
+      // With autocommit off it leaves a transaction open, as BEGIN does.
+      return step(TABLE_WORDS.includes(list.keyword(first + 1)) ? 'begin' : 'none');
+    case XA:
+      return step(XA_STEPS[readXaStep(list)?.what ?? 'other'] ?? 'none');
     case SAVEPOINT:
       return { step: 'savepoint', savepoint: savepointName(list, first + 1) };
     case RELEASE:
@@ -101,7 +121,8 @@ function readRollback(list: TokenList): StepFound {
 }
 
 function savepointName(list: TokenList, index: number): string | null {
-  return index < list.length ? list.name(index).toLowerCase() : null;
+  const name = index < list.length ? list.name(index) : '';
+  return name !== '' && PLAIN_NAME.test(name) ? name.toLowerCase() : null;
 }
 
 function commitsFirst(list: TokenList): boolean {
@@ -113,9 +134,8 @@ function commitsFirst(list: TokenList): boolean {
       return !isTemporaryTable(list);
     case DROP:
       return !isTemporaryTable(list) && next !== PREPARE;
-    case LOCK:
     case UNLOCK:
-      return next === TABLE || next === TABLES;
+      return TABLE_WORDS.includes(next);
     case ANALYZE:
       return next === TABLE || next === LOCAL || next === NO_BINLOG;
     case LOAD:

@@ -9,6 +9,7 @@ import { type TableKey, tableKey } from '../../src/mirror/table-key.ts';
 import type { Target } from '../../src/mirror/target.ts';
 import type { RecorderOptions } from '../../src/mirror/transaction-recorder.ts';
 import type { PreparedReplay, Replay, Unit } from '../../src/mirror/unit.ts';
+import { XaBranches } from '../../src/mirror/xa-branches.ts';
 import { Metrics, type ShardMetrics } from '../../src/observe/metrics.ts';
 import type { Plan } from '../../src/sql/plan.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
@@ -112,6 +113,8 @@ export function plainOf(text: string, shape: StatementShape = {}): Statement {
     blind: false,
     definition: null,
     rest: null,
+    routines: null,
+    branch: null,
     next: shape.next ?? null,
   };
 }
@@ -232,5 +235,5 @@ export function recording({
 }: Omit<OutletOptions, 'secondOf'> &
   Partial<OutletOptions> & { readonly unitBytes: number }): RecorderOptions {
   const outlet = new Outlet({ secondOf: () => null, ...rest });
-  return { unitBytes, writes: rest.writes, metrics: rest.metrics, outlet };
+  return { unitBytes, writes: rest.writes, metrics: rest.metrics, outlet, branches: new XaBranches() };
 }

@@ -230,7 +230,7 @@ const SCRIPTS: readonly (readonly [string, Script, Verdicts])[] = [
   [
     'XA rolled back',
     ["XA START 'x'", 1, "XA END 'x'", "XA ROLLBACK 'x'", 2],
-    { committed: [2], uncertain: [1] },
+    { committed: [2], undone: [1] },
   ],
   [
     'a procedure that commits',

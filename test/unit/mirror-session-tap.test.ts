@@ -12,6 +12,7 @@ import { StatementReader } from '../../src/mirror/statement-reader.ts';
 import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
 import type { Unit } from '../../src/mirror/unit.ts';
 import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
+import { XaBranches } from '../../src/mirror/xa-branches.ts';
 import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { CAPABILITY } from '../../src/wire/capabilities.ts';
 import { Exchange, type ResultSummary } from '../../src/wire/exchange.ts';
@@ -82,6 +83,8 @@ class Rig {
       sql: new SqlReader({ maxPlans: 100, seed: 1 }),
       catalog,
       ddl: options.ddl ?? 'incident',
+      routinesChange: () => this.writes.definitions.programs(),
+      branches: new XaBranches(),
       sampler,
       databases: { from: 'old', to: 'new' },
       statementBytes,
@@ -1169,7 +1172,7 @@ describe('changes of definitions', () => {
   it('of other sessions leave the keys written meanwhile in doubt, where order counts', () => {
     const doubtsWith = (additive: boolean): readonly string[] => {
       const rig = new Rig();
-      const other = rig.writes.definitionSent(['messages'], additive, {});
+      const other = rig.writes.definitionSent(['messages'], { additive, program: false, writer: {} });
       rig.query(insert(1));
       rig.writes.definitions.answered(other);
       rig.query(insert(2));
@@ -1181,7 +1184,7 @@ describe('changes of definitions', () => {
   it('of other sessions leave rows in any of the tables that they rename, and keys anywhere', () => {
     const doubtsOf = (text: string, fields = {}): readonly string[] => {
       const rig = new Rig();
-      rig.writes.definitionSent(['messages', 'notes'], false, {});
+      rig.writes.definitionSent(['messages', 'notes'], { additive: false, program: false, writer: {} });
       rig.query(text, fields);
       return rig.doubts;
     };

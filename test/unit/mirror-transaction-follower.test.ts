@@ -87,6 +87,12 @@ const OPAQUE_ERRORS = (standing: Standing) => ({
   rolled_back: `uncertain failed ${standing}` as const,
 });
 
+/** Where the transaction stands, nothing was committed; with autocommit off another may have begun since. */
+const STANDS: Pick<Row, 'ok_open' | 'ok_chained'> = {
+  ok_open: 'keep alone open/no',
+  ok_chained: 'uncertain alone chained/no',
+};
+
 /** The rows of a transaction that is known to stand. */
 function certain(mode: 'open' | 'chained'): Readonly<Record<Step, Row>> {
   const no: Standing = `${mode}/no`;
@@ -117,7 +123,7 @@ function certain(mode: 'open' | 'chained'): Readonly<Record<Step, Row>> {
       ...plainErrors,
     },
     begin: commitsFirst,
-    implicit_commit: commitsFirst,
+    implicit_commit: { ...commitsFirst, ...STANDS },
     commit: settled('commit', {
       statement_error: 'uncertain failed idle',
       may_roll_back: 'uncertain failed idle',
@@ -169,7 +175,7 @@ function unclear(mode: 'open' | 'chained', how: Exclude<Unclear, 'no'>): Readonl
       ...errors,
     },
     begin: commitsFirst,
-    implicit_commit: commitsFirst,
+    implicit_commit: { ...commitsFirst, ...STANDS },
     commit: settled(byCommit, {
       statement_error: 'uncertain failed idle',
       may_roll_back: 'uncertain failed idle',
@@ -188,7 +194,11 @@ const TABLE: Table = {
     none: PLAIN_IDLE,
     set_autocommit: PLAIN_IDLE,
     begin: settled('commit', errorsIn('idle', 'idle', 'uncertain')),
-    implicit_commit: settled('commit', errorsIn('idle', 'idle', 'uncertain')),
+    implicit_commit: {
+      ...settled('commit', errorsIn('idle', 'idle', 'uncertain')),
+      ok_open: 'keep alone open/no',
+      ok_chained: 'keep alone chained/no',
+    },
     commit: settled('commit', {
       statement_error: 'uncertain failed idle',
       may_roll_back: 'uncertain failed idle',
