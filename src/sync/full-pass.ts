@@ -8,6 +8,7 @@ import type { GroupOutcome, GroupSettler } from './group-outcome.ts';
 import type { GroupReader } from './group-reader.ts';
 import { countsOf } from './pass-counts.ts';
 import type { LeasedRange, RangeQueue, SyncRange } from './range-queue.ts';
+import type { KeyBounds } from './range-split.ts';
 import type { Sides } from './side.ts';
 
 /** One table of one shard, made ready to be worked on. */
@@ -18,6 +19,8 @@ export interface SyncedTable {
   readonly crawled: CrawledTable;
   readonly primaries: Sides<GroupReader>;
   readonly settler: GroupSettler;
+  /** Where its keys begin and end. */
+  bounds(): Promise<KeyBounds>;
   /** Follows the seconds that the table's own queries take. */
   readonly size: BatchSize;
 }

@@ -1,4 +1,5 @@
 /** What a pass has looked at and found, as figures that add up over ranges, workers and machines. */
+import { z } from 'zod';
 import type { GroupOutcome } from './group-outcome.ts';
 import { addRows, NO_ROWS, type RowCounts } from './row-counts.ts';
 
@@ -13,6 +14,16 @@ export interface PassCounts {
 }
 
 const RESULTS = ['equal', 'repaired', 'differs', 'moving', 'failed'] as const;
+
+const count = z.number().int().min(0);
+
+/** The form of such counts, for those who read them out of a file. */
+export const passCountsSchema: z.ZodType<PassCounts> = z.strictObject({
+  groups: count,
+  mismatched: count,
+  settled: z.strictObject({ equal: count, repaired: count, differs: count, moving: count, failed: count }),
+  rows: z.strictObject({ missing: count, extra: count, different: count }),
+});
 
 export const NO_COUNTS: PassCounts = Object.freeze({
   groups: 0,

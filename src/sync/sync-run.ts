@@ -1,6 +1,8 @@
 /** A whole sync of one process: its servers, tables and journals, put together, and the passes over them. */
+import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Config } from '../config/load.ts';
+import { CheckpointFile } from './checkpoint.ts';
 import { type PassListener, runPass } from './full-pass.ts';
 import { crawlWays } from './group-crawl.ts';
 import type { MirrorGate } from './group-settling.ts';
@@ -9,11 +11,12 @@ import type { JournalClient, JournalState } from './journal-client.ts';
 import { runJournalPass } from './journal-pass.ts';
 import { compareKeys } from './key-comparison.ts';
 import { ALL_KEYS } from './key-range.ts';
-import { MemoryRangeQueue } from './memory-range-queue.ts';
+import { MemoryRangeQueue, type RangeRecord } from './memory-range-queue.ts';
 import { addCounts, countsOf, NO_COUNTS, type PassCounts } from './pass-counts.ts';
 import { PassLog } from './pass-log.ts';
 import { ProxiesGate } from './proxies-gate.ts';
-import type { SyncRange } from './range-queue.ts';
+import type { RangeQueue, SyncRange } from './range-queue.ts';
+import { splitKeys } from './range-split.ts';
 import { ServerLoad } from './server-load.ts';
 import { databaseOf, Servers } from './shard-servers.ts';
 import { OLD_TO_NEW } from './side.ts';
@@ -59,6 +62,8 @@ interface JournalStates {
   readonly shards: ReadonlyMap<string, JournalState>;
 }
 
+/** Ranges of a table: small enough that no worker is left with the last one for long. */
+const PARTS = 16;
 /** How long a mirror may take to replay what stands before a repair. */
 const GATE_TIMEOUT_MS = 30_000;
 
@@ -87,11 +92,17 @@ class Run {
   readonly #throttle: Throttle;
   readonly #loads = new Map<string, Promise<readonly ServerLoad[]>>();
   readonly #now = (): number => performance.now();
+  readonly #checkpoint: CheckpointFile;
+  /** By which a checkpoint of the same work is known. */
+  readonly #job: string;
   #log = new PassLog(this.#now);
 
   constructor(options: SyncRunOptions) {
     const { config, plan, method, force, paused, told, stop } = options;
     this.#options = options;
+    const { service, shards, tables } = config;
+    this.#checkpoint = new CheckpointFile(join(config.sync.checkpoint, `${service}.json`));
+    this.#job = JSON.stringify([shards, tables, options.selection, method, plan.check]);
     this.#servers = new Servers(config, OLD_TO_NEW);
     this.#throttle = new Throttle({
       serversOf: (shard) => this.#loadsOf(shard),
@@ -119,14 +130,30 @@ class Run {
     const { selection, plan } = this.#options;
     const states = await this.#states();
     for (const shard of selection.shards) await this.#catchUp(shard);
+    const found = pass === 1 ? await this.#checkpoint.read(this.#job) : null;
+    if (found !== null) this.#options.told.warns('goes on where the sync before this one ended');
+    const record = found?.record ?? { ranges: await this.#allRanges(), counts: NO_COUNTS };
+    const queue: MemoryRangeQueue = new MemoryRangeQueue(record, () =>
+      this.#checkpoint.changed(() => ({ job: this.#job, pass, record: queue.record() })),
+    );
+    const counts = await this.#through(queue);
+    const report = log.report('full', pass, counts, null);
+    if (this.#options.stop.aborted) {
+      await this.#checkpoint.flush();
+      return report;
+    }
+    await this.#checkpoint.remove();
+    // What the pass before had looked at was looked at too early to make good what was lost since.
+    if (found === null && !plan.check && leftNothing(report)) await this.#madeGood(states);
+    return report;
+  }
+
+  async #allRanges(): Promise<readonly RangeRecord[]> {
     const ranges: SyncRange[] = [];
-    for (const shard of selection.shards) {
+    for (const shard of this.#options.selection.shards) {
       for (const table of await this.#tablesOf(shard)) ranges.push(...(await this.#rangesOf(shard, table)));
     }
-    const counts = await this.#through(ranges);
-    const report = log.report('full', pass, counts, null);
-    if (!plan.check && leftNothing(report) && !this.#options.stop.aborted) await this.#madeGood(states);
-    return report;
+    return ranges.map((work) => ({ work, done: false }));
   }
 
   async journal(pass: number): Promise<PassReport | null> {
@@ -141,7 +168,8 @@ class Run {
       shards: selection.shards,
       tables: (shard) => names.get(shard) ?? [],
       open: (shard, table) => this.#tables.open(shard, table),
-      wholeTable: async (shard, table) => this.#through(await this.#rangesOf(shard, table)),
+      wholeTable: async (shard, table) =>
+        this.#through(MemoryRangeQueue.of(await this.#rangesOf(shard, table))),
       turn: (shard) => this.#throttle.turn(shard),
       settles: !plan.check,
       stop,
@@ -203,23 +231,19 @@ class Run {
   /** A table that can't be compared is told of, and is none of the pass. */
   async #rangesOf(shard: string, table: string): Promise<SyncRange[]> {
     try {
-      const { crawled } = await this.#tables.open(shard, table);
-      return crawlWays(crawled.order, crawled.direction).map((way) => ({
-        shard,
-        table,
-        way,
-        range: ALL_KEYS,
-      }));
+      const { crawled, bounds } = await this.#tables.open(shard, table);
+      const ways = crawlWays(crawled.order, crawled.direction);
+      const ranges = crawled.order === 'numeric' ? splitKeys(await bounds(), PARTS) : [ALL_KEYS];
+      return ways.flatMap((way) => ranges.map((range) => ({ shard, table, way, range })));
     } catch (error) {
       this.#log.failed(shard, table, messageOf(error));
       return [];
     }
   }
 
-  async #through(ranges: readonly SyncRange[]): Promise<PassCounts> {
+  async #through(queue: RangeQueue): Promise<PassCounts> {
     const { workers, stop } = this.#options;
     const log = this.#log;
-    const queue = MemoryRangeQueue.of(ranges);
     const told: PassListener = {
       batch: () => {},
       settled: ({ shard, table }, outcome) => log.settled(shard, table, outcome),

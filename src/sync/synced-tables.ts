@@ -6,12 +6,14 @@ import type { SyncedTable } from './full-pass.ts';
 import type { GroupReader } from './group-reader.ts';
 import { type MirrorGate, StillSettler } from './group-settling.ts';
 import type { HashMethod } from './hash-method.ts';
+import { boundsOfBoth, type KeyBounds } from './range-split.ts';
 import { RepairSql } from './repair-sql.ts';
 import { RowRepair } from './row-repair.ts';
 import type { ShardServers } from './shard-servers.ts';
 import { type Direction, onBoth, type Side, type Sides } from './side.ts';
 import { openGroupReader } from './sql-group-reader.ts';
 import { openRowReader } from './sql-row-reader.ts';
+import { quoteName } from './sql-text.ts';
 import { pairTables, type TablePair } from './table-pair.ts';
 import { TableSettling } from './table-settling.ts';
 import { readTableShape } from './table-shape.ts';
@@ -120,6 +122,7 @@ export class SyncedTables {
       table,
       crawled: { readers, direction, order },
       primaries,
+      bounds: () => boundsOf(pair, servers),
       size: new BatchSize({ initial: settings.batchGroups, targetSeconds: settings.targetMs / 1000 }),
       settler: new StillSettler({
         table: settled,
@@ -140,6 +143,20 @@ export class SyncedTables {
     if ('faults' in pairing) throw new TableFault(pairing.faults.join('; '));
     return pairing.pair;
   }
+}
+
+/** Both ends of an index: no more than a look at each. */
+async function boundsOf({ group, shapes }: TablePair, { primaries }: ShardServers): Promise<KeyBounds> {
+  if (group === null || group.order !== 'numeric') return { least: null, greatest: null };
+  const ends = await onBoth(async (side) => {
+    const { database, name } = shapes[side];
+    const column = group.column[side];
+    const [row] = await primaries[side].rows(
+      `SELECT MIN(${column}), MAX(${column}) FROM ${quoteName(database)}.${quoteName(name)}`,
+    );
+    return { least: row?.[0] ?? null, greatest: row?.[1] ?? null };
+  });
+  return boundsOfBoth(ends.old, ends.new);
 }
 
 const SIDES: readonly Side[] = ['old', 'new'];
