@@ -21,7 +21,7 @@ export interface OpenOptions {
 
 /** The caller closes the pool. */
 export async function openServer(
-  { host, port, user }: SqlServer,
+  { host, port, user }: Pick<SqlServer, 'host' | 'port' | 'user'>,
   database: string | null,
   options: OpenOptions = {},
 ): Promise<OpenedServer> {

@@ -1,7 +1,9 @@
 /** The sync's connections to real servers: what values look like, and what happens when something breaks. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { QueryTimedOut } from '../../src/sync/sync-connection.ts';
+import { ConnectionLost, QueryTimedOut } from '../../src/sync/sync-connection.ts';
 import type { Row } from '../../src/sync/value.ts';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
@@ -15,6 +17,45 @@ const ROW = `(18446744073709551615, 1234567890123456.7000, '0000-00-00', x'00ff2
 /** 40 MB, more than the kernel holds of a connection. */
 const WIDE = 'SELECT id, filler FROM wide, digits';
 const ROWS_OF_STREAM = 200_000;
+
+/** Passes bytes on, and ends a connection instead when its client says a certain word. */
+async function startCuttingRelay(target: number) {
+  let word: string | null = null;
+  let cuts = 0;
+  const sockets = new Set<Socket>();
+  const relay = createServer((client) => {
+    const upstream = connect(target, '127.0.0.1');
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => other.destroy());
+    }
+    upstream.on('data', (chunk) => client.write(chunk));
+    client.on('data', (chunk) => {
+      if (word === null || !chunk.includes(word)) upstream.write(chunk);
+      else {
+        word = null;
+        cuts++;
+        client.destroy();
+      }
+    });
+  });
+  await once(relay.listen(0, '127.0.0.1'), 'listening');
+  return {
+    port: (relay.address() as AddressInfo).port,
+    cutOnce(at: string): void {
+      word = at;
+    },
+    cuts: () => cuts,
+    close(): void {
+      for (const socket of sockets) socket.destroy();
+      relay.close();
+    },
+  };
+}
 
 interface Process extends RowDataPacket {
   readonly Id: number;
@@ -43,8 +84,8 @@ describe.each([
     await real?.destroy();
   });
 
-  async function open(options: OpenOptions = {}): Promise<OpenedServer> {
-    const made = await openServer(real, 'd', options);
+  async function open({ port, ...options }: OpenOptions & { port?: number } = {}): Promise<OpenedServer> {
+    const made = await openServer({ ...real, port: port ?? real.port }, 'd', options);
     opened.push(made);
     return made;
   }
@@ -162,6 +203,30 @@ describe.each([
     await expect(server.rows('DELETE FROM w')).rejects.toThrow(/READ ONLY/i);
     const { server: reader } = await open({ access: 'read' });
     await expect(reader.write([insert(10, 1)])).rejects.toThrow('is there to be read alone');
+  });
+
+  it('makes a transaction again that broke off, but not one that may have been kept', async () => {
+    await real.query('CREATE TABLE d.k (id INT PRIMARY KEY) ENGINE=InnoDB');
+    const cutting = await startCuttingRelay(real.port);
+    try {
+      const { server } = await open({ port: cutting.port });
+      const insert = { sql: 'INSERT INTO k VALUES (1)', values: [] };
+      cutting.cutOnce('INSERT');
+      expect(await server.write([insert])).toBe(1);
+      cutting.cutOnce('COMMIT');
+      const broken = await server
+        .write([{ sql: 'DELETE FROM k', values: [] }])
+        .catch((error: unknown) => error);
+      expect(broken).toBeInstanceOf(ConnectionLost);
+      expect(broken).toMatchObject({ committing: true });
+      // The relay kept the COMMIT to itself: the row is there again once the server has noticed.
+      await waitFor(async () => (await server.rows('SELECT id FROM k')).length === 1, {
+        what: 'the rollback',
+      });
+      expect(cutting.cuts()).toBe(2);
+    } finally {
+      cutting.close();
+    }
   });
 
   it('has no more connections than its pool allows', async () => {
