@@ -1,12 +1,13 @@
 /** `understudy sync` on real servers: what differs is found, counted and repaired, and nothing else is touched. */
-import { unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import { freePort } from '../harness/ports.ts';
-import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { startChild } from '../harness/process.ts';
+import { MAIN, type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -179,6 +180,29 @@ describe('a sync of a MyISAM cluster in latin1 and a new one of InnoDB in utf8mb
     unlinkSync(file);
     expect((await ended).code).toBe(0);
     expect(live.stderr).toContain('s00: goes on');
+  });
+
+  it('goes on after a kill where it was', async () => {
+    await corrupt();
+    const folder = temporaryDirectory('sync-checkpoint');
+    // One group a query: it takes its time.
+    const config = await configOf({ sync: { checkpoint: folder, batchGroups: 1, targetMs: 10, workers: 1 } });
+    const killed = await startChild({
+      name: 'sync',
+      command: process.execPath,
+      args: [MAIN, 'sync', '--config', config, '--full'],
+    });
+    const checkpoint = join(folder, 'test.json');
+    await waitFor(() => existsSync(checkpoint), { what: 'a checkpoint', timeoutMs: 60_000 });
+    killed.signal('SIGKILL');
+    await killed.exited;
+    const { groups } = JSON.parse(readFileSync(checkpoint, 'utf8')).record.counts;
+    expect(groups).toBeGreaterThan(0);
+    const { code, report, stderr } = await runSyncCommand(config, '--full');
+    expect(stderr).toContain('goes on where the sync before this one ended');
+    // The folder that only the new side has, and the rows of nobody, are groups too.
+    expect(report?.passes[0]?.counts.groups).toBe(3 * FOLDERS + 2);
+    expect([code, await differing(), existsSync(checkpoint)]).toEqual([0, [], false]);
   });
 
   it('tells of a table that can’t be compared, and goes on with the others', async () => {
