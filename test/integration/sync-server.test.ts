@@ -248,3 +248,17 @@ describe.each([
     await waitFor(async () => (await connections()).length < before, { what: 'its connections to end' });
   });
 });
+
+describe('a server whose binary log is of statements', () => {
+  it('is written at an isolation that it takes', async () => {
+    const server = await startMariadb({ extra: ['--log-bin', '--server-id=1', '--binlog-format=STATEMENT'] });
+    try {
+      await server.query('CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY) ENGINE=InnoDB');
+      const opened = await openServer(server, 'd');
+      expect(await opened.server.write([{ sql: 'INSERT INTO t VALUES (1)', values: [] }])).toBe(1);
+      opened.pool.close();
+    } finally {
+      await server.destroy();
+    }
+  });
+});
