@@ -2,6 +2,7 @@
 
 import { type ColumnEncoding, encodeColumn } from './column-encoding.ts';
 import { type ColumnFamily, familyOf } from './column-family.ts';
+import { DEFAULT_HASH, type HashMethod } from './hash-method.ts';
 import type { KeyOrder } from './key-order.ts';
 import type { ServerKind, Sides } from './side.ts';
 import { quoteName } from './sql-text.ts';
@@ -57,6 +58,7 @@ export function pairTables(
   shapes: Sides<TableShape | null>,
   servers: Sides<PairedServer>,
   key: string | null,
+  { hash }: Pick<HashMethod, 'hash'> = DEFAULT_HASH,
 ): Pairing {
   const { old, new: fresh } = shapes;
   if (old === null || fresh === null) {
@@ -67,7 +69,7 @@ export function pairTables(
   const views = [old, fresh].flatMap(({ engine }, index) => (engine === null ? [['old', 'new'][index]] : []));
   if (views.length > 0)
     return { faults: [`it is a view on ${views.join(' and ')}: only tables are compared`] };
-  const digest: Digest = servers.old.hasMd5 && servers.new.hasMd5 ? 'md5' : 'sha2';
+  const digest: Digest = hash !== 'sha256' && servers.old.hasMd5 && servers.new.hasMd5 ? 'md5' : 'sha2';
   const { columns, faults } = pairColumns({ old, new: fresh }, servers, digest);
   const identity = findIdentity({ old, new: fresh }, columns);
   const group = findGroup(key, columns, identity, faults);

@@ -11,6 +11,7 @@ import type { TableSideOptions } from '../../src/sync/table-side.ts';
 import type { Value } from '../../src/sync/value.ts';
 import { KIND_PAIRS, SIDES, type SyncStage, startSyncStage } from './sync-stage.ts';
 
+const SHA256: HashMethod = { hash: 'sha256', columns: 'all' };
 const CRC32: HashMethod = { hash: 'crc32', columns: 'all' };
 const PRIMARY_KEY: HashMethod = { hash: 'md5', columns: 'primary-key' };
 
@@ -101,6 +102,16 @@ describe.each(KIND_PAIRS)('$old and $new: checksums', (kinds) => {
     await change(kinds, 'new', table, 'DELETE FROM {t} WHERE g = 4');
     expect(await differing(kinds, pair, CRC32)).toEqual(['3', '4']);
     expect(await differing(kinds, pair, PRIMARY_KEY)).toEqual(['4']);
+  });
+
+  it('are of SHA-256 where that is asked for, or a server has nothing else', async () => {
+    const table = await make(kinds, SQL);
+    const asked = await stage.pair(kinds, table, 'g', SHA256);
+    expect(asked.digest).toBe('sha2');
+    const usual = await stage.pair(kinds, table, 'g');
+    expect(usual.digest).toBe(kinds.old === 'mariadb' && kinds.new === 'mariadb' ? 'md5' : 'sha2');
+    await change(kinds, 'new', table, "UPDATE {t} SET a = 'edited' WHERE g = 3");
+    expect(await differing(kinds, asked, SHA256)).toEqual(['3']);
   });
 
   it('tell duplicates apart where nothing else tells rows apart', async () => {

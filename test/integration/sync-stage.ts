@@ -1,5 +1,6 @@
 /** A server of each kind, each with a database for the old and for the new side: any two may be held together. */
 import type { Connection } from 'mysql2/promise';
+import type { HashMethod } from '../../src/sync/hash-method.ts';
 import type { ServerKind, Side, Sides } from '../../src/sync/side.ts';
 import type { SyncServer } from '../../src/sync/sync-server.ts';
 import { type Pairing, pairTables, type TablePair } from '../../src/sync/table-pair.ts';
@@ -22,7 +23,12 @@ export interface SyncStage {
   servers(kinds: Sides<ServerKind>): Sides<SyncServer>;
   pairing(kinds: Sides<ServerKind>, tables: Sides<string>, key: string | null): Promise<Pairing>;
   /** Throws the faults. */
-  pair(kinds: Sides<ServerKind>, tables: Sides<string>, key: string | null): Promise<TablePair>;
+  pair(
+    kinds: Sides<ServerKind>,
+    tables: Sides<string>,
+    key: string | null,
+    method?: HashMethod,
+  ): Promise<TablePair>;
   destroy(): Promise<void>;
 }
 
@@ -49,20 +55,21 @@ export async function startSyncStage(): Promise<SyncStage> {
     kinds: Sides<ServerKind>,
     tables: Sides<string>,
     key: string | null,
+    method?: HashMethod,
   ): Promise<Pairing> => {
     const asked = servers(kinds);
     const shapes = {
       old: await readTableShape(asked.old, 'side_old', tables.old),
       new: await readTableShape(asked.new, 'side_new', tables.new),
     };
-    return pairTables('t', shapes, asked, key);
+    return pairTables('t', shapes, asked, key, method);
   };
   return {
     writer: (kind, side) => at(kind, side).writer,
     servers,
     pairing,
-    async pair(kinds, tables, key) {
-      const paired = await pairing(kinds, tables, key);
+    async pair(kinds, tables, key, method) {
+      const paired = await pairing(kinds, tables, key, method);
       if ('faults' in paired) throw new Error(paired.faults.join('\n'));
       return paired.pair;
     },
