@@ -59,10 +59,16 @@ export class RepairSql {
     return `${from} WHERE ${this.#inGroup(target, key)} AND ${hash} LIMIT ${copies}`;
   }
 
-  /** One statement for all rows whose identities are to go. */
+  /** One statement for all rows whose identities are to go, of whichever group they are. */
   removeAll(identities: readonly Row[]): string {
     const { target } = this.#direction;
     return `DELETE FROM ${this.#table(target)} WHERE ${this.#ofIdentity(target, identities)}`;
+  }
+
+  /** Those that are still in the group. */
+  removeFromGroup(key: Value, identities: readonly Row[]): string {
+    const { target } = this.#direction;
+    return `DELETE FROM ${this.#table(target)} WHERE ${this.#inGroup(target, key)} AND (${this.#ofIdentity(target, identities)})`;
   }
 
   /** `rows`: as `select` gave them, without their identities. */

@@ -100,10 +100,21 @@ export class RowRepair {
       if (row !== undefined) for (let copy = 0; copy < copies; copy++) inserted.push(row);
       if (orders.length === 0 && kind === 'extra') statements.push(sql.remove(key, identity, copies));
     }
-    // A row that is missing here may be there in another group, in which it is extra.
-    if (orders.length > 0) statements.push(sql.removeAll(differences.map(({ identity }) => identity)));
+    if (orders.length > 0) statements.push(...this.#removals(key, differences));
     if (inserted.length > 0) statements.push(sql.insert(inserted));
     return statements.map((text) => ({ sql: text, values: [] }));
+  }
+
+  #removals(key: Value, differences: readonly RowDifference[]): string[] {
+    const { sql } = this.#options;
+    const extra = differences.filter(({ kind }) => kind === 'extra').map(({ identity }) => identity);
+    const others = differences.filter(({ kind }) => kind !== 'extra').map(({ identity }) => identity);
+    return [
+      // A row that is extra here may have come to its right group since it was found.
+      ...(extra.length > 0 ? [sql.removeFromGroup(key, extra)] : []),
+      // A row that is missing here may be there in another group, in which it is extra.
+      ...(others.length > 0 ? [sql.removeAll(others)] : []),
+    ];
   }
 
   #nameOf(identity: Row): string {

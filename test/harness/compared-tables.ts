@@ -7,7 +7,9 @@ import type { GroupReader } from '../../src/sync/group-reader.ts';
 import { DEFAULT_HASH } from '../../src/sync/hash-method.ts';
 import { canonicalIdentity, canonicalKey } from '../../src/sync/key-order.ts';
 import { ALL_KEYS } from '../../src/sync/key-range.ts';
+import { RepairSql } from '../../src/sync/repair-sql.ts';
 import type { RowReader } from '../../src/sync/row-reader.ts';
+import { RowRepair } from '../../src/sync/row-repair.ts';
 import { OLD_TO_NEW, onBoth, type Sides } from '../../src/sync/side.ts';
 import { openGroupReader } from '../../src/sync/sql-group-reader.ts';
 import { openRowReader } from '../../src/sync/sql-row-reader.ts';
@@ -83,6 +85,30 @@ export async function findDifferences(
     }
   }
   return { groups, mismatches: mismatches.sort(), differences: differences.sort() };
+}
+
+/** Crawls, and makes the new side's rows those of the old. Rejects where the new side would not take some. */
+export async function repairDifferences(table: ComparedTable, servers: Sides<SyncServer>): Promise<void> {
+  const { pair, groups: readers, rows } = table;
+  const order = orderOf(pair);
+  const repair = openRepair(pair, servers);
+  const identity = pair.identity.map((column) => column.order);
+  const drilled = { readers: rows, direction: OLD_TO_NEW, identity };
+  for (const way of crawlWays(order, OLD_TO_NEW)) {
+    const crawl = crawlGroups({ readers, direction: OLD_TO_NEW, order }, way, ALL_KEYS);
+    for await (const { mismatches } of crawl)
+      for (const mismatch of mismatches) await repair.repair(mismatch.key, drillDown(drilled, mismatch));
+  }
+}
+
+export function openRepair(pair: TablePair, servers: Sides<SyncServer>): RowRepair {
+  return new RowRepair({
+    sql: new RepairSql(pair, OLD_TO_NEW, servers),
+    orders: pair.identity.map((column) => column.order),
+    source: servers.old,
+    target: servers.new,
+    rowsPerTransaction: 3,
+  });
 }
 
 /**

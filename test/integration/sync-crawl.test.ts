@@ -2,9 +2,16 @@
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BatchSize } from '../../src/sync/batch-size.ts';
+import type { RowDifference } from '../../src/sync/row-difference.ts';
 import { onBoth, type Sides } from '../../src/sync/side.ts';
 import type { SyncServer } from '../../src/sync/sync-server.ts';
-import { findDifferences, openTable, readDifferences } from '../harness/compared-tables.ts';
+import {
+  findDifferences,
+  openRepair,
+  openTable,
+  readDifferences,
+  repairDifferences,
+} from '../harness/compared-tables.ts';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import { createRandom, type Random } from '../harness/random.ts';
@@ -234,6 +241,21 @@ describe('the crawl of an old MariaDB and a new MySQL', () => {
       const found = await findDifferences(table, sizes, { rangeRows: 20, lookedUpRows: 7 });
       expect(found).toEqual(truth);
     }
+    // A collation of the new side that takes for one what the old side does not can't have both rows.
+    if (its.sides.new.includes('_ai_ci')) return;
+    await repairDifferences(table, servers);
+    expect(await readDifferences(table.pair, plain)).toMatchObject({ mismatches: [], differences: [] });
+  });
+
+  it('leaves a row alone that came to its right group after it was found in a wrong one', async () => {
+    await onBothSides('CREATE TABLE movers (id INT NOT NULL PRIMARY KEY, k INT NOT NULL, KEY (k))');
+    await plain.old.query('INSERT INTO movers VALUES (1, 10), (2, 20)');
+    await plain.new.query('INSERT INTO movers VALUES (1, 20), (2, 20)');
+    const { pair } = await openTable(servers, 'd', 'movers', 'k');
+    const repair = openRepair(pair, servers);
+    await repair.repair('10', told({ kind: 'missing', identity: ['1'], copies: 1 }));
+    await repair.repair('20', told({ kind: 'extra', identity: ['1'], copies: 1 }));
+    expect(await readDifferences(pair, plain)).toEqual({ groups: 2, mismatches: [], differences: [] });
   });
 
   it.each(CASES)(
@@ -316,6 +338,10 @@ describe('the crawl of an old MariaDB and a new MySQL', () => {
     }
   });
 });
+
+async function* told(difference: RowDifference): AsyncGenerator<RowDifference> {
+  yield difference;
+}
 
 function connect(server: SqlServer): Promise<Connection> {
   return server.connect({
