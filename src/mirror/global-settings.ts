@@ -61,7 +61,10 @@ export function beginningOf(
   const level = ISOLATION_VARIABLES.map((name) => variables.get(name)).find((value) => value !== undefined);
   const isolation = level === undefined ? null : isolationOf(level);
   return {
-    ...{ settings, names: namesOf(variables), unknown, effects: effects ?? [] },
+    settings,
+    names: namesOf(variables),
+    unknown,
+    effects: effects ?? [],
     isolation: effects === null ? null : isolation,
   };
 }

@@ -36,7 +36,11 @@ export function targetWith(own: Target | null, { tables, transactional }: Routin
   if (own === null)
     return {
       tables,
-      ...{ reached: [], barriers: [], keys: [], keysComplete: false, numbered: null },
+      reached: [],
+      barriers: [],
+      keys: [],
+      keysComplete: false,
+      numbered: null,
       transactional,
     };
   const isSame = own.transactional === transactional;

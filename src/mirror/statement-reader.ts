@@ -1,31 +1,28 @@
 /** Turns a client's command into statements: what each touches, and whether and how it would be replayed. */
 import { DefinitionReader } from '../sql/definition.ts';
-import { type KeysFound, NO_KEYS, type ParamReader, readKeys } from '../sql/keys.ts';
+import { NO_KEYS, readKeys } from '../sql/keys.ts';
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
-import type { PrepareStep } from '../sql/prepare-step.ts';
-import { BOUND_NULL, type BoundValue, executionOf } from '../wire/bound-values.ts';
 import { ownBytes } from '../wire/own-bytes.ts';
 import { type BoundDefinition, bindDefinition } from './bound-definition.ts';
 import { type BoundPlan, misspells, PlanBinder } from './bound-plan.ts';
 import type { BulkInsert } from './bulk-execution.ts';
 import type { ShardCatalog } from './catalog.ts';
+import { executedBy, namedExecution, usedValue } from './executed-text.ts';
 import { executedUsing, executedWith } from './executed-values.ts';
+import { numberedRows, parameters, targetOf } from './keyed-target.ts';
 import { LongData } from './long-data.ts';
 import type { NamedStatement } from './named-statements.ts';
 import { nameBranch, withRoutines } from './out-of-sight.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
-import { sameNumbers } from './replay-needs.ts';
 import { Routines } from './routines.ts';
 import { type Execution, inStep, isAtHome, Selector, type SelectorOptions } from './selector.ts';
-import type { AssignedValue, SessionEffect } from './session-effect.ts';
+import type { SessionEffect } from './session-effect.ts';
 import { preparingValue, readEffects } from './session-effects.ts';
 import type { SessionState } from './session-state.ts';
 import { changesSession, forgetAssigned } from './session-values-followed.ts';
 import { mayRunRoutines, NOT_MIRRORED, NOT_SAMPLED, plainStatement, Statement } from './statement.ts';
-import { tableKey } from './table-key.ts';
-import type { NumberedRows, Target } from './target.ts';
 import { touchesTemporary, writtenBeside } from './temporary-reach.ts';
 import { tracesOf } from './traces.ts';
 import type { XaBranches } from './xa-branches.ts';
@@ -289,47 +286,18 @@ export class StatementReader {
   ): PreparedStatement {
     const { parameterCount } = lexed;
     return {
-      ...{ plan, sql, lexed, effects, database, words, parameterCount },
-      ...{ boundTypes: null, longData: new LongData(), whole: null },
+      plan,
+      sql,
+      lexed,
+      effects,
+      database,
+      words,
+      parameterCount,
+      boundTypes: null,
+      longData: new LongData(),
+      whole: null,
     };
   }
-}
-
-/** The text that is executed; null: it is not known. */
-function executedBy(
-  { what, name, text }: PrepareStep,
-  sql: Buffer,
-  lexed: Lexed,
-  session: SessionState,
-): NamedStatement | null {
-  if (what === 'execute') return session.statements.find(name);
-  const isVariable = text !== null && 'variable' in text;
-  if (what !== 'immediate' || (isVariable && !session.valuesStand)) return null;
-  return session.statementOf(preparingValue(text, sql, lexed));
-}
-
-function usedValue(assigned: AssignedValue, session: SessionState): BoundValue | null {
-  // Unlike what a variable holds of it, such a literal may be a number too.
-  const isBinary = assigned !== null && 'literal' in assigned && /^(?:[xb]'|0[xb])/i.test(assigned.literal);
-  return isBinary ? null : session.boundValueOf(assigned);
-}
-
-/** Null: a plain text says it all. `known` false: what it does can't be repeated. */
-function namedExecution(
-  statement: PreparedStatement,
-  values: readonly (BoundValue | null)[],
-  known: boolean,
-): Execution | null {
-  if (known && values.length === 0) return null;
-  // A value that is not known is no key, as NULL is none.
-  const packet = executionOf(values.map((value) => value ?? BOUND_NULL));
-  return {
-    statement,
-    packet,
-    known: known && !values.includes(null),
-    numbers: 'in_step',
-    rowsAsReplayed: false,
-  };
 }
 
 function setsMode(effect: SessionEffect): boolean {
@@ -345,56 +313,4 @@ const DEFINES = /^(?:CREATE|ALTER|DROP (?:PROCEDURE|FUNCTION|PACKAGE)) /i;
 
 function reachesMoved({ keyless, binding }: BoundPlan): boolean {
   return binding.plan.kind !== 'read' && (keyless.tables.length > 0 || keyless.reached.length > 0);
-}
-
-/** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
-function targetOf(
-  { binding, keyless }: BoundPlan,
-  found: KeysFound,
-  complete: boolean,
-  numbered: NumberedRows | null,
-): Target {
-  const { tables, reached, barriers, transactional } = keyless;
-  const keys = found.keys.map((key, index) => {
-    const { name, fold } = binding.tables[found.tables[index]!]!;
-    return tableKey(name, key, fold?.(key) ?? key);
-  });
-  return {
-    tables,
-    reached,
-    barriers,
-    keys,
-    transactional,
-    keysComplete: found.complete && complete,
-    numbered: complete ? numbered : null,
-  };
-}
-
-/** Only of a plain INSERT: another may touch rows besides those that it numbers, or number rows that it passes over. */
-function numberedRows(
-  { binding, needs }: BoundPlan,
-  { numbered }: KeysFound,
-  session: SessionState,
-): NumberedRows | null {
-  if (numbered === 0 || !sameNumbers(needs, numbered)) return null;
-  if (binding.tables.length !== 1 || !/^INSERT\b/.test(binding.plan.digest)) return null;
-  const step = Number(session.context.variables.get('auto_increment_increment'));
-  if (numbered > 1 && !Number.isSafeInteger(step)) return null;
-  return { rows: numbered, step: numbered === 1 ? 1 : step };
-}
-
-/** Bytes that are no ASCII can't be told apart from UTF-8 where the client speaks neither. */
-const ASCII = /^[\0-\x7f]*$/;
-
-function parameters(execution: Execution | null, { sqlMode }: SessionState): ParamReader | undefined {
-  const packet = execution?.packet ?? null;
-  if (packet === null) return undefined;
-  const isUtf8 = sqlMode.charset === 'none';
-  return {
-    key: (ordinal) => {
-      const key = packet.keyText(ordinal);
-      return key === null || isUtf8 || ASCII.test(key) ? key : null;
-    },
-    isNumber: (ordinal) => packet.isNumber(ordinal),
-  };
 }

@@ -108,8 +108,12 @@ class RoutineReader {
     }
     if (!this.#isClear || !this.#isBounded) return null;
     return {
-      ...{ writes: this.#writes, defined: this.#defined, temporary: this.#temporary, calls: this.#calls },
-      ...{ settings: this.#settings, userVariables: this.#userVariables },
+      writes: this.#writes,
+      defined: this.#defined,
+      temporary: this.#temporary,
+      calls: this.#calls,
+      settings: this.#settings,
+      userVariables: this.#userVariables,
       setsIsolation: this.#setsIsolation,
       setsLastInsertId: this.#setsLastInsertId,
       endsTransactions: this.#endsTransactions,

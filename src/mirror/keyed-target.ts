@@ -1,0 +1,61 @@
+/** What a statement touches, by the keys that were found in it. */
+import type { KeysFound, ParamReader } from '../sql/keys.ts';
+import type { BoundPlan } from './bound-plan.ts';
+import { sameNumbers } from './replay-needs.ts';
+import type { Execution } from './selector.ts';
+import type { SessionState } from './session-state.ts';
+import { tableKey } from './table-key.ts';
+import type { NumberedRows, Target } from './target.ts';
+
+/** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
+export function targetOf(
+  { binding, keyless }: BoundPlan,
+  found: KeysFound,
+  complete: boolean,
+  numbered: NumberedRows | null,
+): Target {
+  const { tables, reached, barriers, transactional } = keyless;
+  const keys = found.keys.map((key, index) => {
+    const { name, fold } = binding.tables[found.tables[index]!]!;
+    return tableKey(name, key, fold?.(key) ?? key);
+  });
+  return {
+    tables,
+    reached,
+    barriers,
+    keys,
+    transactional,
+    keysComplete: found.complete && complete,
+    numbered: complete ? numbered : null,
+  };
+}
+
+/** Only of a plain INSERT: another may touch rows besides those that it numbers, or number rows that it passes over. */
+export function numberedRows(
+  { binding, needs }: BoundPlan,
+  { numbered }: KeysFound,
+  session: SessionState,
+): NumberedRows | null {
+  if (numbered === 0 || !sameNumbers(needs, numbered)) return null;
+  if (binding.tables.length !== 1 || !/^INSERT\b/.test(binding.plan.digest)) return null;
+  const step = Number(session.context.variables.get('auto_increment_increment'));
+  if (numbered > 1 && !Number.isSafeInteger(step)) return null;
+  return { rows: numbered, step: numbered === 1 ? 1 : step };
+}
+
+/** Bytes that are no ASCII can't be told apart from UTF-8 where the client speaks neither. */
+const ASCII = /^[\0-\x7f]*$/;
+
+/** Reads keys out of an execution's parameters; undefined: they can't be read, or it has none. */
+export function parameters(execution: Execution | null, { sqlMode }: SessionState): ParamReader | undefined {
+  const packet = execution?.packet ?? null;
+  if (packet === null) return undefined;
+  const isUtf8 = sqlMode.charset === 'none';
+  return {
+    key: (ordinal) => {
+      const key = packet.keyText(ordinal);
+      return key === null || isUtf8 || ASCII.test(key) ? key : null;
+    },
+    isNumber: (ordinal) => packet.isNumber(ordinal),
+  };
+}
