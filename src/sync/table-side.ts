@@ -38,6 +38,9 @@ export class TableSide {
     this.pair = pair;
     this.side = server.side;
     this.name = `${server.name} ${pair.name}`;
+    // The tables were paired by the primaries; a replica of another version may know less.
+    if (pair.digest === 'md5' && !server.hasMd5)
+      throw new Error(`${server.name} has no MD5(), which the others have: hash by sha256`);
     this.checksum = checksumSql(pair, server.side, server, method);
     this.#server = server;
     this.#force = force;

@@ -364,6 +364,18 @@ describe.each(KIND_PAIRS.filter(({ old, new: fresh }) => old !== fresh))('$old a
   });
 });
 
+describe('a replica without MD5', () => {
+  it('is refused where its primary has it', async () => {
+    const kinds: Kinds = { old: 'mariadb', new: 'mariadb' };
+    const table = await make(kinds, 'CREATE TABLE {t} (id INT PRIMARY KEY)');
+    const pair = await stage.pair(kinds, table, null);
+    const replica = stage.servers({ old: 'mysql', new: 'mysql' }).old;
+    expect(() => openGroupReader({ pair, server: replica, method: DEFAULT_HASH, force: false })).toThrow(
+      /^old s00 .* has no MD5\(\), which the others have: hash by sha256$/,
+    );
+  });
+});
+
 describe('two shapes of a table', () => {
   const KINDS: Kinds = { old: 'mariadb', new: 'mysql' };
   const faults = async (old: string, fresh: string, key: string | null = null) => {
