@@ -3,7 +3,7 @@ import { UsageError } from '../base/errors.ts';
 import type { Config } from '../config/load.ts';
 import { DEFAULT_HASH, type HashMethod } from '../sync/hash-method.ts';
 import type { JobPlan, SyncMode } from '../sync/sync-job.ts';
-import type { SyncSelection } from '../sync/sync-run.ts';
+import type { SyncSelection } from '../sync/sync-tools.ts';
 
 export interface SyncArguments {
   readonly config: string;
@@ -20,6 +20,7 @@ export interface SyncArguments {
   readonly workers?: string;
   readonly proxy?: string[];
   readonly pauseFile?: string;
+  readonly adminPort?: string;
   readonly report?: string;
 }
 
@@ -30,6 +31,8 @@ export interface SyncWishes {
   readonly workers: number;
   /** Base URLs; null: those that are found through etcd, or the configuration's own. */
   readonly proxies: readonly string[] | null;
+  /** 0: any free port; null: nothing is served. */
+  readonly adminPort: number | null;
 }
 
 const PASSES_MAX = 1000;
@@ -52,6 +55,7 @@ export function readSyncArguments(options: SyncArguments, config: Config): SyncW
     method: methodOf(options, faults),
     workers: countOf('--workers', options.workers, config.sync.workers, WORKERS_MAX, faults),
     proxies: proxiesOf(options.proxy, faults),
+    adminPort: portOf(options.adminPort, faults),
   };
   for (const { name, old } of config.shards) {
     if (old.database === undefined && wishes.selection.shards.includes(name))
@@ -114,6 +118,14 @@ function countOf(
   if (count >= 1 && count <= max) return count;
   faults.push(`${flag}: ${text} is no whole number from 1 to ${max}`);
   return fallback;
+}
+
+function portOf(text: string | undefined, faults: string[]): number | null {
+  if (text === undefined) return null;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Infinity;
+  if (port <= 65_535) return port;
+  faults.push(`--admin-port: ${text} is no port from 0 to 65535`);
+  return null;
 }
 
 function proxiesOf(given: readonly string[] | undefined, faults: string[]): readonly string[] | null {

@@ -1,18 +1,17 @@
 /** `understudy sync`: finds and repairs what differs between the clusters, by checksums. */
-import { access, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { messageOf, UsageError } from '../base/errors.ts';
 import { type Config, loadConfig } from '../config/load.ts';
-import { sanitize } from '../control/sanitize.ts';
 import type { ProxyAddress } from '../observe/admin-fetch.ts';
 import { JournalClient } from '../sync/journal-client.ts';
-import { endLines, passLines, type SyncReport } from '../sync/sync-report.ts';
+import { endLines, type SyncReport } from '../sync/sync-report.ts';
 import { runSync } from '../sync/sync-run.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 import { findProxies } from './find-proxies.ts';
 import { readSyncArguments, type SyncArguments } from './sync-arguments.ts';
-
-const TEXT_SHOWN = 2000;
+import { pausesOf } from './sync-pauses.ts';
+import { startTelling } from './sync-telling.ts';
 
 export function registerSync(program: Command, context: CommandContext): void {
   program
@@ -35,6 +34,7 @@ export function registerSync(program: Command, context: CommandContext): void {
     .option('--proxy <url>', 'a proxy’s admin address, instead of those in etcd; may be repeated', addTo)
     .option('--pause-file <file>', 'wait while this file is there (default: sync.pauseFile)')
     .option('--force', 'also where a query would read or sort more than it should')
+    .option('--admin-port <port>', 'serve /metrics and /healthz there while it runs (0: a free one)')
     .option('--report <file>', 'write the report as JSON')
     .action(async (options: SyncArguments) => context.exit(await sync(options, context)));
 }
@@ -47,29 +47,33 @@ function addTo(url: string, before: string[] | undefined): string[] {
 async function sync(options: SyncArguments, context: CommandContext): Promise<number> {
   const config = loadConfig(options.config);
   const wishes = readSyncArguments(options, config);
-  const warn = (text: string): void => context.err(sanitize(text, TEXT_SHOWN));
-  const { journals, silent } = await reach(wishes.proxies, config, warn);
-  if (wishes.plan.mode === 'journal' && journals.length === 0)
-    throw new UsageError('--journal: no proxy can be asked for its journal; is it running? Give --proxy URL');
+  const telling = await startTelling(wishes.selection.shards, wishes.adminPort, config, context);
+  const pauses = pausesOf(options.pauseFile ?? config.sync.pauseFile, config, telling.warns);
   const stopping = stopAtSignals();
-  const report = await runSync({
-    ...wishes,
-    config,
-    force: options.force === true,
-    journals,
-    silent,
-    paused: pausedBy(options.pauseFile ?? config.sync.pauseFile),
-    stop: stopping.signal,
-    told: {
-      pass: (pass) => context.out(sanitizeLines(passLines(pass))),
-      waits: (shard, reason) => warn(`${shard}: ${reason === null ? 'goes on' : `waits: ${reason}`}`),
-      warns: warn,
-    },
-  });
-  stopping.end();
-  context.out(sanitizeLines(endLines(report)));
-  if (options.report !== undefined) await writeReport(options.report, report);
-  return report.verdict === 'clean' ? 0 : 1;
+  try {
+    const { journals, silent } = await reach(wishes.proxies, config, telling.warns);
+    if (wishes.plan.mode === 'journal' && journals.length === 0)
+      throw new UsageError(
+        '--journal: no proxy can be asked for its journal; is it running? Give --proxy URL',
+      );
+    const report = await runSync({
+      ...wishes,
+      config,
+      force: options.force === true,
+      journals,
+      silent,
+      paused: () => pauses.reason(),
+      stop: stopping.signal,
+      told: telling,
+    });
+    telling.print(endLines(report));
+    if (options.report !== undefined) await writeReport(options.report, report);
+    return report.verdict === 'clean' ? 0 : 1;
+  } finally {
+    stopping.end();
+    pauses.close();
+    await telling.end();
+  }
 }
 
 interface Reached {
@@ -107,15 +111,6 @@ function addressOf(url: string): ProxyAddress {
   return { id: undefined, admin: url };
 }
 
-function pausedBy(file: string | undefined): () => Promise<string | null> {
-  if (file === undefined) return () => Promise.resolve(null);
-  return () =>
-    access(file).then(
-      () => `the file ${file} is there`,
-      () => null,
-    );
-}
-
 /** The first signal lets what is under way come to its end; a second one ends the process as usual. */
 function stopAtSignals(): { readonly signal: AbortSignal; end(): void } {
   const stopping = new AbortController();
@@ -137,8 +132,4 @@ async function writeReport(file: string, report: SyncReport): Promise<void> {
   } catch (error) {
     throw new UsageError(`--report: ${messageOf(error)}`);
   }
-}
-
-function sanitizeLines(lines: readonly string[]): string {
-  return lines.map((line) => sanitize(line, TEXT_SHOWN)).join('\n');
 }

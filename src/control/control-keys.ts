@@ -4,6 +4,8 @@ import { RATIO_KINDS, type RatioKind } from '../config/ratios.ts';
 export type ControlKey =
   | { readonly type: 'ratio'; readonly shard: string | undefined; readonly kind: RatioKind }
   | { readonly type: 'proxy'; readonly id: string }
+  /** Of the sync, which a proxy has no part in. */
+  | { readonly type: 'sync' }
   | { readonly type: 'unknown'; readonly reason: string };
 
 export function ratioKey(prefix: string, kind: RatioKind, shard: string | undefined): string {
@@ -18,6 +20,7 @@ export function proxiesPrefix(prefix: string): string {
 export function readControlKey(prefix: string, key: string, shards: readonly string[]): ControlKey {
   const parts = key.slice(prefix.length).split('/');
   if (parts[0] === 'proxies' && parts.length === 2) return { type: 'proxy', id: parts[1] ?? '' };
+  if (parts[0] === 'sync') return { type: 'sync' };
   if (parts[0] === 'mirror' && parts.length === 2) return readKind(parts[1], undefined);
   if (parts[0] === 'shards' && parts[2] === 'mirror' && parts.length === 4) {
     const shard = parts[1] ?? '';

@@ -41,6 +41,8 @@ export interface PassTools {
 export interface PassListener {
   batch(work: SyncRange, batch: ComparedBatch): void;
   settled(work: SyncRange, outcome: GroupOutcome): void;
+  /** Nothing is left of a range. */
+  done(work: SyncRange): void;
   /** A range could not be gone through. */
   failed(work: SyncRange, reason: string): void;
 }
@@ -63,11 +65,15 @@ async function workOn(leased: LeasedRange, tools: PassTools): Promise<void> {
   try {
     const table = await tools.open(leased.work);
     const left = await crawl(leased, table, tools);
-    if (left === 'nothing') await leased.done();
-    else if (left === 'something') await leased.giveBack();
+    if (left === 'nothing') {
+      await leased.done();
+      tools.told.done(leased.work);
+    }
+    if (left === 'something') await leased.giveBack();
   } catch (error) {
     tools.told.failed(leased.work, messageOf(error));
     await leased.done();
+    tools.told.done(leased.work);
   }
 }
 

@@ -36,7 +36,7 @@ export interface SyncedTablesOptions {
     readonly catchUpTimeoutMs: number;
   };
   /** A checksum query took so many seconds. */
-  readonly took: (seconds: number) => void;
+  readonly took: (side: Side, seconds: number) => void;
   readonly stop: AbortSignal;
 }
 
@@ -88,8 +88,12 @@ export class SyncedTables {
     const servers = await serversOf(shard);
     const pair = await this.#pair(shard, table, servers);
     const groups = (of: ShardServers['readers']): Sides<GroupReader> => ({
-      old: timedReader(openGroupReader({ pair, server: of.old, method, force }), took),
-      new: timedReader(openGroupReader({ pair, server: of.new, method, force }), took),
+      old: timedReader(openGroupReader({ pair, server: of.old, method, force }), (seconds) =>
+        took('old', seconds),
+      ),
+      new: timedReader(openGroupReader({ pair, server: of.new, method, force }), (seconds) =>
+        took('new', seconds),
+      ),
     });
     const readers = groups(servers.readers);
     const hasReplica = SIDES.some((side) => servers.readers[side] !== servers.primaries[side]);

@@ -172,13 +172,26 @@ describe('a sync of a MyISAM cluster in latin1 and a new one of InnoDB in utf8mb
   it('waits while a pause is wanted', async () => {
     const file = join(temporaryDirectory('pause'), 'pause');
     writeFileSync(file, '');
-    const { live, ended } = startSyncCommand(await configOf(), '--full', '--pause-file', file);
+    const { live, ended } = startSyncCommand(
+      await configOf(),
+      '--full',
+      '--pause-file',
+      file,
+      '--admin-port',
+      '0',
+    );
     await waitFor(() => live.stderr.includes(`s00: waits: the file ${file} is there`), {
       what: 'the sync to wait',
+    });
+    const url = /metrics are at (\S+)/.exec(live.stderr)?.[1] ?? '';
+    expect(await (await fetch(url)).text()).toContain('understudy_sync_throttled{shard="s00"} 1');
+    expect(await (await fetch(url.replace('metrics', 'healthz'))).json()).toEqual({
+      ...{ status: 'ok', kind: 'full', pass: 1 },
     });
     expect(live.stdout).toBe('');
     unlinkSync(file);
     expect((await ended).code).toBe(0);
+    await expect(fetch(url)).rejects.toThrow();
     expect(live.stderr).toContain('s00: goes on');
   });
 
@@ -279,6 +292,7 @@ it.each([
   [['--table', 'users'], '--table: users is none of "tables"'],
   [['--hash', 'sha1'], '--hash: sha1 is none of md5, crc32'],
   [['--workers', '0'], '--workers: 0 is no whole number from 1 to 256'],
+  [['--admin-port', '70000'], '--admin-port: 70000 is no port from 0 to 65535'],
   [['--proxy', 'here'], '--proxy: here is no URL'],
   [['--journal'], '--journal: no proxy can be asked for its journal'],
 ])('refuses %j', async (args, message) => {

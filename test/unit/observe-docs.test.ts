@@ -10,6 +10,7 @@ import {
   MISMATCH_REASONS,
   REFUSAL_REASONS,
 } from '../../src/observe/outcomes.ts';
+import { SyncMetrics } from '../../src/observe/sync-metrics.ts';
 import { REPOSITORY } from '../harness/repository.ts';
 
 const page = readFileSync(new URL('docs/metrics.md', REPOSITORY), 'utf8');
@@ -18,10 +19,11 @@ const words = new Set([...page.matchAll(/`([^`]+)`/g)].map(([, word]) => word));
 function exportedNames(): string[] {
   const limits = { connections: 1, queueStatements: 1, queueBytes: 1 };
   const metrics = new Metrics({ service: 's', version: '1', shards: [], limits });
-  return metrics.registry
-    .getMetricsAsArray()
-    .map(({ name }) => name)
-    .filter((name) => name.startsWith('understudy_'));
+  const sync = new SyncMetrics({ shards: () => new Map(), pass: () => null });
+  const names = [metrics, sync].flatMap(({ registry }) =>
+    registry.getMetricsAsArray().map(({ name }) => name),
+  );
+  return [...new Set(names)].filter((name) => name.startsWith('understudy_'));
 }
 
 describe('docs/metrics.md', () => {

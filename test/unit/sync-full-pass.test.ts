@@ -46,6 +46,7 @@ class Rig {
           this.atBatch();
         },
         settled: ({ table }, { key, result }) => this.settled.push(`${table}/${key} ${result}`),
+        done: () => {},
         failed: ({ table }, reason) => this.failures.push(`${table}: ${reason}`),
       },
     });

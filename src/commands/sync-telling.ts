@@ -1,0 +1,67 @@
+/** Everybody who is told how a sync goes: the terminal, and those who scrape it. */
+import type { Config } from '../config/load.ts';
+import { sanitize } from '../control/sanitize.ts';
+import { startMetricsListener } from '../observe/metrics-listener.ts';
+import { type SyncFigures, SyncMetrics } from '../observe/sync-metrics.ts';
+import type { SyncListener } from '../sync/sync-listener.ts';
+import { SyncProgress } from '../sync/sync-progress.ts';
+import { passLines } from '../sync/sync-report.ts';
+import type { CommandContext } from './command-context.ts';
+import { SyncDisplay } from './sync-display.ts';
+
+const TEXT_SHOWN = 2000;
+
+export interface Telling extends SyncListener {
+  print(lines: readonly string[]): void;
+  /** The bars go, and so does the listener. */
+  end(): Promise<void>;
+}
+
+/** `adminPort`: null where nothing is to be scraped. Throws UsageError where that port can't be had. */
+export async function startTelling(
+  shards: readonly string[],
+  adminPort: number | null,
+  { admin }: Pick<Config, 'admin'>,
+  context: CommandContext,
+): Promise<Telling> {
+  const progress = new SyncProgress(shards, () => performance.now());
+  const display = new SyncDisplay(context, progress);
+  const metrics = new SyncMetrics({ shards: () => figuresOf(progress), pass: () => progress.pass });
+  const { host } = admin;
+  const health = (): Readonly<Record<string, unknown>> => ({ ...progress.pass });
+  const listener =
+    adminPort === null
+      ? null
+      : await startMetricsListener({ host, port: adminPort, token: admin.token, metrics, health });
+  if (listener !== null) context.err(`metrics are at ${listener.url}/metrics`);
+  const print = (lines: readonly string[]): void =>
+    display.print(lines.map((line) => sanitize(line, TEXT_SHOWN)).join('\n'));
+  const warns = (text: string): void => display.warn(sanitize(text, TEXT_SHOWN));
+  display.start();
+  return {
+    begins: (kind, pass) => progress.begins(kind, pass),
+    ranges: (shard, ranges, done) => progress.ranges(shard, ranges, done),
+    rangeDone: (shard) => progress.rangeDone(shard),
+    looked: (shard, groups) => progress.looked(shard, groups),
+    settled: (shard, outcome) => progress.settled(shard, outcome),
+    took: (side, seconds) => metrics.took(side, seconds),
+    pass: (report) => print(passLines(report)),
+    waits: (shard, reason) => {
+      progress.waits(shard, reason);
+      // On a terminal the bar says so for as long as it lasts.
+      if (!display.isTerminal) warns(`${shard}: ${reason === null ? 'goes on' : `waits: ${reason}`}`);
+    },
+    warns,
+    print,
+    end: async () => {
+      display.end();
+      await listener?.close();
+    },
+  };
+}
+
+function figuresOf(progress: SyncProgress): ReadonlyMap<string, SyncFigures> {
+  return new Map(
+    [...progress.shards].map(([name, shard]) => [name, { ...shard, throttled: shard.waits !== null }]),
+  );
+}

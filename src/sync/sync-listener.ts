@@ -1,0 +1,24 @@
+/** Who hears of what a sync does while it runs: the command, its display and its metrics. */
+import type { GroupOutcome } from './group-outcome.ts';
+import type { Side } from './side.ts';
+import type { PassKind, PassReport } from './sync-report.ts';
+
+export interface SyncListener {
+  /** A pass begins; what is told of ranges from now on is of this pass. */
+  begins(kind: PassKind, pass: number): void;
+  /** So many ranges of a shard belong to the pass too, some of which were done before it began. */
+  ranges(shard: string, ranges: number, done: number): void;
+  /** One of them is over. */
+  rangeDone(shard: string): void;
+  /** So many groups were compared, the same or not. */
+  looked(shard: string, groups: number): void;
+  /** What became of one of them that was not the same at the first look. */
+  settled(shard: string, outcome: GroupOutcome): void;
+  /** A checksum query took so many seconds. */
+  took(side: Side, seconds: number): void;
+  /** A pass is over. */
+  pass(report: PassReport): void;
+  /** A shard waits, for this reason; null: it goes on. */
+  waits(shard: string, reason: string | null): void;
+  warns(text: string): void;
+}

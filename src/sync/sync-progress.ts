@@ -1,0 +1,124 @@
+/** How far a sync is, by shard: what its display and its metrics are made of. Pure but for the clock. */
+import type { GroupOutcome } from './group-outcome.ts';
+import { addRows, NO_ROWS, type RowCounts } from './row-counts.ts';
+import type { PassKind } from './sync-report.ts';
+
+export interface ShardProgress {
+  /** Since the sync began. */
+  readonly groups: number;
+  readonly mismatched: number;
+  readonly repaired: RowCounts;
+  /** Of the pass. */
+  readonly ranges: number;
+  readonly rangesDone: number;
+  /** Of these, what was done before this process took the pass up. */
+  readonly rangesBefore: number;
+  /** Null: it is not held up. */
+  readonly waits: string | null;
+}
+
+export interface PassProgress {
+  readonly kind: PassKind;
+  /** From 1. */
+  readonly pass: number;
+}
+
+const NOTHING: ShardProgress = Object.freeze({
+  groups: 0,
+  mismatched: 0,
+  repaired: NO_ROWS,
+  ranges: 0,
+  rangesDone: 0,
+  rangesBefore: 0,
+  waits: null,
+});
+
+export class SyncProgress {
+  readonly #shards: Map<string, ShardProgress>;
+  readonly #now: () => number;
+  /** Groups of each shard when the pass began. */
+  #before = new Map<string, number>();
+  #beganAtMs: number;
+  #pass: PassProgress | null = null;
+
+  /** `now`: monotonic milliseconds. */
+  constructor(shards: readonly string[], now: () => number) {
+    this.#shards = new Map(shards.map((shard) => [shard, NOTHING]));
+    this.#now = now;
+    this.#beganAtMs = now();
+  }
+
+  get shards(): ReadonlyMap<string, ShardProgress> {
+    return this.#shards;
+  }
+
+  /** The one that is under way, or was last; null: none has begun. */
+  get pass(): PassProgress | null {
+    return this.#pass;
+  }
+
+  begins(kind: PassKind, pass: number): void {
+    this.#pass = { kind, pass };
+    this.#beganAtMs = this.#now();
+    for (const [shard, { groups }] of this.#shards) {
+      this.#before.set(shard, groups);
+      this.#change(shard, { ranges: 0, rangesDone: 0, rangesBefore: 0 });
+    }
+  }
+
+  ranges(shard: string, more: number, done: number): void {
+    const { ranges, rangesDone, rangesBefore } = this.#of(shard);
+    this.#change(shard, {
+      ranges: ranges + more,
+      rangesDone: rangesDone + done,
+      rangesBefore: rangesBefore + done,
+    });
+  }
+
+  rangeDone(shard: string): void {
+    this.#change(shard, { rangesDone: this.#of(shard).rangesDone + 1 });
+  }
+
+  looked(shard: string, groups: number): void {
+    this.#change(shard, { groups: this.#of(shard).groups + groups });
+  }
+
+  settled(shard: string, { result, rows }: GroupOutcome): void {
+    const { mismatched, repaired } = this.#of(shard);
+    // A replica that was behind is no mismatch.
+    if (result === 'equal') return;
+    this.#change(shard, {
+      mismatched: mismatched + 1,
+      repaired: result === 'repaired' ? addRows(repaired, rows) : repaired,
+    });
+  }
+
+  waits(shard: string, reason: string | null): void {
+    this.#change(shard, { waits: reason });
+  }
+
+  /** Groups a second since the pass began; 0 where no time has gone by. */
+  rate(shard: string): number {
+    const seconds = this.#seconds();
+    return seconds <= 0 ? 0 : (this.#of(shard).groups - (this.#before.get(shard) ?? 0)) / seconds;
+  }
+
+  /** Seconds that the pass will still take by what its ranges took so far; null: not known yet. */
+  secondsLeft(shard: string): number | null {
+    const { ranges, rangesDone, rangesBefore } = this.#of(shard);
+    const done = rangesDone - rangesBefore;
+    return done <= 0 ? null : (this.#seconds() / done) * (ranges - rangesDone);
+  }
+
+  #seconds(): number {
+    return (this.#now() - this.#beganAtMs) / 1000;
+  }
+
+  #of(shard: string): ShardProgress {
+    return this.#shards.get(shard) ?? NOTHING;
+  }
+
+  #change(shard: string, change: Partial<ShardProgress>): void {
+    this.#shards.set(shard, { ...this.#of(shard), ...change });
+  }
+}

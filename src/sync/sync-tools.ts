@@ -1,0 +1,132 @@
+/** What the passes of one sync work with: servers, tables and the throttle, put together from its options. */
+import type { Config } from '../config/load.ts';
+import type { MirrorGate } from './group-settling.ts';
+import type { HashMethod } from './hash-method.ts';
+import type { JournalClient } from './journal-client.ts';
+import { ProxiesGate } from './proxies-gate.ts';
+import { ServerLoad } from './server-load.ts';
+import { databaseOf, Servers } from './shard-servers.ts';
+import { OLD_TO_NEW, type Side } from './side.ts';
+import type { JobPlan } from './sync-job.ts';
+import type { SyncListener } from './sync-listener.ts';
+import { catchUpBoth, SyncedTables } from './synced-tables.ts';
+import { Throttle } from './throttle.ts';
+
+export interface SyncSelection {
+  readonly shards: readonly string[];
+  /** Null: all of the configuration. */
+  readonly tables: readonly string[] | null;
+  /** Of the mode `keys`. */
+  readonly keys: readonly string[];
+}
+
+export interface SyncRunOptions {
+  readonly config: Config;
+  readonly plan: JobPlan;
+  readonly selection: SyncSelection;
+  readonly method: HashMethod;
+  readonly force: boolean;
+  readonly workers: number;
+  /** The proxies whose journals and mirrors count. */
+  readonly journals: readonly JournalClient[];
+  /** Proxies that should be there, and can't be asked: what they have in doubt is not known. */
+  readonly silent: readonly string[];
+  readonly paused: () => Promise<string | null>;
+  readonly told: SyncListener;
+  readonly stop: AbortSignal;
+}
+
+/** How long a mirror may take to replay what stands before a repair. */
+const GATE_TIMEOUT_MS = 30_000;
+
+export class SyncTools {
+  readonly tables: SyncedTables;
+  readonly throttle: Throttle;
+  readonly now = (): number => performance.now();
+  readonly #options: SyncRunOptions;
+  readonly #servers: Servers;
+  readonly #loads = new Map<string, Promise<readonly ServerLoad[]>>();
+
+  /** `took`: a checksum query took so many seconds. */
+  constructor(options: SyncRunOptions, took: (side: Side, seconds: number) => void) {
+    const { config, plan, method, force, paused, told, stop } = options;
+    this.#options = options;
+    this.#servers = new Servers(config, OLD_TO_NEW);
+    this.throttle = new Throttle({
+      serversOf: (shard) => this.#loadsOf(shard),
+      paused,
+      told: (shard, reason) => told.waits(shard, reason),
+      stop,
+    });
+    this.tables = new SyncedTables({
+      serversOf: (shard) => this.#servers.of(shard),
+      databaseOf: (shard, side) => databaseOf(this.#shard(shard), side) ?? '',
+      tables: config.tables,
+      direction: OLD_TO_NEW,
+      method,
+      force,
+      repairs: !plan.check,
+      gateOf: (shard) => this.#gateOf(shard),
+      settings: config.sync,
+      took,
+      stop,
+    });
+  }
+
+  /** The names of those that were asked for. */
+  async tablesOf(shard: string): Promise<readonly string[]> {
+    const { tables } = this.#options.selection;
+    const names = await this.tables.names(shard);
+    return tables === null ? names : names.filter((name) => tables.includes(name));
+  }
+
+  /** What was lost before now is on the replicas by then, if it is on the primaries. */
+  async catchUp(shard: string): Promise<void> {
+    const { config, told } = this.#options;
+    const end = await catchUpBoth(await this.#servers.of(shard), config.sync.catchUpTimeoutMs);
+    if (end === 'late') told.warns(`${shard}: a replica has not come to where its primary was`);
+    if (end === 'untold') told.warns(`${shard}: a replica does not tell how far it is`);
+  }
+
+  close(): void {
+    this.#servers.close();
+  }
+
+  #shard(name: string) {
+    return this.#options.config.shards.find((shard) => shard.name === name)!;
+  }
+
+  #gateOf(shard: string): MirrorGate {
+    const { journals } = this.#options;
+    return new ProxiesGate({
+      shard,
+      proxies: journals.map((journal) => () => journal.states()),
+      now: this.now,
+      timeoutMs: GATE_TIMEOUT_MS,
+    });
+  }
+
+  #loadsOf(shard: string): Promise<readonly ServerLoad[]> {
+    const known = this.#loads.get(shard);
+    if (known !== undefined) return known;
+    const opened = this.#openLoads(shard);
+    this.#loads.set(shard, opened);
+    opened.catch(() => this.#loads.delete(shard));
+    return opened;
+  }
+
+  async #openLoads(shard: string): Promise<readonly ServerLoad[]> {
+    const { config, told } = this.#options;
+    const { readers, primaries } = await this.#servers.of(shard);
+    const servers = new Set([primaries.old, primaries.new, readers.old, readers.new]);
+    return [...servers].map(
+      (server) =>
+        new ServerLoad({
+          server,
+          limits: config.sync,
+          now: this.now,
+          blind: (name, reason) => told.warns(`${name} does not say how far it is behind: ${reason}`),
+        }),
+    );
+  }
+}
