@@ -95,7 +95,7 @@ function tablesOf(text: string | undefined, config: Config, faults: string[]): r
 }
 
 function methodOf({ hash, columns }: SyncArguments, faults: string[]): HashMethod {
-  const hashes = ['md5', 'crc32'] as const;
+  const hashes = ['md5', 'sha256', 'crc32'] as const;
   const kinds = ['all', 'primary-key'] as const;
   const method = {
     hash: hashes.find((name) => name === (hash ?? DEFAULT_HASH.hash)),

@@ -26,7 +26,7 @@ export function registerSync(program: Command, context: CommandContext): void {
     .option('--table <list>', 'of these tables alone')
     .option(
       '--hash <name>',
-      'md5, or crc32 for tables whose rows are inserted and deleted alone (default: md5)',
+      'md5, sha256, or crc32 for tables whose rows are inserted and deleted alone (default: md5)',
     )
     .option('--columns <which>', 'all, or primary-key for tables whose rows are never changed (default: all)')
     .option('--passes <number>', 'full passes at most (default: sync.passes)')

@@ -128,7 +128,9 @@ async function lookAtTable(
     throw new Error('it is in the journal, but not among the tables that are synced');
   const synced = await tools.open(shard, table);
   const { order } = synced.crawled;
-  if (doubts.some(({ key }) => key === null || !isPlain(order, key)))
+  // A spelling that only one side takes for the key would go unseen.
+  const isSure = synced.spellings === 'alike';
+  if (doubts.some(({ key }) => key === null || !isSure || !isPlain(order, key)))
     return lookAtTables(shard, [table], doubts, tools);
   let counts = NO_COUNTS;
   const good: Doubt[] = [];

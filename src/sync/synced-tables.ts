@@ -126,6 +126,7 @@ export class SyncedTables {
       table,
       crawled: { readers, direction, order },
       primaries,
+      spellings: spellingsOf(pair),
       bounds: () => boundsOf(pair, servers),
       size: new BatchSize({ initial: settings.batchGroups, targetSeconds: settings.targetMs / 1000 }),
       settler: new StillSettler({
@@ -140,13 +141,19 @@ export class SyncedTables {
   }
 
   async #pair(shard: string, table: string, { primaries }: ShardServers): Promise<TablePair> {
-    const { tables, databaseOf } = this.#options;
+    const { tables, databaseOf, method } = this.#options;
     const shapes = await onBoth((side) => readTableShape(primaries[side], databaseOf(shard, side), table));
     const key = tables === '*' ? null : (tables[table]?.key ?? null);
-    const pairing = pairTables(table, shapes, primaries, key);
+    const pairing = pairTables(table, shapes, primaries, key, method);
     if ('faults' in pairing) throw new TableFault(pairing.faults.join('; '));
     return pairing.pair;
   }
+}
+
+function spellingsOf({ group, columns }: TablePair): SyncedTable['spellings'] {
+  const column = columns.find(({ name }) => name === group?.name);
+  if (column === undefined || group?.order !== 'own') return 'alike';
+  return column.columns.old.collation === column.columns.new.collation ? 'alike' : 'unlike';
 }
 
 /** Both ends of an index: no more than a look at each. */

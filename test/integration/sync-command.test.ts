@@ -159,6 +159,13 @@ describe('a sync of a MyISAM cluster in latin1 and a new one of InnoDB in utf8mb
     expect(await plainRows(fresh, 'mc_new')).toEqual(await plainRows(old, 'mc_old'));
   });
 
+  it.each(['sha256', 'crc32'])('repairs by %s too', async (hash) => {
+    await corrupt();
+    const { code, report } = await runSyncCommand(await configOf(), '--full', '--hash', hash);
+    expect(report?.passes[0]?.counts.settled.repaired).toBe(CORRUPTED);
+    expect([code, await differing()]).toEqual([0, []]);
+  });
+
   it('of single keys, shards and tables leaves the others alone', async () => {
     await corrupt();
     const config = await configOf();
@@ -198,8 +205,10 @@ describe('a sync of a MyISAM cluster in latin1 and a new one of InnoDB in utf8mb
   it('goes on after a kill where it was', async () => {
     await corrupt();
     const folder = temporaryDirectory('sync-checkpoint');
-    // One group a query: it takes its time.
-    const config = await configOf({ sync: { checkpoint: folder, batchGroups: 1, targetMs: 10, workers: 1 } });
+    const config = await configOf({ sync: { checkpoint: folder, workers: 1 } });
+    // It comes through the first table, and no further.
+    const lock = await old.connect({ database: 'mc_old' });
+    await lock.query('LOCK TABLES notes WRITE');
     const killed = await startChild({
       name: 'sync',
       command: process.execPath,
@@ -209,6 +218,7 @@ describe('a sync of a MyISAM cluster in latin1 and a new one of InnoDB in utf8mb
     await waitFor(() => existsSync(checkpoint), { what: 'a checkpoint', timeoutMs: 60_000 });
     killed.signal('SIGKILL');
     await killed.exited;
+    await lock.end();
     const { groups } = JSON.parse(readFileSync(checkpoint, 'utf8')).record.counts;
     expect(groups).toBeGreaterThan(0);
     const { code, report, stderr } = await runSyncCommand(config, '--full');
@@ -290,7 +300,7 @@ it.each([
   [['--keys', ' , '], '--keys: names no key'],
   [['--shard', 's77'], '--shard: s77 is no shard of'],
   [['--table', 'users'], '--table: users is none of "tables"'],
-  [['--hash', 'sha1'], '--hash: sha1 is none of md5, crc32'],
+  [['--hash', 'sha1'], '--hash: sha1 is none of md5, sha256, crc32'],
   [['--workers', '0'], '--workers: 0 is no whole number from 1 to 256'],
   [['--admin-port', '70000'], '--admin-port: 70000 is no port from 0 to 65535'],
   [['--proxy', 'here'], '--proxy: here is no URL'],

@@ -126,6 +126,17 @@ describe('a pass over the journals', () => {
     expect([all, any.held]).toEqual([['messages', 'likes'], []]);
   });
 
+  it('goes through a whole table where the sides take other spellings for one key', async () => {
+    const table = {
+      ...fakeSyncedTable({ table: 'messages', old: [], fresh: [] }),
+      spellings: 'unlike' as const,
+    };
+    const proxy = new FakeProxy([doubt('1')]);
+    const { tools, wholes } = toolsOf([proxy], { tables: [table] });
+    await runJournalPass(tools);
+    expect([wholes, proxy.held]).toEqual([['messages'], []]);
+  });
+
   it('settles nothing where it may only look', async () => {
     const table = fakeSyncedTable({ table: 'messages', old: rowsOf([1]), fresh: rowsOf([1]) });
     const proxy = new FakeProxy([doubt('1')]);
