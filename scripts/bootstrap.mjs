@@ -75,7 +75,12 @@ const NEEDS = {
       laidDown('/usr/share/gocode/src/github.com/go-sql-driver/mysql/driver.go'),
     ],
   ],
-  bench: [...SERVERS, ['sysbench', inPath('sysbench')], ['haproxy', inPath('haproxy')]],
+  bench: [
+    ...SERVERS,
+    ['sysbench', inPath('sysbench')],
+    ['haproxy', inPath('haproxy')],
+    ['percona-toolkit', inPath('pt-table-sync')],
+  ],
 };
 /** MySQL 9 takes minutes to bring: whoever does without it does not wait for it. */
 const NEED_MYSQL = ['test'];

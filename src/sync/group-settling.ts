@@ -14,6 +14,9 @@ import type { Value } from './value.ts';
 /** A group as it is on both sides. */
 export type GroupPair = Mismatch;
 
+/** Of one group: the rows that were found wrong, or why they could not all be read or written. */
+export type RowsFound = { readonly rows: RowCounts } | { readonly failed: string };
+
 /** What a settler asks of one table, and has done to it. */
 export interface SettledTable {
   /**
@@ -23,10 +26,10 @@ export interface SettledTable {
   caughtUp(mismatches: readonly Mismatch[]): Promise<readonly Mismatch[]>;
   /** These groups on the primaries now, the same or not; those that neither side has are left out. */
   look(keys: readonly Value[]): Promise<readonly GroupPair[]>;
-  /** Counts the rows that differ. */
-  count(mismatch: Mismatch): Promise<RowCounts>;
-  /** Makes the target's rows of the group the same as the source's. */
-  repair(mismatch: Mismatch): Promise<RowCounts>;
+  /** Counts the rows that differ; one answer for each group, in their order. */
+  count(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]>;
+  /** Makes the target's rows of the groups the same as the source's. */
+  repair(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]>;
   /** By what keys are told apart. */
   nameOf(key: Value): string;
 }
@@ -112,7 +115,7 @@ class Work {
   }
 
   async #attempt(): Promise<void> {
-    const { gate, repairs } = this.#options;
+    const { gate } = this.#options;
     const first = await this.#look();
     // All that this look saw of the source had been answered by now.
     const lookedAtMs = gate.now();
@@ -121,17 +124,16 @@ class Work {
       if (!written && isSame(first.get(name))) this.#end(name, 'equal', null);
     if (this.#open.size === 0 || !(await gate.replayed(lookedAtMs))) return;
     const second = await this.#look();
-    const repaired: string[] = [];
+    const standing = new Map<string, GroupPair>();
     for (const [name, { written }] of [...this.#open]) {
       const pair = second.get(name);
       if (isSame(pair)) this.#end(name, written ? 'repaired' : 'equal', null);
-      else if (this.#sourceStood(first.get(name), pair)) {
-        if (repairs) await this.#repair(name, pair!);
-        else await this.#tell(name, pair!);
-        repaired.push(name);
-      }
+      else if (this.#sourceStood(first.get(name), pair)) standing.set(name, pair!);
     }
-    if (repairs && repaired.length > 0) await this.#verify(repaired, second);
+    if (standing.size === 0) return;
+    if (!this.#options.repairs) return await this.#tell(standing);
+    await this.#repair(standing);
+    await this.#verify([...standing.keys()], second);
   }
 
   async #look(): Promise<ReadonlyMap<string, GroupPair>> {
@@ -146,26 +148,33 @@ class Work {
     return isSameSum(before?.[source] ?? null, now?.[source] ?? null);
   }
 
-  async #tell(name: string, mismatch: Mismatch): Promise<void> {
-    const open = this.#open.get(name)!;
-    try {
-      open.rows = await this.#options.table.count(mismatch);
+  async #tell(groups: ReadonlyMap<string, GroupPair>): Promise<void> {
+    const found = await this.#options.table.count([...groups.values()]);
+    for (const [index, name] of [...groups.keys()].entries()) {
+      const rows = this.#rowsOf(name, found[index]!);
+      if (rows === null) continue;
+      this.#open.get(name)!.rows = rows;
       this.#end(name, 'differs', null);
-    } catch (error) {
-      this.#end(name, 'failed', messageOf(error));
     }
   }
 
-  async #repair(name: string, mismatch: Mismatch): Promise<void> {
-    const open = this.#open.get(name)!;
-    try {
-      const rows = await this.#options.table.repair(mismatch);
+  async #repair(groups: ReadonlyMap<string, GroupPair>): Promise<void> {
+    const found = await this.#options.table.repair([...groups.values()]);
+    for (const [index, name] of [...groups.keys()].entries()) {
+      const rows = this.#rowsOf(name, found[index]!);
+      if (rows === null) continue;
+      const open = this.#open.get(name)!;
       // What a second attempt finds are mostly rows that moved meanwhile.
       if (!open.written) open.rows = rows;
       open.written = true;
-    } catch (error) {
-      this.#end(name, 'failed', messageOf(error));
     }
+  }
+
+  /** Null: it could not be done, and the group has come to its end. */
+  #rowsOf(name: string, found: RowsFound): RowCounts | null {
+    if ('rows' in found) return found.rows;
+    this.#end(name, 'failed', found.failed);
+    return null;
   }
 
   /** A source that stood still from before its rows were read has nothing on its way that would change the target. */

@@ -15,7 +15,14 @@ export interface RangeSum {
   readonly sum: string;
 }
 
+/** The rows of whole groups, in any order, each with its group's key. */
+export type BundleReader = (
+  keys: readonly Value[],
+) => AsyncIterable<{ readonly key: Value; readonly row: RowSum }>;
+
 export interface RowReader {
+  /** Null: several groups can't be read by one query. */
+  readonly bundle: BundleReader | null;
   /** By identity, in the side's order. Reads no more than its consumer takes, but for a bounded rest. */
   rows(key: Value, range: IdentityRange): AsyncIterable<RowSum>;
   /** As `rows`, `limit` at most. */

@@ -38,7 +38,10 @@ export class RowRepair {
    * Resolves to how many rows were found wrong. Rejects with RowsRefused where the target would not take some of them
    * (a unique key of another group's row, a value that does not fit), and with whatever ended the reading.
    */
-  async repair(key: Value, differences: AsyncIterable<RowDifference>): Promise<RowCounts> {
+  async repair(
+    key: Value,
+    differences: AsyncIterable<RowDifference> | Iterable<RowDifference>,
+  ): Promise<RowCounts> {
     const { rowsPerTransaction } = this.#options;
     const refused: string[] = [];
     let rows = NO_ROWS;
@@ -123,7 +126,9 @@ export class RowRepair {
   }
 }
 
-export async function countRows(differences: AsyncIterable<RowDifference>): Promise<RowCounts> {
+export async function countRows(
+  differences: AsyncIterable<RowDifference> | Iterable<RowDifference>,
+): Promise<RowCounts> {
   let rows = NO_ROWS;
   for await (const difference of differences) rows = addRows(rows, countOf(difference));
   return rows;

@@ -1,8 +1,9 @@
 /** Reads the rows of one group of one side by SQL, in the order of their identities. */
 import { ClientSum, clientRowSum, foldChecksum } from './checksum-fold.ts';
-import { allOf, exactly, type IdentityColumn, inIdentityRange, oneIdentityOf } from './key-sql.ts';
+import { type KeyOrder, sharedOrders } from './key-order.ts';
+import { allOf, exactly, type IdentityColumn, inIdentityRange, oneIdentityOf, oneOf } from './key-sql.ts';
 import type { RowSum } from './row-difference.ts';
-import type { IdentityRange, RangeSum, RowReader } from './row-reader.ts';
+import type { BundleReader, IdentityRange, RangeSum, RowReader } from './row-reader.ts';
 import { literal } from './sql-text.ts';
 import type { KeyColumn } from './table-pair.ts';
 import { TableSide, type TableSideOptions } from './table-side.ts';
@@ -15,6 +16,7 @@ export function openRowReader(options: TableSideOptions): RowReader {
 
 /** Of a table whose rows have an identity. */
 class IdentifiedRows implements RowReader {
+  readonly bundle: BundleReader | null;
   readonly #table: TableSide;
   readonly #identity: readonly KeyColumn[];
   /** Of the identity what differs within a group: the order of its rows. */
@@ -26,6 +28,21 @@ class IdentifiedRows implements RowReader {
     this.#ordered = this.#identity
       .map((key, place) => ({ key, place }))
       .filter(({ key }) => key.name !== table.pair.group?.name);
+    const { group } = table.pair;
+    // Another spelling of an identity must be gone before a row is put in: group by group that is seen to.
+    const shared =
+      group !== null && group.order !== 'own' && sharedOrders(this.#identity.map(orderOf)) !== null;
+    this.bundle = shared ? (keys) => this.#ofGroups(group, keys) : null;
+  }
+
+  async *#ofGroups(group: KeyColumn, keys: readonly Value[]) {
+    const { side, from } = this.#table;
+    const rows = this.#table.stream({
+      shape: 'rows of groups',
+      sql: `SELECT ${group.select[side]}, ${this.#selected()} ${from} WHERE ${oneOf(group, side, keys)}`,
+      maySort: false,
+    });
+    for await (const [key = null, ...row] of rows) yield { key, row: this.#rowSum(row) };
   }
 
   async *rows(key: Value, range: IdentityRange): AsyncGenerator<RowSum> {
@@ -88,8 +105,12 @@ class IdentifiedRows implements RowReader {
   }
 
   #select(): string {
+    return `SELECT ${this.#selected()}`;
+  }
+
+  #selected(): string {
     const { checksum } = this.#table;
-    return `SELECT ${[this.#identitySelect(), checksum.rowHash, ...checksum.clientValues].join(', ')}`;
+    return [this.#identitySelect(), checksum.rowHash, ...checksum.clientValues].join(', ');
   }
 
   #identitySelect(): string {
@@ -120,6 +141,7 @@ class IdentifiedRows implements RowReader {
 
 /** Of a table whose rows have no identity: each row's hash stands for it, and it may be there several times. */
 class CountedRows implements RowReader {
+  readonly bundle = null;
   readonly #table: TableSide;
 
   constructor(table: TableSide) {
@@ -195,4 +217,8 @@ class CountedRows implements RowReader {
 
 function rowSum([hash = null, copies = null]: Row): RowSum {
   return { identity: [hash], sum: String(hash), copies: Number(copies) };
+}
+
+function orderOf({ order }: KeyColumn): KeyOrder {
+  return order;
 }

@@ -1,12 +1,15 @@
 /** One table's groups, as a settler looks at them and has them repaired: on the primaries. */
+import { messageOf } from '../base/errors.ts';
 import type { CatchUp } from './catch-up.ts';
+import { bundleReaders, bundlesOf, drillBundle } from './drill-bundle.ts';
 import { type DrilledTable, drillDown } from './drill-down.ts';
 import { groupsByKey, joinGroups } from './group-join.ts';
 import type { GroupReader } from './group-reader.ts';
-import type { GroupPair, SettledTable } from './group-settling.ts';
+import type { GroupPair, RowsFound, SettledTable } from './group-settling.ts';
 import type { Mismatch } from './group-sum.ts';
 import { canonicalKey, type KeyOrder } from './key-order.ts';
 import type { RowCounts } from './row-counts.ts';
+import type { RowDifference } from './row-difference.ts';
 import { countRows, type RowRepair } from './row-repair.ts';
 import { onBoth, type Sides } from './side.ts';
 import type { Value } from './value.ts';
@@ -20,7 +23,7 @@ export interface TableSettlingOptions {
   readonly catchUp: () => Promise<CatchUp>;
   /** On the primaries. */
   readonly rows: DrilledTable;
-  readonly repair: RowRepair;
+  readonly repair: Pick<RowRepair, 'repair'>;
 }
 
 export class TableSettling implements SettledTable {
@@ -48,18 +51,84 @@ export class TableSettling implements SettledTable {
     });
   }
 
-  count(mismatch: Mismatch): Promise<RowCounts> {
-    return countRows(drillDown(this.#options.rows, mismatch));
+  count(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]> {
+    const { rows } = this.#options;
+    return this.#byBundle(mismatches, {
+      bundle: (differences) => Promise.all(differences.map(countRows)),
+      alone: (mismatch) => countRows(drillDown(rows, mismatch)),
+    });
   }
 
-  repair(mismatch: Mismatch): Promise<RowCounts> {
+  repair(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]> {
     const { rows, repair } = this.#options;
-    return repair.repair(mismatch.key, drillDown(rows, mismatch));
+    return this.#byBundle(mismatches, {
+      bundle: async (differences) => {
+        await repair.repair(null, extraFirst(differences.flat()));
+        return await Promise.all(differences.map(countRows));
+      },
+      alone: (mismatch) => repair.repair(mismatch.key, drillDown(rows, mismatch)),
+    });
+  }
+
+  async #byBundle(mismatches: readonly Mismatch[], work: BundleWork): Promise<readonly RowsFound[]> {
+    const { rows, order } = this.#options;
+    const readers = bundleReaders(rows);
+    const found: RowsFound[] = [];
+    for (const bundle of readers === null ? mismatches.map((each) => [each]) : bundlesOf(mismatches)) {
+      if (readers === null || bundle.length === 1) found.push(await oneByOne(bundle[0]!, work.alone));
+      else found.push(...(await together(bundle, () => drillBundle(rows, readers, order, bundle), work)));
+    }
+    return found;
   }
 
   nameOf(key: Value): string {
     return canonicalKey(this.#options.order, key);
   }
+}
+
+interface BundleWork {
+  bundle(differences: readonly (readonly RowDifference[])[]): Promise<readonly RowCounts[]>;
+  alone(mismatch: Mismatch): Promise<RowCounts>;
+}
+
+/** A bundle that fails is looked at anew group by group, so that the groups that are not at fault are seen to. */
+async function together(
+  bundle: readonly Mismatch[],
+  drill: () => Promise<readonly (readonly RowDifference[])[]>,
+  work: BundleWork,
+): Promise<readonly RowsFound[]> {
+  let drilled: readonly (readonly RowDifference[])[] | null = null;
+  try {
+    drilled = await drill();
+    return (await work.bundle(drilled)).map((rows) => ({ rows }));
+  } catch {
+    const found: RowsFound[] = [];
+    for (const [index, mismatch] of bundle.entries()) {
+      const alone = await oneByOne(mismatch, work.alone);
+      // Rows that were written before the bundle failed are found no more.
+      const before = drilled?.[index];
+      found.push('failed' in alone || before === undefined ? alone : { rows: await countRows(before) });
+    }
+    return found;
+  }
+}
+
+async function oneByOne(
+  mismatch: Mismatch,
+  work: (mismatch: Mismatch) => Promise<RowCounts>,
+): Promise<RowsFound> {
+  try {
+    return { rows: await work(mismatch) };
+  } catch (error) {
+    return { failed: messageOf(error) };
+  }
+}
+
+/** A row that has come to another group is extra in the one: it must not be taken away behind its coming to the other. */
+function extraFirst(differences: readonly RowDifference[]): readonly RowDifference[] {
+  const [extra, others] = [[], []] as [RowDifference[], RowDifference[]];
+  for (const difference of differences) (difference.kind === 'extra' ? extra : others).push(difference);
+  return [...extra, ...others];
 }
 
 async function sumsOf(readers: Sides<GroupReader>, order: KeyOrder, keys: readonly Value[]) {

@@ -53,6 +53,7 @@ export interface FakeSideOptions {
 export class FakeSide implements GroupReader, RowReader {
   readonly name: string;
   readonly ranges: RangeReader | null;
+  readonly bundle = null;
   /** A test may change them at any time. */
   stored: FakeRow[];
   openStreams = 0;

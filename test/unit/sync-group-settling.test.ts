@@ -4,6 +4,7 @@ import type { GroupOutcome } from '../../src/sync/group-outcome.ts';
 import {
   type GroupPair,
   type MirrorGate,
+  type RowsFound,
   type SettledTable,
   type SettlingOptions,
   StillSettler,
@@ -77,19 +78,22 @@ class Clusters implements SettledTable, MirrorGate {
     return keys.map((key, at) => ({ key, old: sumOf(key, old[at]), new: sumOf(key, fresh[at]) }));
   }
 
-  async count(): Promise<RowCounts> {
+  async count(mismatches: readonly GroupPair[]): Promise<readonly RowsFound[]> {
     await this.#meanwhile();
-    return DIFFERENT;
+    return mismatches.map(() => ({ rows: DIFFERENT }));
   }
 
-  async repair({ key }: GroupPair): Promise<RowCounts> {
+  /** As a bundle is: the source of all of them is read before the first is written. */
+  async repair(mismatches: readonly GroupPair[]): Promise<readonly RowsFound[]> {
     await this.#meanwhile();
-    const value = this.source.get(String(key))!;
+    const values = mismatches.map(({ key }) => [String(key), this.source.get(String(key))!] as const);
+    for (const [key, value] of values) {
+      await this.#meanwhile();
+      this.target.set(key, value);
+      this.repairs += 1;
+    }
     await this.#meanwhile();
-    this.target.set(String(key), value);
-    this.repairs += 1;
-    await this.#meanwhile();
-    return DIFFERENT;
+    return mismatches.map(() => ({ rows: DIFFERENT }));
   }
 
   nameOf(key: Value): string {
@@ -189,7 +193,7 @@ describe('groups that differ', () => {
 
   it('have failed where what was written is not what is there then', async () => {
     const clusters = new Clusters(1, STILL);
-    clusters.repair = () => Promise.resolve(DIFFERENT);
+    clusters.repair = (groups) => Promise.resolve(groups.map(() => ({ rows: DIFFERENT })));
     const [outcome] = await settlerOf(clusters).settle(clusters.pairs());
     expect(outcome).toMatchObject({
       result: 'failed',
