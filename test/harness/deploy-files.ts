@@ -53,14 +53,18 @@ export interface Query {
 }
 
 /**
- * The shipped prometheus.yml, changed only in whom it scrapes (`target`, host and port), how often, and in that
+ * The shipped prometheus.yml, changed only in whom it scrapes (`proxy` and `sync`, host and port each), how often, and in that
  * it finds the alerts from anywhere; and with the lines on the token, which stand in comments, in force.
  */
-export function shippedPrometheusConfig(target: string, tokenFile: string): string {
+export function shippedPrometheusConfig(
+  targets: { readonly proxy: string; readonly sync: string },
+  tokenFile: string,
+): string {
   const replacements: readonly (readonly [string | RegExp, string])[] = [
-    ['127.0.0.1:9104', target],
-    ['    # authorization:\n    #   credentials_file:', '    authorization:\n      credentials_file:'],
-    ['/etc/prometheus/understudy-admin-token', tokenFile],
+    ['127.0.0.1:9104', targets.proxy],
+    ['127.0.0.1:9105', targets.sync],
+    [/ {4}# authorization:\n {4}# {3}credentials_file:/g, '    authorization:\n      credentials_file:'],
+    [/\/etc\/prometheus\/understudy-admin-token/g, tokenFile],
     ['- alerts.yml', `- ${join(PROMETHEUS_FILES, 'alerts.yml')}`],
     [/^( *scrape_interval:).*/m, '$1 250ms'],
     [/^( *scrape_timeout:).*/m, '$1 250ms'],

@@ -8,9 +8,10 @@ import { runCli } from '../harness/cli.ts';
 import { dashboardQueries, dashboardVariables, shippedPrometheusConfig } from '../harness/deploy-files.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { freePort } from '../harness/ports.ts';
+import { type Child, startChild } from '../harness/process.ts';
 import { type Prometheus, startPrometheus } from '../harness/prometheus.ts';
 import { selectorsOf } from '../harness/promql.ts';
-import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { MAIN, type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 import { makeCertificates } from '../harness/tls.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -38,6 +39,7 @@ const alertsSchema = z.object({
 let mariadb: Mariadb;
 let proxy: RunningProxy;
 let prometheus: Prometheus;
+let sync: Child;
 
 beforeAll(async () => {
   mariadb = await startMariadb({ name: 'both-clusters' });
@@ -68,7 +70,10 @@ beforeAll(async () => {
   });
   const tokenFile = join(temporaryDirectory('token'), 'token');
   writeFileSync(tokenFile, `${TOKEN}\n`);
-  const configText = shippedPrometheusConfig(new URL(proxy.adminUrl).host, tokenFile);
+  const configText = shippedPrometheusConfig(
+    { proxy: new URL(proxy.adminUrl).host, sync: await startPausedSync() },
+    tokenFile,
+  );
   prometheus = await startPrometheus({ configText });
   await runTraffic();
   await waitFor(async () => (await sampled('understudy_mirror_compared_total > 0')).length > 0, {
@@ -81,9 +86,31 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await prometheus?.stop();
+  await sync?.stop();
   await proxy?.stop();
   await mariadb?.destroy();
 });
+
+/** One that stands before its first query: its figures are there for as long as they are wanted. Host and port. */
+async function startPausedSync(): Promise<string> {
+  const pause = join(temporaryDirectory('pause'), 'pause');
+  writeFileSync(pause, '');
+  const port = await freePort();
+  sync = await startChild({
+    name: 'sync',
+    command: process.execPath,
+    args: [
+      ...[MAIN, 'sync', '--full', '--config', proxy.configFile],
+      ...['--pause-file', pause, '--admin-port', String(port)],
+    ],
+    ready: async () => {
+      const headers = { authorization: `Bearer ${TOKEN}` };
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text();
+      return text.includes('understudy_sync_throttled{shard="s00"} 1');
+    },
+  });
+  return `127.0.0.1:${port}`;
+}
 
 async function runTraffic(): Promise<void> {
   const client = await mariadb.connect({ port: proxy.port('s00'), database: 'mc_00' });
@@ -113,6 +140,14 @@ async function missingFrom(expression: string): Promise<string[]> {
   }
   return missing;
 }
+
+it('a sync tells its figures to those with the token alone', async () => {
+  const [labels] = await sampled('understudy_sync_throttled == 1');
+  expect(labels).toMatchObject({ job: 'understudy-sync', shard: 's00' });
+  const url = `http://${labels?.instance}`;
+  expect((await fetch(`${url}/metrics`)).status).toBe(401);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
 
 describe('a running proxy', () => {
   it('exports what promtool finds no fault with', async () => {
