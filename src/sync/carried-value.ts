@@ -1,5 +1,5 @@
 /** How one value goes from the source to the target and stays what it is: read as a plain text, written as SQL. */
-import { familyOf } from './column-family.ts';
+import { type ColumnFamily, familyOf } from './column-family.ts';
 import { exactText } from './float-text.ts';
 import { literal, numberLiteral, quoteName } from './sql-text.ts';
 import type { ColumnShape } from './table-shape.ts';
@@ -10,43 +10,116 @@ export interface Carrier {
   readonly read: string;
   /** The expression for the target, of what was read. */
   write(value: string): string;
+  /** Read of a value that a strict server has, and will not take: the error value of an ENUM. Null: there is none. */
+  readonly refused: string | null;
 }
 
 /** `from`, `to`: the column on the source and on the target, which are comparable. */
 export function carrierOf(from: ColumnShape, to: ColumnShape): Carrier {
+  const [one, other] = [familyOf(from), familyOf(to)];
+  return MIXED[`${one}/${other}`]?.(from, to) ?? sameCarrier(from, to);
+}
+
+type Carry = (from: ColumnShape, to: ColumnShape) => Carrier;
+
+/** `source/target`, where one of them is no text that the other would read. */
+const MIXED: Readonly<Record<string, Carry>> = {
+  'text/bytes': ({ name }) => bytesCarrier(quoteName(name)),
+  'bytes/text': ({ name }, { charset }) => storedCarrier(name, charset),
+  'uuid/bytes': (from) => bytesAs(`REPLACE(${printed(from)}, '-', '')`),
+  'inet6/bytes': (from) => bytesAs(`HEX(INET6_ATON(${printed(from)}))`),
+  'inet4/integer': (from) => carrier(`INET_ATON(${printed(from)})`, numberLiteral),
+  'integer/inet4': ({ name }) => carrier(`INET_NTOA(${quoteName(name)})`, literal),
+};
+
+const PRINTED: ReadonlySet<ColumnFamily | undefined> = new Set([
+  'date',
+  'datetime',
+  'timestamp',
+  'time',
+  'uuid',
+  'inet4',
+  'inet6',
+]);
+
+function sameCarrier(from: ColumnShape, to: ColumnShape): Carrier {
   const name = quoteName(from.name);
-  switch (familyOf(from)) {
+  const family = familyOf(from);
+  if (PRINTED.has(family)) return carrier(printed(from), literal);
+  switch (family) {
     case 'integer':
     case 'decimal':
       // A BIT prints bytes, and a ZEROFILL zeros.
-      return { read: from.type === 'year' ? name : `${name} + 0`, write: (value) => numberLiteral(value) };
+      return carrier(from.type === 'year' ? name : `${name} + 0`, numberLiteral);
     case 'float':
-      return { read: exactText(name), write: exactSql };
-    case 'date':
-    case 'datetime':
-    case 'timestamp':
-    case 'time':
-    case 'uuid':
-    case 'inet4':
-    case 'inet6':
-      return { read: `CAST(${name} AS CHAR)`, write: (value) => literal(value) };
+      return carrier(exactText(name), exactSql);
     case 'bytes':
+      return bytesCarrier(isShortened(from, to) ? `TRIM(TRAILING X'00' FROM ${name})` : name);
     case 'geometry':
     case 'vector':
-      return familyOf(to) === 'text'
-        ? textCarrier(name)
-        : { read: `HEX(${name})`, write: (hex) => `X'${hex}'` };
+      return bytesCarrier(name);
+    case 'enum':
+      return familyOf(to) === 'enum' ? enumCarrier(from) : textCarrier(from);
+    case 'text':
+      // What another character set could not hold, half a surrogate say, is not converted where it need not be.
+      return familyOf(to) === 'text' && from.charset === to.charset && !from.json
+        ? storedCarrier(from.name, to.charset)
+        : textCarrier(from);
     default:
-      // ENUM, SET and JSON by their texts: their numbers and bytes are each server's own.
-      return textCarrier(name);
+      // SET and JSON by their texts: their numbers and bytes are each server's own.
+      return textCarrier(from);
   }
 }
 
+function carrier(read: string, write: (value: string) => string): Carrier {
+  return { read, write, refused: null };
+}
+
+function printed({ name }: ColumnShape): string {
+  return `CAST(${quoteName(name)} AS CHAR)`;
+}
+
+/** The zeros that a BINARY is filled up with are no part of its value where the target's are fewer. */
+function isShortened(from: ColumnShape, to: ColumnShape): boolean {
+  return from.type === 'binary' && to.type === 'binary' && from.bytes > to.bytes;
+}
+
+function bytesCarrier(sql: string): Carrier {
+  return bytesAs(`HEX(${sql})`);
+}
+
+/** `hex`: the SQL of hexadecimal digits. */
+function bytesAs(hex: string): Carrier {
+  return carrier(hex, (digits) => `X'${digits}'`);
+}
+
+/** The bytes as they are stored, which are text of the target's character set. */
+function storedCarrier(name: string, charset: string | null): Carrier {
+  return carrier(`HEX(${quoteName(name)})`, (hex) => `_${charset ?? 'utf8mb4'} X'${hex}'`);
+}
+
 /** Not as a text of the connection: what is no valid text there would be changed on its way. */
-function textCarrier(name: string): Carrier {
+function textCarrier({ name }: ColumnShape): Carrier {
+  return carrier(textHex(name), textSql);
+}
+
+function textHex(name: string): string {
+  return `HEX(CONVERT(${quoteName(name)} USING utf8mb4))`;
+}
+
+function textSql(hex: string): string {
+  return `CONVERT(X'${hex}' USING utf8mb4)`;
+}
+
+/** No text has hexadecimal digits of an odd number. */
+const ERROR_VALUE = '0';
+
+/** By its text, as the numbers of the target's members may be others; the error value is empty as a member may be. */
+function enumCarrier({ name }: ColumnShape): Carrier {
   return {
-    read: `HEX(CONVERT(${name} USING utf8mb4))`,
-    write: (hex) => `CONVERT(X'${hex}' USING utf8mb4)`,
+    read: `IF(${quoteName(name)} + 0 = 0, '${ERROR_VALUE}', ${textHex(name)})`,
+    write: (value) => (value === ERROR_VALUE ? '0' : textSql(value)),
+    refused: ERROR_VALUE,
   };
 }
 
@@ -64,4 +137,9 @@ function exactSql(text: string): string {
 
 export function writeSql(carrier: Carrier, value: Value): string {
   return value === null ? 'NULL' : carrier.write(value.toString());
+}
+
+/** A strict server would not take it. */
+export function isRefused(carrier: Carrier, value: Value): boolean {
+  return value !== null && value.toString() === carrier.refused;
 }

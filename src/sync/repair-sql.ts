@@ -1,23 +1,28 @@
 /** The SQL of a repair: rows read from the source, and taken away from and put into the target. */
-import { type Carrier, carrierOf, writeSql } from './carried-value.ts';
+import { type Carrier, carrierOf, isRefused, writeSql } from './carried-value.ts';
 import { type Checksum, checksumSql, type HashingServer } from './checksum-sql.ts';
 import { DEFAULT_HASH } from './hash-method.ts';
 import { allOf, exactly } from './key-sql.ts';
-import type { Direction, Side, Sides } from './side.ts';
+import type { Direction, ServerKind, Side, Sides } from './side.ts';
 import { literal, quoteName } from './sql-text.ts';
 import type { TablePair } from './table-pair.ts';
 import type { Row, Value } from './value.ts';
+
+/** As a session that writes has it, but that what does not fit is no error. */
+const LENIENT = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO';
 
 export class RepairSql {
   readonly #pair: TablePair;
   readonly #direction: Direction;
   readonly #carriers: readonly Carrier[];
   readonly #checksums: Sides<Checksum>;
+  readonly #targetKind: ServerKind;
 
   constructor(pair: TablePair, direction: Direction, servers: Sides<HashingServer>) {
     const { source, target } = direction;
     this.#pair = pair;
     this.#direction = direction;
+    this.#targetKind = servers[target].kind;
     const written = pair.columns.filter(({ name }) => pair.written.includes(name));
     this.#carriers = written.map(({ columns }) => carrierOf(columns[source], columns[target]));
     this.#checksums = {
@@ -72,14 +77,34 @@ export class RepairSql {
   }
 
   /** `rows`: as `select` gave them, without their identities. */
-  insert(rows: readonly Row[]): string {
+  inserts(rows: readonly Row[]): string[] {
+    const odd = rows.filter((row) => this.#isRefused(row));
+    const others = rows.filter((row) => !this.#isRefused(row));
+    return [
+      ...(others.length === 0 ? [] : [`INSERT ${this.#intoTarget(others)}`]),
+      ...(odd.length === 0 ? [] : [this.#leniently(this.#intoTarget(odd))]),
+    ];
+  }
+
+  #intoTarget(rows: readonly Row[]): string {
     const { target } = this.#direction;
     const written = this.#pair.columns.filter(({ name }) => this.#pair.written.includes(name));
     const names = written.map(({ columns }) => quoteName(columns[target].name)).join(', ');
     const values = rows.map(
       (row) => `(${this.#carriers.map((carrier, at) => writeSql(carrier, row[at] ?? null)).join(', ')})`,
     );
-    return `INSERT INTO ${this.#table(target)} (${names}) VALUES ${values.join(', ')}`;
+    return `INTO ${this.#table(target)} (${names}) VALUES ${values.join(', ')}`;
+  }
+
+  #isRefused(row: Row): boolean {
+    return this.#carriers.some((carrier, at) => isRefused(carrier, row[at] ?? null));
+  }
+
+  /** For this statement alone; that another value was cut short would be seen when the group is looked at again. */
+  #leniently(into: string): string {
+    return this.#targetKind === 'mariadb'
+      ? `SET STATEMENT sql_mode = '${LENIENT}' FOR INSERT ${into}`
+      : `INSERT /*+ SET_VAR(sql_mode = '${LENIENT}') */ ${into}`;
   }
 
   #table(side: Side): string {

@@ -104,7 +104,7 @@ export class RowRepair {
       if (orders.length === 0 && kind === 'extra') statements.push(sql.remove(key, identity, copies));
     }
     if (orders.length > 0) statements.push(...this.#removals(key, differences));
-    if (inserted.length > 0) statements.push(sql.insert(inserted));
+    statements.push(...sql.inserts(inserted));
     return statements.map((text) => ({ sql: text, values: [] }));
   }
 
