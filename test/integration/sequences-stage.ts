@@ -10,9 +10,7 @@ import { bumpSequences, raiseLine } from '../../src/sync/sequence-bump.ts';
 import type { ShardCheck } from '../../src/sync/sequence-check.ts';
 import { OpenedSequenceServers } from '../../src/sync/sequence-servers.ts';
 import { sequenceScope } from '../../src/sync/sequence-shard.ts';
-import type { SqlServer } from '../harness/sql-server.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
-import { waitFor } from '../harness/wait.ts';
 
 export interface ShardServers {
   readonly old: Address;
@@ -100,29 +98,6 @@ export async function bumpFrom(
   } finally {
     await servers.close();
   }
-}
-
-/** Makes `replica` follow `primary`, both of MariaDB and with nothing in them; the primary has a binary log. */
-export async function follow(replica: SqlServer, primary: SqlServer): Promise<void> {
-  await primary.query(
-    `CREATE USER repl@'%' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO repl@'%'`,
-  );
-  await replica.query(`CHANGE MASTER TO master_host = '127.0.0.1', master_port = ${primary.port},
-    master_user = 'repl', master_password = 'repl', master_use_gtid = slave_pos; START SLAVE`);
-  await untilCaughtUp(replica, primary);
-}
-
-export async function untilCaughtUp(replica: SqlServer, primary: SqlServer): Promise<void> {
-  await waitFor(
-    async () => {
-      const [[at], [there]] = await Promise.all([
-        primary.query<never[]>('SELECT @@GLOBAL.gtid_binlog_pos AS pos') as Promise<{ pos: string }[]>,
-        replica.query<never[]>('SELECT @@GLOBAL.gtid_slave_pos AS pos') as Promise<{ pos: string }[]>,
-      ]);
-      return at?.pos === there?.pos;
-    },
-    { what: 'the replica to have caught up', timeoutMs: 30_000 },
-  );
 }
 
 export interface CommandRun {

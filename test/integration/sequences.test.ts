@@ -8,16 +8,15 @@ import { runCli } from '../harness/cli.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import { freePort } from '../harness/ports.ts';
+import { follow, untilCaughtUp } from '../harness/replication.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { waitFor } from '../harness/wait.ts';
 import {
   bumpFrom,
   type CheckOptions,
   check,
-  follow,
   runSequences,
   type ShardServers,
-  untilCaughtUp,
   writeConfig,
 } from './sequences-stage.ts';
 

@@ -4,11 +4,10 @@ import { waitForReplica } from '../../src/sync/catch-up.ts';
 import type { SyncServer } from '../../src/sync/sync-server.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
+import { follow, loggedRows } from '../harness/replication.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { openServer } from '../harness/sync-servers.ts';
-import { follow } from './sequences-stage.ts';
 
-const LOGGED = (id: number): string[] => [`--server-id=${id}`, '--log-bin=bin', '--binlog-format=ROW'];
 const MOMENT_MS = 1000;
 const LONG_MS = 20_000;
 
@@ -23,8 +22,8 @@ describe('a replica of MariaDB', () => {
 
   beforeAll(async () => {
     [primary, replica, alone] = await Promise.all([
-      startMariadb({ name: 'primary', extra: LOGGED(1) }),
-      startMariadb({ name: 'replica', extra: LOGGED(2) }),
+      startMariadb({ name: 'primary', extra: loggedRows(1) }),
+      startMariadb({ name: 'replica', extra: loggedRows(2) }),
       startMariadb({ name: 'alone' }),
     ]);
     await follow(replica, primary);
@@ -61,8 +60,8 @@ describe('a replica of MySQL', () => {
   beforeAll(async () => {
     const gtid = ['--gtid-mode=ON', '--enforce-gtid-consistency=ON'];
     [primary, replica] = await Promise.all([
-      startMysql({ name: 'primary', extra: [...LOGGED(1), ...gtid] }),
-      startMysql({ name: 'replica', extra: [...LOGGED(2), ...gtid] }),
+      startMysql({ name: 'primary', extra: [...loggedRows(1), ...gtid] }),
+      startMysql({ name: 'replica', extra: [...loggedRows(2), ...gtid] }),
     ]);
     await primary.query("CREATE USER repl@'%' IDENTIFIED BY 'repl'");
     await primary.query("GRANT REPLICATION SLAVE ON *.* TO repl@'%'");
