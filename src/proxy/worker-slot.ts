@@ -67,6 +67,8 @@ export class WorkerSlot {
   #appliedNumber = 0;
   #heard: 'now' | 'before' = 'before';
   #heardAtMs: number;
+  /** When it told of its shards. */
+  #toldAtMs = Number.NEGATIVE_INFINITY;
   #shards: readonly ShardStatus[] = [];
   /** Of the proxy's start: the worker serves, or the whole start has failed. */
   #first: Waiter | null = null;
@@ -151,12 +153,18 @@ export class WorkerSlot {
     return this.#figures.documents();
   }
 
-  /** Its shards as it last told of them, after a bounded wait for news; none while no process serves them. */
+  /**
+   * Its shards as it last told of them, after a bounded wait for news; none while no process serves them. The lag of
+   * one that stays silent grows with its silence: whatever it had replayed by its last news, it may have nothing since.
+   */
   async shardStatuses(): Promise<readonly ShardStatus[]> {
     const life = this.#life;
     if (life.at !== 'serving' && life.at !== 'draining') return [];
+    const askedAtMs = this.#options.now();
     await life.link.ask('status');
-    return this.#shards;
+    if (this.#toldAtMs >= askedAtMs) return this.#shards;
+    const silentSeconds = (this.#options.now() - this.#toldAtMs) / 1000;
+    return this.#shards.map((shard) => ({ ...shard, lagSeconds: shard.lagSeconds + silentSeconds }));
   }
 
   serves(shard: string): boolean {
@@ -250,6 +258,7 @@ export class WorkerSlot {
         return;
       case 'status':
         this.#shards = news.shards;
+        this.#toldAtMs = this.#options.now();
         link.answered('status');
         return;
       case 'incidents':

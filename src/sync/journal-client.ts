@@ -29,7 +29,12 @@ export class ProxyUnreachable extends Error {
 
 const PAGE_ENTRIES = 1000;
 const ATTEMPTS = 3;
+/** Of one that has answered before: it may be in the middle of a restart, which takes some seconds. */
+const ATTEMPTS_KNOWN = 10;
 const PAUSE_MS = 500;
+const PAUSE_MAX_MS = 2000;
+/** In these a worker tells of its shards as they are. */
+const TELLING: ReadonlySet<string> = new Set(['serving', 'draining']);
 
 const doubtSchema = z.object({
   table: z.string(),
@@ -48,6 +53,9 @@ const settledSchema: z.ZodType<Settled> = z.object({
   stale: z.boolean(),
 });
 const stateSchema = z.object({
+  workers: z
+    .array(z.object({ worker: z.number(), state: z.string(), shards: z.array(z.string()) }))
+    .default([]),
   shards: z.array(
     z.object({
       name: z.string(),
@@ -61,6 +69,7 @@ const doneSchema = z.object({ error: z.string().optional() });
 
 export class JournalClient {
   readonly #options: JournalClientOptions;
+  #known: 'yes' | 'no' = 'no';
 
   constructor(options: JournalClientOptions) {
     this.#options = options;
@@ -72,12 +81,17 @@ export class JournalClient {
     return id === undefined ? admin : `${id} (${admin})`;
   }
 
-  /** Of every shard that the proxy serves, by name. Rejects with ProxyUnreachable. */
+  /**
+   * Of every shard that the proxy serves, by name. Rejects with ProxyUnreachable, also where one of its workers is down
+   * or silent: what that one has in doubt, and has still to replay, is not known then.
+   */
   async states(): Promise<ReadonlyMap<string, JournalState>> {
-    const { shards } = await this.#ask({
-      path: '/api/status',
-      schema: stateSchema,
-      what: 'a status report',
+    const question = { path: '/api/status', schema: stateSchema, what: 'a status report' };
+    const { shards } = await this.#ask(question, {
+      lacks: ({ workers }) => {
+        const mute = workers.find(({ state }) => !TELLING.has(state));
+        return mute && `its worker ${mute.worker} (${mute.shards.join(', ')}) is ${mute.state}`;
+      },
     });
     return new Map(shards.map(({ name, lagSeconds, journal }) => [name, { ...journal, lagSeconds }]));
   }
@@ -114,7 +128,7 @@ export class JournalClient {
       schema: settledSchema,
       what: 'what it settled',
     };
-    return this.#ask(question, 1);
+    return this.#ask(question, { attempts: 1 });
   }
 
   /**
@@ -132,17 +146,27 @@ export class JournalClient {
     return error === undefined;
   }
 
-  /** A proxy that is busy, or in the middle of a restart, is asked again. */
+  /** A proxy that is busy, or in the middle of a restart, is asked again. `lacks`: why an answer is not whole. */
   async #ask<Report>(
     question: Omit<AdminQuestion<Report>, 'token'>,
-    attempts: number = ATTEMPTS,
+    {
+      attempts = this.#known === 'yes' ? ATTEMPTS_KNOWN : ATTEMPTS,
+      lacks,
+    }: { attempts?: number; lacks?: (report: Report) => string | undefined } = {},
   ): Promise<Report> {
     const { address, token } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const answer = await askProxy(address, { ...question, token });
-      if (answer.type === 'reachable') return answer.report;
-      if (attempt >= attempts) throw new ProxyUnreachable(`proxy ${this.name}: ${answer.reason}`);
-      await pause(PAUSE_MS * attempt);
+      const fault = answer.type === 'reachable' ? lacks?.(answer.report) : answer.reason;
+      if (answer.type === 'reachable' && fault === undefined) {
+        this.#known = 'yes';
+        return answer.report;
+      }
+      if (attempt >= attempts) {
+        if (attempts > 1) this.#known = 'no';
+        throw new ProxyUnreachable(`proxy ${this.name}: ${fault}`);
+      }
+      await pause(Math.min(PAUSE_MAX_MS, PAUSE_MS * attempt));
     }
   }
 }

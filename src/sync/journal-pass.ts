@@ -50,18 +50,29 @@ const ANY_TABLE = '*';
 const KEYS_AT_ONCE = 200;
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
-/** Fails with ProxyUnreachable where a journal can't be read: what it has in doubt is not known then. */
+/** A journal that can't be read, or settled, is told of: what it has in doubt stays in it. */
 export async function runJournalPass(tools: JournalPassTools): Promise<JournalPassResult> {
   let result: JournalPassResult = { counts: NO_COUNTS, entries: 0, settled: 0, kept: 0 };
   for (const journal of tools.journals) {
-    const served = await journal.states();
-    for (const shard of tools.shards) {
-      if (!served.has(shard)) continue;
+    for (const shard of await servedBy(journal, tools)) {
       result = addResults(result, await settleShard(journal, shard, tools));
       if (tools.stop.aborted) return result;
     }
   }
   return result;
+}
+
+async function servedBy(
+  journal: ProxyJournal,
+  { shards, told }: JournalPassTools,
+): Promise<readonly string[]> {
+  try {
+    const served = await journal.states();
+    return shards.filter((shard) => served.has(shard));
+  } catch (error) {
+    told.failed('', '', error);
+    return [];
+  }
 }
 
 async function settleShard(
@@ -70,13 +81,19 @@ async function settleShard(
   tools: JournalPassTools,
 ): Promise<JournalPassResult> {
   let result: JournalPassResult = { counts: NO_COUNTS, entries: 0, settled: 0, kept: 0 };
-  for await (const { entries, cursor } of journal.pages(shard)) {
-    if (tools.stop.aborted || entries.length === 0) break;
-    const looked = await look(shard, entries, tools);
-    const good = tools.settles ? looked.good : [];
-    const { settled } = good.length === 0 ? { settled: 0 } : await journal.settle(shard, good, cursor);
-    const kept = entries.length - settled;
-    result = addResults(result, { counts: looked.counts, entries: entries.length, settled, kept });
+  try {
+    for await (const { entries, cursor } of journal.pages(shard)) {
+      if (tools.stop.aborted || entries.length === 0) break;
+      const { counts, good } = await look(shard, entries, tools);
+      const looked = { counts, entries: entries.length, settled: 0, kept: entries.length };
+      result = addResults(result, looked);
+      if (good.length === 0 || !tools.settles) continue;
+      const { settled } = await journal.settle(shard, good, cursor);
+      result = { ...result, settled: result.settled + settled, kept: result.kept - settled };
+    }
+  } catch (error) {
+    // The proxy may be in the middle of a restart: what was not settled is there for the next pass.
+    tools.told.failed(shard, '', error);
   }
   return result;
 }

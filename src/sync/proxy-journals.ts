@@ -1,4 +1,5 @@
 /** The journals of all proxies, before and after a pass: what they hold, and what they have lost. */
+import { messageOf } from '../base/errors.ts';
 import type { JournalClient, JournalState } from './journal-client.ts';
 import type { JournalLeft } from './sync-report.ts';
 
@@ -31,8 +32,12 @@ export async function makeGood(
   for (const { journal, shards } of states) {
     for (const [shard, { reset, epoch }] of shards) {
       if (!reset || !selected.includes(shard)) continue;
-      if (!(await journal.fullPassDone(shard, epoch)))
-        warns(`${shard}: proxy ${journal.name} has lost more meanwhile, so that a full pass is owed`);
+      try {
+        if (!(await journal.fullPassDone(shard, epoch)))
+          warns(`${shard}: proxy ${journal.name} has lost more meanwhile, so that a full pass is owed`);
+      } catch (error) {
+        warns(messageOf(error));
+      }
     }
   }
 }

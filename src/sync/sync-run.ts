@@ -10,7 +10,7 @@ import { ALL_KEYS } from './key-range.ts';
 import { MemoryRangeQueue, type RangeRecord } from './memory-range-queue.ts';
 import { addCounts, countsOf, NO_COUNTS, type PassCounts } from './pass-counts.ts';
 import { PassLog } from './pass-log.ts';
-import { journalLeft, journalStates, makeGood } from './proxy-journals.ts';
+import { type JournalStates, journalLeft, journalStates, makeGood } from './proxy-journals.ts';
 import type { SyncRange } from './range-queue.ts';
 import { splitKeys } from './range-split.ts';
 import { runJob } from './sync-job.ts';
@@ -26,7 +26,7 @@ import { type SyncRunOptions, SyncTools } from './sync-tools.ts';
 /** Ranges of a table: small enough that no worker is left with the last one for long. */
 const PARTS = 16;
 
-/** Rejects with what no pass can go on without, such as a journal that can't be read any more. */
+/** Rejects with what no pass can go on without, such as a server that can't be reached any more. */
 export async function runSync(options: SyncRunOptions): Promise<SyncReport> {
   const run = new Run(options);
   try {
@@ -67,9 +67,9 @@ class Run {
 
   async full(pass: number): Promise<PassReport> {
     const log = this.#begin('full', pass);
-    const { selection, plan, told, journals } = this.#options;
-    const states = await journalStates(journals);
-    for (const shard of selection.shards) await this.#tools.catchUp(shard);
+    const { selection, plan, told } = this.#options;
+    const states = await this.#statesOrNone();
+    for (const shard of selection.shards) await this.#caughtUp(shard);
     const found = pass === 1 ? await this.#checkpoint.read(this.#job) : null;
     if (found !== null) told.warns('goes on where the sync before this one ended');
     const record = found?.record ?? { ranges: await this.#allRanges(), counts: NO_COUNTS };
@@ -135,7 +135,8 @@ class Run {
   async left(): Promise<JournalLeft | null> {
     const { silent, journals, selection } = this.#options;
     if (silent.length > 0 || journals.length === 0) return null;
-    return journalLeft(await journalStates(journals), selection.shards);
+    const states = await this.#statesOrNone();
+    return states.length === 0 ? null : journalLeft(states, selection.shards);
   }
 
   close(): void {
@@ -216,6 +217,26 @@ class Run {
     } catch (error) {
       log.failed(shard, table, messageOf(error));
       return NO_COUNTS;
+    }
+  }
+
+  /**
+   * A sync that was killed may have repaired groups of which a write was still on its way to the new side: before that
+   * is done, such a group looks as it should.
+   */
+  async #caughtUp(shard: string): Promise<void> {
+    if (!(await this.#tools.replayed(shard)))
+      this.#log.failed(shard, '', 'the mirror has not replayed in time what was written before the pass');
+    await this.#tools.catchUp(shard);
+  }
+
+  /** None where a proxy does not answer, which is told. */
+  async #statesOrNone(): Promise<readonly JournalStates[]> {
+    try {
+      return await journalStates(this.#options.journals);
+    } catch (error) {
+      this.#options.told.warns(messageOf(error));
+      return [];
     }
   }
 }

@@ -88,6 +88,11 @@ export class SyncTools {
     if (end === 'untold') told.warns(`${shard}: a replica does not tell how far it is`);
   }
 
+  /** True once the mirrors have replayed, or noted as a doubt, what was answered by now; false: not in time. */
+  replayed(shard: string): Promise<boolean> {
+    return this.#gateOf(shard).replayed(this.now());
+  }
+
   close(): void {
     this.#servers.close();
   }
