@@ -66,7 +66,7 @@ export class RowRepair {
       await target.write(this.#statements(key, differences, rows));
       return [];
     } catch (error) {
-      if (differences.length === 1) return [messageOf(error)];
+      if (differences.length === 1 && !isDuplicate(error)) return [messageOf(error)];
     }
     const refused: string[] = [];
     for (const difference of differences) {
@@ -74,9 +74,19 @@ export class RowRepair {
         await target.write(this.#statements(key, [difference], rows));
       } catch (error) {
         refused.push(messageOf(error));
+        if (isDuplicate(error)) await this.#makeRoom(key, difference);
       }
     }
     return refused;
+  }
+
+  /**
+   * Another group's row stands in the way, and this one may stand in its way: that can then be repaired, and this one
+   * by the next pass. Until then the row, which was wrong, is missing.
+   */
+  async #makeRoom(key: Value, difference: RowDifference): Promise<void> {
+    const statements = this.#statements(key, [difference], new Map());
+    if (statements.length > 0) await this.#options.target.write(statements);
   }
 
   /** As the source has them now; a row that has gone from it meanwhile is left out. */
@@ -124,6 +134,13 @@ export class RowRepair {
     const { orders } = this.#options;
     return canonicalIdentity(orders.length === 0 ? ['bytes'] : orders, identity);
   }
+}
+
+/** ER_DUP_ENTRY, ER_DUP_ENTRY_WITH_KEY_NAME */
+const DUPLICATE_ERRORS: ReadonlySet<unknown> = new Set([1062, 1586]);
+
+function isDuplicate(error: unknown): boolean {
+  return error instanceof Error && 'errno' in error && DUPLICATE_ERRORS.has(error.errno);
 }
 
 export async function countRows(
