@@ -106,6 +106,19 @@ describe('a pass over the journals', () => {
     expect(proxy.held).toEqual([doubt('002')]);
   });
 
+  it('goes on with the other proxies where one can’t be asked, or does not settle', async () => {
+    const away = new FakeProxy([doubt('1')]);
+    away.states = () => Promise.reject(new Error('it is away'));
+    const restarting = new FakeProxy([doubt('1')]);
+    restarting.settle = () => Promise.reject(new Error('it went'));
+    const well = new FakeProxy([doubt('1')]);
+    const table = fakeSyncedTable({ table: 'messages', old: rowsOf([1]), fresh: rowsOf([1]) });
+    const { tools, failed } = toolsOf([away, restarting, well], { tables: [table] });
+    expect(await runJournalPass(tools)).toMatchObject({ entries: 2, settled: 1, kept: 1 });
+    expect(failed).toEqual([': it is away', ': it went']);
+    expect([away.held.length, restarting.held.length, well.held.length]).toEqual([1, 1, 0]);
+  });
+
   it('keeps what was written meanwhile', async () => {
     const table = fakeSyncedTable({ table: 'messages', old: rowsOf([1, 2]), fresh: rowsOf([1, 2]) });
     const proxy = new FakeProxy([doubt('1'), doubt('2')], ['2']);

@@ -5,9 +5,11 @@ import type { Config } from '../../src/config/load.ts';
 import type { ControlSnapshot } from '../../src/config/ratios.ts';
 import type { IncidentEntry } from '../../src/observe/incident.ts';
 import type { MetricDocument } from '../../src/observe/metric-documents.ts';
+import type { ShardStatus } from '../../src/observe/status.ts';
 import type { News, Order } from '../../src/proxy/worker-messages.ts';
 import { WorkerPool } from '../../src/proxy/worker-pool.ts';
 import type { WorkerEnd, WorkerEvents, WorkerProcess } from '../../src/proxy/worker-process.ts';
+import { journalStatus } from '../harness/journal-status.ts';
 import { KeptIncidents } from '../harness/kept-incidents.ts';
 
 const SHARES = [['s00', 's02'], ['s01']];
@@ -105,6 +107,26 @@ async function serving(drainTimeoutMs?: number) {
 }
 
 const states = async (pool: WorkerPool) => (await pool.report()).workers.map(({ state }) => state);
+
+function shardStatus(name: string, lagSeconds: number): ShardStatus {
+  return {
+    name,
+    lagSeconds,
+    listen: '127.0.0.1:3400',
+    old: '127.0.0.1:3310/old',
+    new: '127.0.0.1:3311/new',
+    ratios: { reads: 0, writes: 100, deletes: 100 },
+    connections: 0,
+    shadow: { state: 'up', since: '2024-01-01T00:00:00.000Z', lastError: null, lastErrorAt: null },
+    queue: { statements: 0, bytes: 0 },
+    schema: { known: true, missing: [] },
+    journal: journalStatus(),
+    outcomes: {},
+    mismatches: {},
+    latestMismatches: [],
+    straddles: [],
+  };
+}
 
 function counted(value: number): MetricDocument {
   return [
@@ -308,6 +330,21 @@ describe('a worker that does not answer', () => {
     at(0).say({ type: 'beat' });
     expect(pool.unready()).toEqual([]);
     expect(pool.silentShards().size).toBe(0);
+  });
+
+  it('is told of with a lag that grows with its silence', async () => {
+    const { pool, at } = await serving();
+    const lags = async (): Promise<readonly number[]> => {
+      const report = pool.report();
+      at(1).say({ type: 'status', shards: [shardStatus('s01', 0)] });
+      await vi.advanceTimersByTimeAsync(1000);
+      return (await report).shards.map(({ lagSeconds }) => lagSeconds);
+    };
+    const first = lags();
+    at(0).say({ type: 'status', shards: [shardStatus('s00', 0.5)] });
+    expect(await first).toEqual([0.5, 0]);
+    expect(await lags()).toEqual([expect.closeTo(2.5), 0]);
+    expect(await lags()).toEqual([expect.closeTo(3.5), 0]);
   });
 
   it('is ended after thirty seconds, and another takes its place', async () => {
