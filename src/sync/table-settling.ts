@@ -54,7 +54,7 @@ export class TableSettling implements SettledTable {
   count(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]> {
     const { rows } = this.#options;
     return this.#byBundle(mismatches, {
-      bundle: (differences) => Promise.all(differences.map(countRows)),
+      bundle: (_bundle, differences) => Promise.all(differences.map(countRows)),
       alone: (mismatch) => countRows(drillDown(rows, mismatch)),
     });
   }
@@ -62,8 +62,16 @@ export class TableSettling implements SettledTable {
   repair(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]> {
     const { rows, repair } = this.#options;
     return this.#byBundle(mismatches, {
-      bundle: async (differences) => {
-        await repair.repair(null, extraFirst(differences.flat()));
+      bundle: async (bundle, differences) => {
+        // A row goes only where it stands in its own group still: each group's extra rows are a statement of their own.
+        for (const [index, { key }] of bundle.entries()) {
+          const extra = differences[index]!.filter(({ kind }) => kind === 'extra');
+          if (extra.length > 0) await repair.repair(key, extra);
+        }
+        await repair.repair(
+          null,
+          differences.flat().filter(({ kind }) => kind !== 'extra'),
+        );
         return await Promise.all(differences.map(countRows));
       },
       alone: (mismatch) => repair.repair(mismatch.key, drillDown(rows, mismatch)),
@@ -87,7 +95,11 @@ export class TableSettling implements SettledTable {
 }
 
 interface BundleWork {
-  bundle(differences: readonly (readonly RowDifference[])[]): Promise<readonly RowCounts[]>;
+  /** `differences`: of each group of the bundle, in its order. */
+  bundle(
+    bundle: readonly Mismatch[],
+    differences: readonly (readonly RowDifference[])[],
+  ): Promise<readonly RowCounts[]>;
   alone(mismatch: Mismatch): Promise<RowCounts>;
 }
 
@@ -100,7 +112,7 @@ async function together(
   let drilled: readonly (readonly RowDifference[])[] | null = null;
   try {
     drilled = await drill();
-    return (await work.bundle(drilled)).map((rows) => ({ rows }));
+    return (await work.bundle(bundle, drilled)).map((rows) => ({ rows }));
   } catch {
     const found: RowsFound[] = [];
     for (const [index, mismatch] of bundle.entries()) {
@@ -122,13 +134,6 @@ async function oneByOne(
   } catch (error) {
     return { failed: messageOf(error) };
   }
-}
-
-/** A row that has come to another group is extra in the one: it must not be taken away behind its coming to the other. */
-function extraFirst(differences: readonly RowDifference[]): readonly RowDifference[] {
-  const [extra, others] = [[], []] as [RowDifference[], RowDifference[]];
-  for (const difference of differences) (difference.kind === 'extra' ? extra : others).push(difference);
-  return [...extra, ...others];
 }
 
 async function sumsOf(readers: Sides<GroupReader>, order: KeyOrder, keys: readonly Value[]) {
