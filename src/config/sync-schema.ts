@@ -20,7 +20,7 @@ export const syncSchema = z.strictObject({
     .int()
     .min(2)
     .max(256)
-    .default(4)
+    .default(8)
     .describe('Connections of one process to one server'),
   maxLagMs: milliseconds(100, 3_600_000)
     .default(5000)

@@ -19,6 +19,8 @@ export type RowsFound = { readonly rows: RowCounts } | { readonly failed: string
 
 /** What a settler asks of one table, and has done to it. */
 export interface SettledTable {
+  /** Whose groups are handed over as mismatches: those of the primaries are a first look by themselves. */
+  readonly found: 'primaries' | 'replicas';
   /**
    * Those of these groups that differ on the replicas, once these have come to where their primaries were when it was
    * asked; all of them where there are no replicas, or that can't be told.
@@ -100,7 +102,7 @@ class Work {
     for (const name of [...this.#open.keys()]) if (!behind.has(name)) this.#end(name, 'equal', null);
     for (let attempt = 0; attempt < ATTEMPTS && this.#open.size > 0 && !stop.aborted; attempt++) {
       if (attempt > 0) await pause(pauseMs * 2 ** (attempt - 1));
-      await this.#attempt();
+      await this.#attempt(attempt);
     }
     for (const name of [...this.#open.keys()]) this.#end(name, 'moving', null);
   }
@@ -114,9 +116,10 @@ class Work {
     for (const name of this.#open.keys()) this.#end(name, 'failed', reason);
   }
 
-  async #attempt(): Promise<void> {
-    const { gate } = this.#options;
-    const first = await this.#look();
+  async #attempt(attempt: number): Promise<void> {
+    const { gate, table } = this.#options;
+    const isFound = attempt === 0 && table.found === 'primaries';
+    const first = isFound ? this.#firstFound() : await this.#look();
     // All that this look saw of the source had been answered by now.
     const lookedAtMs = gate.now();
     // Of a group that this has written, a write that is still on its way could be done twice.
@@ -141,6 +144,10 @@ class Work {
     const found = await table.look([...this.#open.values()].map(({ first }) => first.key));
     // A group of another spelling than was asked for is no one's here; its own mismatch will be told.
     return new Map(found.map((pair) => [table.nameOf(pair.key), pair]));
+  }
+
+  #firstFound(): ReadonlyMap<string, GroupPair> {
+    return new Map([...this.#open].map(([name, { first }]) => [name, first]));
   }
 
   #sourceStood(before: GroupPair | undefined, now: GroupPair | undefined): boolean {

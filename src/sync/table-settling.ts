@@ -33,6 +33,10 @@ export class TableSettling implements SettledTable {
     this.#options = options;
   }
 
+  get found(): 'primaries' | 'replicas' {
+    return this.#options.replicas === null ? 'primaries' : 'replicas';
+  }
+
   async caughtUp(mismatches: readonly Mismatch[]): Promise<readonly Mismatch[]> {
     const { replicas, catchUp, order } = this.#options;
     if (replicas === null || (await catchUp()) !== 'caught_up') return mismatches;

