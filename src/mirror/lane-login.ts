@@ -95,7 +95,10 @@ function askBegun(
   done: (outcome: Error | ReadonlyMap<string, string>) => void,
 ): void {
   const sql = 'SHOW SESSION VARIABLES WHERE Variable_name IN (?)';
-  connection.query<VariableRow[]>(sql, [SHADOW_VARIABLES], (error, rows) =>
-    done(error ?? begunWith(new Map(rows.map((row) => [row.Variable_name, row.Value])))),
-  );
+  connection.query<VariableRow[]>(sql, [SHADOW_VARIABLES], (error, rows) => {
+    if (error !== null) done(error);
+    // A server that sends nonsense may answer with no rows at all, or with others than it was asked for.
+    else if (!Array.isArray(rows)) done(new Error('the server does not tell its settings'));
+    else done(begunWith(new Map(rows.map((row) => [String(row.Variable_name), String(row.Value)]))));
+  });
 }

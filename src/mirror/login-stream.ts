@@ -41,6 +41,8 @@ export class LoginStream extends Duplex {
   /** Follows the login where TLS is to be put in; null: bytes pass as they are. */
   #login: LoginPhase | null;
   #cut = false;
+  /** What mysql2 says to an answer while that is still being looked at; null: none is. */
+  #held: Buffer[] | null = null;
 
   /** Connects at once. `failed` is called when the connection can't be made, breaks, or brings nonsense. */
   constructor(address: ServerAddress, failed: (error: Error) => void) {
@@ -76,7 +78,8 @@ export class LoginStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    if (!this.#cut) this.#send(chunk);
+    if (this.#held !== null) this.#held.push(chunk);
+    else if (!this.#cut) this.#send(chunk);
     done();
   }
 
@@ -94,10 +97,20 @@ export class LoginStream extends Duplex {
     // A server that sends nonsense makes mysql2's decoder throw: that concerns this connection alone.
     try {
       if (this.#login === null) this.emit('data', chunk);
-      else this.#step(this.#login.push('server', chunk, this.#toClient));
+      else this.#loginBytes(this.#login, chunk);
     } catch (error) {
       this.#failed(error instanceof Error ? error : new Error(messageOf(error)));
     }
+  }
+
+  /** With the OK mysql2 may ask something at once, before it is seen here that the login is over. */
+  #loginBytes(login: LoginPhase, chunk: Buffer): void {
+    const held: Buffer[] = [];
+    this.#held = held;
+    const step = login.push('server', chunk, this.#toClient);
+    this.#held = null;
+    this.#step(step);
+    for (const said of held) if (!this.#cut) this.#send(said);
   }
 
   #step(step: LoginStep): void {

@@ -207,7 +207,8 @@ export function isAtHome(
   { database, words }: Pick<PreparedStatement, 'database' | 'words'>,
   session: SessionState,
 ): boolean {
-  if (words !== session.words) return false;
+  // A read may at worst bring other rows than the primary's.
+  if (plan.kind !== 'read' && words !== session.words) return false;
   return database === session.database || plan.tables.every((table) => table.database !== null);
 }
 

@@ -142,7 +142,13 @@ async function missingFrom(expression: string): Promise<string[]> {
 }
 
 it('a sync tells its figures to those with the token alone', async () => {
-  const [labels] = await sampled('understudy_sync_throttled == 1');
+  const [labels] = await waitFor(
+    async () => {
+      const found = await sampled('understudy_sync_throttled == 1');
+      return found.length > 0 && found;
+    },
+    { what: 'the sync’s figures in Prometheus' },
+  );
   expect(labels).toMatchObject({ job: 'understudy-sync', shard: 's00' });
   const url = `http://${labels?.instance}`;
   expect((await fetch(`${url}/metrics`)).status).toBe(401);

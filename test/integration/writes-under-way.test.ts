@@ -2,6 +2,7 @@
  * A write is under way until it is known what became of it: from before it is sent until the primary has answered,
  * until its transaction is committed, and until its replay is over. Gates on real servers hold it at each of these.
  */
+import { readdirSync } from 'node:fs';
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { writtenOnDisk } from '../harness/journal-on-disk.ts';
@@ -170,13 +171,20 @@ describe('invariant 6: where the primary’s order of two writes can’t be know
 
 describe('invariant 4: what the journal has let go of is no key of a write under way', () => {
   /** Fills a segment with keys of a table of its own. */
+  /** Number of the newest; old ones go meanwhile. */
+  const newest = (): number =>
+    Math.max(...readdirSync(stage.journal).map((name) => Number(/^written-\d+-(\d+)/.exec(name)?.[1] ?? 0)));
+
   async function fillSegment(mark: string): Promise<void> {
     const words = Array.from({ length: KEYS_A_SEGMENT }, (_, index) =>
       `${mark}${index}-`.padEnd(KEY_LENGTH, 'w'),
     );
+    const before = newest();
     const client = await stage.connect();
     await client.query(`INSERT INTO words VALUES ${words.map((word) => `('${word}')`).join(', ')}`);
     await client.end();
+    // Until the one after the next is ready, what follows could stand in this one too.
+    await waitFor(() => newest() > before, { what: 'the next segment' });
   }
 
   const has = (mark: string): boolean => writtenOnDisk(stage.journal).some((line) => line.startsWith(mark));
