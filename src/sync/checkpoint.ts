@@ -51,12 +51,15 @@ const checkpointSchema = z.strictObject({
 
 export class CheckpointFile {
   readonly #file: string;
+  readonly #failed: (reason: string) => void;
   #pending: (() => Checkpoint) | null = null;
   #writing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(file: string) {
+  /** `failed`: where the sync is could not be written down; it goes on all the same. */
+  constructor(file: string, failed: (reason: string) => void = () => {}) {
     this.#file = file;
+    this.#failed = failed;
   }
 
   /** Null: there is none, or it is of another job. Throws UsageError where the file is none of a sync's. */
@@ -85,11 +88,14 @@ export class CheckpointFile {
     }, EVERY_MS);
   }
 
-  /** What has changed is in the file when it resolves. Rejects with the disk's errors. */
+  /** What has changed is in the file when it resolves, unless the disk does not take it. */
   flush(): Promise<void> {
     const pending = this.#pending;
     this.#pending = null;
-    if (pending !== null) this.#writing = this.#writing.then(() => this.#write(pending()));
+    if (pending !== null)
+      this.#writing = this.#writing
+        .then(() => this.#write(pending()))
+        .catch((error: unknown) => this.#failed(messageOf(error)));
     return this.#writing;
   }
 
@@ -98,7 +104,7 @@ export class CheckpointFile {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#pending = null;
-    await this.#writing.catch(() => {});
+    await this.#writing;
     await rm(this.#file, { force: true });
   }
 

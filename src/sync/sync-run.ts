@@ -1,4 +1,5 @@
 /** A whole sync of one process: the passes over its tables and journals, one after the other. */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import { CheckpointFile } from './checkpoint.ts';
@@ -56,8 +57,12 @@ class Run {
     const { config, plan, method, told } = options;
     this.#options = options;
     const { service, shards, tables } = config;
-    this.#checkpoint = new CheckpointFile(join(config.sync.checkpoint, `${service}.json`));
     this.#job = JSON.stringify([shards, tables, options.selection, method, plan.check]);
+    // Another sync of the same service has a file of its own.
+    const name = `${service}-${createHash('sha256').update(this.#job).digest('hex').slice(0, 12)}.json`;
+    this.#checkpoint = new CheckpointFile(join(config.sync.checkpoint, name), (reason) =>
+      told.warns(`where the sync is could not be written down, so that it would begin anew: ${reason}`),
+    );
     this.#tools = new SyncTools(options, (side, seconds) => {
       this.#log.times.record(seconds);
       told.took(side, seconds);

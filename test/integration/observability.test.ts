@@ -1,7 +1,7 @@
 /** What the dashboard and the alerts ask for, a running proxy exports and a real Prometheus finds. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { runCli } from '../harness/cli.ts';
@@ -99,6 +99,7 @@ async function startPausedSync(): Promise<string> {
   sync = await startChild({
     name: 'sync',
     command: process.execPath,
+    cwd: dirname(proxy.configFile),
     args: [
       ...[MAIN, 'sync', '--full', '--config', proxy.configFile],
       ...['--pause-file', pause, '--admin-port', String(port)],

@@ -33,7 +33,7 @@ export async function writeSyncConfig({ tables, shards, sync, more }: SyncConfig
     shards: Object.entries(shards).map(([name, sides], index) => ({ name, port: 3400 + index, ...sides })),
     oldUser: { user: 'root' },
     newUser: { user: 'root' },
-    sync: { ...sync },
+    sync: { checkpoint: temporaryDirectory('checkpoint'), ...sync },
     ...more,
   };
   writeFileSync(file, JSON.stringify(config));

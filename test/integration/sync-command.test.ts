@@ -1,5 +1,5 @@
 /** `understudy sync` on real servers: what differs is found, counted and repaired, and nothing else is touched. */
-import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -214,8 +214,9 @@ describe('a sync of a MyISAM cluster in latin1 and a new one of InnoDB in utf8mb
       command: process.execPath,
       args: [MAIN, 'sync', '--config', config, '--full'],
     });
-    const checkpoint = join(folder, 'test.json');
-    await waitFor(() => existsSync(checkpoint), { what: 'a checkpoint', timeoutMs: 60_000 });
+    const written = (): string[] => readdirSync(folder).filter((name) => name.endsWith('.json'));
+    await waitFor(() => written().length === 1, { what: 'a checkpoint', timeoutMs: 60_000 });
+    const checkpoint = join(folder, written()[0]!);
     killed.signal('SIGKILL');
     await killed.exited;
     await lock.end();

@@ -75,6 +75,16 @@ describe('a checkpoint', () => {
     expect(await new CheckpointFile(file).read('another')).toBeNull();
   });
 
+  it('that the disk does not take is told of, and stops nobody', async () => {
+    const reasons: string[] = [];
+    const folder = join(temporaryDirectory('checkpoint'), 'a-file');
+    writeFileSync(folder, '');
+    const written = new CheckpointFile(join(folder, 'test.json'), (reason) => reasons.push(reason));
+    written.changed(() => checkpoint);
+    await written.flush();
+    expect(reasons).toEqual([expect.stringContaining('a-file')]);
+  });
+
   it('is gone when the job is done, whatever was still to be written', async () => {
     const file = fileOf();
     const written = new CheckpointFile(file);
