@@ -369,6 +369,10 @@ describe.each(['MariaDB', 'MySQL 9'] as const)('on %s', (kind) => {
   it.each(cases.map((each, index) => [each.name, each, index] as const))(
     'what the primary kept of it arrives, or is a doubt: %s',
     async (_name, { script, expected }, folder) => {
+      // What the script before this one defined may have had the schema read again.
+      await waitFor(async () => (await proxy.status()).shards.every(({ schema }) => schema.known), {
+        what: 'the schema to be read',
+      });
       await play({ old, proxy, folder }, script);
       await untilMirrorIsIdle(proxy);
       const { entries } = await readJournal(proxy, SHARD);
