@@ -3,15 +3,16 @@
  * stands still while the crawl passes is judged once, and rightly; one that is written meanwhile may be told either
  * way.
  */
+import { observeSums, sizesOf } from './batch-observation.ts';
 import { BatchSize } from './batch-size.ts';
 import type { ComparedBatch } from './compared-batch.ts';
 import { type GroupsByKey, groupsByKey, joinGroups, shownKey } from './group-join.ts';
-import type { GroupAnswer, GroupReader, RangeReader } from './group-reader.ts';
+import type { GroupReader, RangeReader } from './group-reader.ts';
 import type { GroupSum } from './group-sum.ts';
 import { canonicalKey, compareValues, type KeyOrder, type SharedOrder } from './key-order.ts';
 import type { KeyRange } from './key-range.ts';
 import { crawlRanges, earlier } from './range-crawl.ts';
-import { type Direction, onBoth, type Side, type Sides } from './side.ts';
+import { type Direction, onBoth, SIDES, type Side, type Sides } from './side.ts';
 import { inTime } from './time-out-retry.ts';
 import type { Value } from './value.ts';
 
@@ -83,7 +84,7 @@ async function* followBoth(
     };
     const seconds = { old: answers.old.seconds, new: answers.new.seconds };
     const limited = SIDES.some((side) => full[side] && answers[side].last !== undefined);
-    observe(size, answers, limited);
+    observeSums(size, answers, limited);
     yield { range: { after, through: endOf(end, range) }, ...joinGroups(within), seconds };
     if (end === undefined) return;
     found = { old: within.old.size, new: within.new.size };
@@ -110,7 +111,7 @@ async function* followSource(
     const theirs = only(groupsByKey(order, answer.groups), ours);
     const seconds = bySide(direction, led.seconds, answer.seconds);
     const joined = joinGroups(bySide(direction, ours, theirs));
-    observe(size, bySide(direction, led, answer), led.last !== undefined);
+    observeSums(size, bySide(direction, led, answer), led.last !== undefined);
     yield { range: { after, through: endOf(led.last, range) }, ...joined, seconds };
     if (led.last === undefined) return;
     after = led.last;
@@ -148,24 +149,6 @@ async function* followTarget(
     if (led.last === undefined) return;
     after = led.last;
   }
-}
-
-const SIDES: readonly Side[] = ['old', 'new'];
-
-/** The slower side's query tells how many groups one may ask for. */
-function observe(size: BatchSize, answers: Sides<GroupAnswer>, full: boolean): void {
-  const slower = answers.old.seconds > answers.new.seconds ? answers.old : answers.new;
-  size.observe({ seconds: slower.seconds, full, ...sizesOf(slower.groups) });
-}
-
-function sizesOf(groups: readonly GroupSum[]): { readonly rows: number; readonly largestRows: number } {
-  let rows = 0;
-  let largestRows = 0;
-  for (const group of groups) {
-    rows += group.rows;
-    largestRows = Math.max(largestRows, group.rows);
-  }
-  return { rows, largestRows };
 }
 
 function bySide<T>({ source }: Direction, ofSource: T, ofTarget: T): Sides<T> {

@@ -1,11 +1,12 @@
 /** Compares the groups of given keys, which need not be in any order: those of a journal, or of the command line. */
+import { observeSums } from './batch-observation.ts';
 import { BatchSize } from './batch-size.ts';
 import type { ComparedGroups } from './compared-batch.ts';
 import type { CrawledTable } from './group-crawl.ts';
 import { type GroupsByKey, groupsByKey, joinGroups } from './group-join.ts';
 import type { GroupReader } from './group-reader.ts';
 import { canonicalKey, type KeyOrder } from './key-order.ts';
-import { onBoth, type Side } from './side.ts';
+import { onBoth } from './side.ts';
 import { QueryTimedOut } from './sync-connection.ts';
 import { tookTooLong } from './time-out-retry.ts';
 import type { Value } from './value.ts';
@@ -70,14 +71,7 @@ async function compareBatch(
     new: await unasked(readers.new, order, found.old, found.new, keys),
   };
   const seconds = { old: answers.old.seconds, new: answers.new.seconds };
-  const slower: Side = seconds.old > seconds.new ? 'old' : 'new';
-  const rows = answers[slower].groups.map((group) => group.rows);
-  size.observe({
-    seconds: seconds[slower],
-    full: keys.size >= size.groups,
-    rows: rows.reduce((sum, each) => sum + each, 0),
-    largestRows: rows.reduce((most, each) => Math.max(most, each), 0),
-  });
+  observeSums(size, answers, keys.size >= size.groups);
   return { ...joinGroups(more), seconds };
 }
 

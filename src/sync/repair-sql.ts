@@ -4,7 +4,7 @@ import { type Checksum, checksumSql, type HashingServer } from './checksum-sql.t
 import { DEFAULT_HASH } from './hash-method.ts';
 import { allOf, exactly } from './key-sql.ts';
 import type { Direction, ServerKind, Side, Sides } from './side.ts';
-import { literal, quoteName } from './sql-text.ts';
+import { literal, quoteName, tableName } from './sql-text.ts';
 import type { TablePair } from './table-pair.ts';
 import type { Row, Value } from './value.ts';
 
@@ -108,8 +108,7 @@ export class RepairSql {
   }
 
   #table(side: Side): string {
-    const { database, name } = this.#pair.shapes[side];
-    return `${quoteName(database)}.${quoteName(name)}`;
+    return tableName(this.#pair.shapes[side]);
   }
 
   #ofIdentity(side: Side, identities: readonly Row[]): string {

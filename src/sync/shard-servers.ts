@@ -2,6 +2,7 @@
 import { ClusterTls } from '../base/cluster-tls.ts';
 import type { Config } from '../config/load.ts';
 import type { ShardConfig } from '../config/schema.ts';
+import { OnceByName } from './once-by-name.ts';
 import { type Direction, onBoth, type Side, type Sides } from './side.ts';
 import { SyncPool } from './sync-pool.ts';
 import { openSyncServer, type ServerRole, type SyncServer } from './sync-server.ts';
@@ -29,7 +30,7 @@ export class Servers {
   readonly #direction: Direction;
   readonly #pools = new Map<string, SyncPool>();
   readonly #tls: Sides<ClusterTls | null>;
-  readonly #shards = new Map<string, Promise<ShardServers>>();
+  readonly #shards = new OnceByName<ShardServers>();
 
   constructor(config: ServersConfig, direction: Direction) {
     this.#config = config;
@@ -42,15 +43,9 @@ export class Servers {
 
   /** Opened when it is first asked for. Rejects, naming the server, where one can't be reached. */
   of(shard: string): Promise<ShardServers> {
-    const known = this.#shards.get(shard);
-    if (known !== undefined) return known;
     const config = this.#config.shards.find(({ name }) => name === shard);
     if (config === undefined) return Promise.reject(new Error(`no shard is named "${shard}"`));
-    const opened = this.#open(config);
-    this.#shards.set(shard, opened);
-    // What could not be reached may be there when it is asked for again.
-    opened.catch(() => this.#shards.delete(shard));
-    return opened;
+    return this.#shards.get(shard, () => this.#open(config));
   }
 
   close(): void {

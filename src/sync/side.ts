@@ -3,6 +3,8 @@
 export type Side = 'old' | 'new';
 export type ServerKind = 'mariadb' | 'mysql';
 
+export const SIDES: readonly Side[] = ['old', 'new'];
+
 /** One of something for each side. */
 export type Sides<T> = Readonly<Record<Side, T>>;
 

@@ -1,5 +1,4 @@
 /** Sums up ranges of keys of one side of a table by SQL. */
-import { foldChecksum } from './checksum-fold.ts';
 import type { RangeReader } from './group-reader.ts';
 import { allOf, inRange } from './key-sql.ts';
 import type { KeyColumn } from './table-pair.ts';
@@ -23,16 +22,6 @@ export function openRangeReader(table: TableSide, group: KeyColumn): RangeReader
         });
         return { key: found === undefined ? undefined : (found[0] ?? null) };
       }),
-    sum: (range) =>
-      timed(async () => {
-        const [row] = await table.rows({
-          shape: 'checksums of ranges',
-          sql: `SELECT COUNT(*), ${checksum.aggregates.join(', ')} ${from} WHERE ${allOf(inRange(group, side, range))}`,
-          maySort: false,
-        });
-        const [count = null, ...values] = row ?? [];
-        const rows = Number(count);
-        return { rows, sum: foldChecksum(checksum, rows, values) };
-      }),
+    sum: (range) => timed(() => table.sum('checksums of ranges', allOf(inRange(group, side, range)))),
   };
 }

@@ -1,7 +1,7 @@
 /** Reads the rows of one group of one side by SQL, in the order of their identities. */
-import { ClientSum, clientRowSum, foldChecksum } from './checksum-fold.ts';
+import { ClientSum, clientRowSum } from './checksum-fold.ts';
 import { type KeyOrder, sharedOrders } from './key-order.ts';
-import { allOf, exactly, type IdentityColumn, inIdentityRange, oneIdentityOf, oneOf } from './key-sql.ts';
+import { allOf, type IdentityColumn, inIdentityRange, oneIdentityOf, oneOf } from './key-sql.ts';
 import type { RowSum } from './row-difference.ts';
 import type { BundleReader, IdentityRange, RangeSum, RowReader } from './row-reader.ts';
 import { literal } from './sql-text.ts';
@@ -60,23 +60,15 @@ class IdentifiedRows implements RowReader {
     const found = oneIdentityOf(this.#identity, this.#table.side, identities);
     const rows = await this.#table.rows({
       shape: 'rows by identity',
-      sql: `${this.#select()} ${this.#table.from} WHERE ${this.#inGroup(key)} AND ${found}`,
+      sql: `${this.#select()} ${this.#table.from} WHERE ${this.#table.inGroup(key)} AND ${found}`,
       maySort: true,
     });
     return rows.map((row) => this.#rowSum(row));
   }
 
   async sum(key: Value, range: IdentityRange): Promise<RangeSum> {
-    const { checksum, from } = this.#table;
-    if (checksum.form === 'client') return await this.#clientSum(key, range);
-    const [row] = await this.#table.rows({
-      shape: 'checksum of rows',
-      sql: `SELECT COUNT(*), ${checksum.aggregates.join(', ')} ${from} WHERE ${this.#where(key, range)}`,
-      maySort: false,
-    });
-    const [count = null, ...values] = row ?? [];
-    const rows = Number(count);
-    return { rows, sum: foldChecksum(checksum, rows, values) };
+    if (this.#table.checksum.form === 'client') return await this.#clientSum(key, range);
+    return await this.#table.sum('checksum of rows', this.#where(key, range));
   }
 
   async identityAt(key: Value, range: IdentityRange, row: number): Promise<Row | undefined> {
@@ -118,12 +110,7 @@ class IdentifiedRows implements RowReader {
   }
 
   #where(key: Value, range: IdentityRange): string {
-    return allOf([this.#inGroup(key), ...inIdentityRange(this.#ordered, this.#table.side, range)]);
-  }
-
-  #inGroup(key: Value): string {
-    const { pair, side } = this.#table;
-    return pair.group === null ? '1 = 1' : exactly(pair.group, side, key);
+    return allOf([this.#table.inGroup(key), ...inIdentityRange(this.#ordered, this.#table.side, range)]);
   }
 
   #order(): string {
@@ -163,22 +150,14 @@ class CountedRows implements RowReader {
     const rows = await this.#table.rows({
       shape: 'rows by hash',
       sql: `SELECT ${rowHash} AS understudy_hash, COUNT(*) ${this.#table.from}
-            WHERE ${this.#inGroup(key)} AND ${rowHash} IN (${hashes}) GROUP BY understudy_hash`,
+            WHERE ${this.#table.inGroup(key)} AND ${rowHash} IN (${hashes}) GROUP BY understudy_hash`,
       maySort: true,
     });
     return rows.map(rowSum);
   }
 
-  async sum(key: Value, range: IdentityRange): Promise<RangeSum> {
-    const { checksum, from } = this.#table;
-    const [row] = await this.#table.rows({
-      shape: 'checksum of rows',
-      sql: `SELECT COUNT(*), ${checksum.aggregates.join(', ')} ${from} WHERE ${this.#where(key, range)}`,
-      maySort: false,
-    });
-    const [count = null, ...values] = row ?? [];
-    const rows = Number(count);
-    return { rows, sum: foldChecksum(checksum, rows, values) };
+  sum(key: Value, range: IdentityRange): Promise<RangeSum> {
+    return this.#table.sum('checksum of rows', this.#where(key, range));
   }
 
   async identityAt(key: Value, range: IdentityRange, row: number): Promise<Row | undefined> {
@@ -203,15 +182,10 @@ class CountedRows implements RowReader {
   #where(key: Value, { after, through }: IdentityRange): string {
     const { rowHash } = this.#table.checksum;
     return allOf([
-      this.#inGroup(key),
+      this.#table.inGroup(key),
       ...(after === undefined ? [] : [`${rowHash} > ${literal(after[0] ?? null)}`]),
       ...(through === undefined ? [] : [`${rowHash} <= ${literal(through[0] ?? null)}`]),
     ]);
-  }
-
-  #inGroup(key: Value): string {
-    const { pair, side } = this.#table;
-    return pair.group === null ? '1 = 1' : exactly(pair.group, side, key);
   }
 }
 

@@ -8,6 +8,11 @@ export function quoteName(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;
 }
 
+/** A table by its database. */
+export function tableName({ database, name }: { readonly database: string; readonly name: string }): string {
+  return `${quoteName(database)}.${quoteName(name)}`;
+}
+
 /** A literal; text and bytes take the character set and collation of the column that they are held against. */
 export function literal(value: Value): string {
   return value === null ? 'NULL' : quoted(value);

@@ -5,6 +5,7 @@ import { messageOf } from '../base/errors.ts';
 import { CheckpointFile } from './checkpoint.ts';
 import { type PassListener, runPass } from './full-pass.ts';
 import { crawlWays } from './group-crawl.ts';
+import type { GroupOutcome } from './group-outcome.ts';
 import { runJournalPass } from './journal-pass.ts';
 import { compareKeys } from './key-comparison.ts';
 import { ALL_KEYS } from './key-range.ts';
@@ -113,10 +114,7 @@ class Run {
       stop,
       told: {
         looked: (shard, _table, { groups }) => told.looked(shard, groups),
-        settled: (shard, table, outcome) => {
-          log.settled(shard, table, outcome);
-          told.settled(shard, outcome);
-        },
+        settled: (shard, table, outcome) => this.#settled(shard, table, outcome),
         failed: (shard, table, error) => log.failed(shard, table, messageOf(error)),
       },
     });
@@ -154,6 +152,11 @@ class Run {
     return this.#log;
   }
 
+  #settled(shard: string, table: string, outcome: GroupOutcome): void {
+    this.#log.settled(shard, table, outcome);
+    this.#options.told.settled(shard, outcome);
+  }
+
   async #allRanges(): Promise<readonly RangeRecord[]> {
     const ranges: SyncRange[] = [];
     for (const shard of this.#options.selection.shards) {
@@ -182,10 +185,7 @@ class Run {
     for (const { work, done } of queue.record().ranges) told.ranges(work.shard, 1, done ? 1 : 0);
     const listener: PassListener = {
       batch: ({ shard }, { groups }) => told.looked(shard, groups),
-      settled: ({ shard, table }, outcome) => {
-        log.settled(shard, table, outcome);
-        told.settled(shard, outcome);
-      },
+      settled: ({ shard, table }, outcome) => this.#settled(shard, table, outcome),
       done: ({ shard }) => told.rangeDone(shard),
       failed: ({ shard, table }, reason) => log.failed(shard, table, reason),
     };
@@ -211,10 +211,7 @@ class Run {
       for await (const { groups, mismatches } of compareKeys(compared, selection.keys, size)) {
         told.looked(shard, groups);
         const outcomes = mismatches.length === 0 ? [] : await settler.settle(mismatches);
-        for (const outcome of outcomes) {
-          log.settled(shard, table, outcome);
-          told.settled(shard, outcome);
-        }
+        for (const outcome of outcomes) this.#settled(shard, table, outcome);
         counts = addCounts(counts, countsOf(groups, outcomes));
         await throttle.turn(shard);
       }

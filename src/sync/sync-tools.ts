@@ -3,6 +3,7 @@ import type { Config } from '../config/load.ts';
 import type { MirrorGate } from './group-settling.ts';
 import type { HashMethod } from './hash-method.ts';
 import type { JournalClient } from './journal-client.ts';
+import { OnceByName } from './once-by-name.ts';
 import { ProxiesGate } from './proxies-gate.ts';
 import { ServerLoad } from './server-load.ts';
 import { databaseOf, Servers } from './shard-servers.ts';
@@ -45,7 +46,9 @@ export class SyncTools {
   readonly now = (): number => performance.now();
   readonly #options: SyncRunOptions;
   readonly #servers: Servers;
-  readonly #loads = new Map<string, Promise<readonly ServerLoad[]>>();
+  readonly #loads = new OnceByName<readonly ServerLoad[]>();
+  /** What a proxy has said for one table of a shard holds for its others. */
+  readonly #gates = new Map<string, MirrorGate>();
 
   /** `took`: a checksum query took so many seconds. */
   constructor(options: SyncRunOptions, took: (side: Side, seconds: number) => void) {
@@ -102,22 +105,20 @@ export class SyncTools {
   }
 
   #gateOf(shard: string): MirrorGate {
-    const { journals } = this.#options;
-    return new ProxiesGate({
+    const known = this.#gates.get(shard);
+    if (known !== undefined) return known;
+    const gate = new ProxiesGate({
       shard,
-      proxies: journals.map((journal) => () => journal.states()),
+      proxies: this.#options.journals.map((journal) => () => journal.states()),
       now: this.now,
       timeoutMs: GATE_TIMEOUT_MS,
     });
+    this.#gates.set(shard, gate);
+    return gate;
   }
 
   #loadsOf(shard: string): Promise<readonly ServerLoad[]> {
-    const known = this.#loads.get(shard);
-    if (known !== undefined) return known;
-    const opened = this.#openLoads(shard);
-    this.#loads.set(shard, opened);
-    opened.catch(() => this.#loads.delete(shard));
-    return opened;
+    return this.#loads.get(shard, () => this.#openLoads(shard));
   }
 
   async #openLoads(shard: string): Promise<readonly ServerLoad[]> {

@@ -6,14 +6,15 @@ import type { SyncedTable } from './full-pass.ts';
 import type { GroupReader } from './group-reader.ts';
 import { type MirrorGate, StillSettler } from './group-settling.ts';
 import type { HashMethod } from './hash-method.ts';
+import { OnceByName } from './once-by-name.ts';
 import { boundsOfBoth, type KeyBounds } from './range-split.ts';
 import { RepairSql } from './repair-sql.ts';
 import { RowRepair } from './row-repair.ts';
 import type { ShardServers } from './shard-servers.ts';
-import { type Direction, onBoth, type Side, type Sides } from './side.ts';
+import { type Direction, onBoth, SIDES, type Side, type Sides } from './side.ts';
 import { openGroupReader } from './sql-group-reader.ts';
 import { openRowReader } from './sql-row-reader.ts';
-import { quoteName } from './sql-text.ts';
+import { tableName } from './sql-text.ts';
 import { pairTables, type TablePair } from './table-pair.ts';
 import { TableSettling } from './table-settling.ts';
 import { readTableShape } from './table-shape.ts';
@@ -50,7 +51,7 @@ export class TableFault extends Error {
 
 export class SyncedTables {
   readonly #options: SyncedTablesOptions;
-  readonly #opened = new Map<string, Promise<SyncedTable>>();
+  readonly #opened = new OnceByName<SyncedTable>();
 
   constructor(options: SyncedTablesOptions) {
     this.#options = options;
@@ -73,14 +74,7 @@ export class SyncedTables {
 
   /** Once a sync. Rejects with TableFault where it can't be compared. */
   open(shard: string, table: string): Promise<SyncedTable> {
-    const name = `${shard} ${table}`;
-    const known = this.#opened.get(name);
-    if (known !== undefined) return known;
-    const opened = this.#open(shard, table);
-    this.#opened.set(name, opened);
-    // What was wrong with it may be mended when it is asked for again.
-    opened.catch(() => this.#opened.delete(name));
-    return opened;
+    return this.#opened.get(`${shard} ${table}`, () => this.#open(shard, table));
   }
 
   async #open(shard: string, table: string): Promise<SyncedTable> {
@@ -160,17 +154,14 @@ function spellingsOf({ group, columns }: TablePair): SyncedTable['spellings'] {
 async function boundsOf({ group, shapes }: TablePair, { primaries }: ShardServers): Promise<KeyBounds> {
   if (group === null || group.order !== 'numeric') return { least: null, greatest: null };
   const ends = await onBoth(async (side) => {
-    const { database, name } = shapes[side];
     const column = group.column[side];
     const [row] = await primaries[side].rows(
-      `SELECT MIN(${column}), MAX(${column}) FROM ${quoteName(database)}.${quoteName(name)}`,
+      `SELECT MIN(${column}), MAX(${column}) FROM ${tableName(shapes[side])}`,
     );
     return { least: row?.[0] ?? null, greatest: row?.[1] ?? null };
   });
   return boundsOfBoth(ends.old, ends.new);
 }
-
-const SIDES: readonly Side[] = ['old', 'new'];
 
 /** Both replicas, as far as there are any. */
 export async function catchUpBoth({ readers, primaries }: ShardServers, timeoutMs: number): Promise<CatchUp> {

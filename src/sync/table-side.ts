@@ -1,12 +1,16 @@
 /** One side of a table, as the readers of its groups and rows ask for it. */
+import { foldChecksum } from './checksum-fold.ts';
 import { type Checksum, checksumSql } from './checksum-sql.ts';
 import { checkPlan } from './explain.ts';
 import type { HashMethod } from './hash-method.ts';
+import { exactly } from './key-sql.ts';
+import { OnceByName } from './once-by-name.ts';
+import type { RangeSum } from './row-reader.ts';
 import type { Side } from './side.ts';
-import { quoteName } from './sql-text.ts';
+import { quoteName, tableName } from './sql-text.ts';
 import type { SyncServer } from './sync-server.ts';
 import type { TablePair } from './table-pair.ts';
-import type { Row } from './value.ts';
+import type { Row, Value } from './value.ts';
 
 export interface TableSideOptions {
   readonly pair: TablePair;
@@ -32,7 +36,7 @@ export class TableSide {
   readonly name: string;
   readonly #server: SyncServer;
   readonly #force: boolean;
-  readonly #checked = new Map<string, Promise<void>>();
+  readonly #checked = new OnceByName<void>();
 
   constructor({ pair, server, method, force }: TableSideOptions) {
     this.pair = pair;
@@ -49,8 +53,7 @@ export class TableSide {
   /** `FROM` and the table, read by the index that has the groups in their order. */
   get from(): string {
     const index = this.#groupIndex();
-    const { database, name } = this.pair.shapes[this.side];
-    const table = `${quoteName(database)}.${quoteName(name)}`;
+    const table = tableName(this.pair.shapes[this.side]);
     // A server that thinks it knows better would read all of the table, and sort it.
     return `FROM ${table}${index === null ? '' : ` FORCE INDEX (${quoteName(index)})`}`;
   }
@@ -63,6 +66,24 @@ export class TableSide {
   async *stream(query: ShapedQuery): AsyncGenerator<Row> {
     await this.#check(query);
     yield* this.#server.stream(query.sql);
+  }
+
+  /** The checksum of the rows that the condition `where` holds for, summed up by the server. */
+  async sum(shape: string, where: string): Promise<RangeSum> {
+    const [row] = await this.rows({
+      shape,
+      sql: `SELECT COUNT(*), ${this.checksum.aggregates.join(', ')} ${this.from} WHERE ${where}`,
+      maySort: false,
+    });
+    const [count = null, ...values] = row ?? [];
+    const rows = Number(count);
+    return { rows, sum: foldChecksum(this.checksum, rows, values) };
+  }
+
+  /** The condition that a row is of exactly this group. */
+  inGroup(key: Value): string {
+    const { pair, side } = this;
+    return pair.group === null ? '1 = 1' : exactly(pair.group, side, key);
   }
 
   #groupIndex(): string | null {
@@ -82,17 +103,13 @@ export class TableSide {
   #check({ shape, sql, maySort }: ShapedQuery): Promise<void> {
     // One group of all rows is read as a whole whatever the plan.
     if (this.#force || this.pair.group === null) return Promise.resolve();
-    const known = this.#checked.get(shape);
-    if (known !== undefined) return known;
     const column = this.pair.group.column[this.side];
-    const checking = checkPlan(this.#server, sql, {
-      what: `${shape} of ${this.pair.name}`,
-      maySort,
-      remedy: `Give the table an index that begins with ${column}`,
-    });
-    this.#checked.set(shape, checking);
-    // A plan that could not be asked for is asked for again.
-    checking.catch(() => this.#checked.delete(shape));
-    return checking;
+    return this.#checked.get(shape, () =>
+      checkPlan(this.#server, sql, {
+        what: `${shape} of ${this.pair.name}`,
+        maySort,
+        remedy: `Give the table an index that begins with ${column}`,
+      }),
+    );
   }
 }
