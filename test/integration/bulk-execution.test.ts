@@ -6,7 +6,7 @@ import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
-import { mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy, untilMirrorIsIdle } from './stage.ts';
+import { addedBy, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const TABLES = `CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(80), price DECIMAL(9,2), at DATETIME(3),
     PRIMARY KEY (folderid, itemid));
@@ -51,18 +51,14 @@ describe.each([
     doubts: await proxy.metric('understudy_mirror_doubts_total'),
     partial: await proxy.metric('understudy_mirror_doubts_total', { reason: 'partial' }),
   });
-  async function through(work: (client: MariadbConnection) => Promise<unknown>) {
-    const before = await counts();
-    const client = await connectMariadb({
-      ...{ host: '127.0.0.1', port: proxy.port(SHARD), user: 'root', database: OLD_DATABASE, bulk: true },
+  const through = (work: (client: MariadbConnection) => Promise<unknown>) =>
+    addedBy(proxy, counts, async () => {
+      const client = await connectMariadb({
+        ...{ host: '127.0.0.1', port: proxy.port(SHARD), user: 'root', database: OLD_DATABASE, bulk: true },
+      });
+      await work(client);
+      await client.end();
     });
-    await work(client);
-    await client.end();
-    await untilMirrorIsIdle(proxy);
-    const after = await counts();
-    const names = Object.keys(before) as (keyof typeof before)[];
-    return Object.fromEntries(names.map((name) => [name, after[name] - before[name]]));
-  }
   const rows = (server: SqlServer, database: string) =>
     server.query<RowDataPacket[]>(`SELECT *, HEX(title) AS hex FROM ${database}.messages ORDER BY 1, 2`);
 

@@ -8,7 +8,7 @@ import { freePorts } from '../harness/ports.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { waitFor } from '../harness/wait.ts';
-import { mirrored, NEW_DATABASE, OLD_DATABASE, startStageProxy, untilMirrorIsIdle } from './stage.ts';
+import { clientsWork, mirrored, NEW_DATABASE, OLD_DATABASE, startStageProxy } from './stage.ts';
 
 const KEY = { key: 'folderid' };
 const TABLES = { messages: KEY, notes: KEY };
@@ -94,12 +94,8 @@ describe.each([
       },
     );
   }
-  async function through(work: (client: Connection) => Promise<unknown>): Promise<void> {
-    const client = await old.connect({ port: proxy.port(shard), database: OLD_DATABASE });
-    await work(client);
-    await client.end();
-    await untilMirrorIsIdle(proxy);
-  }
+  const through = (work: (client: Connection) => Promise<unknown>): Promise<void> =>
+    clientsWork({ old, proxy, shard }, work);
   const run = (...statements: readonly string[]): Promise<void> =>
     through(async (client) => {
       for (const sql of statements) await client.query(sql);

@@ -6,7 +6,15 @@ import { startMysql } from '../harness/mysql.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { waitFor } from '../harness/wait.ts';
-import { mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy, untilMirrorIsIdle } from './stage.ts';
+import {
+  addedBy,
+  clientsWork,
+  mirrored,
+  NEW_DATABASE,
+  OLD_DATABASE,
+  SHARD,
+  startStageProxy,
+} from './stage.ts';
 
 const SCHEMA = `
   CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title BLOB, PRIMARY KEY (folderid, itemid));
@@ -69,16 +77,8 @@ describe.each<readonly [Kind, Kind]>([
     failed: await mirrored(proxy, { outcome: 'failed' }),
     doubts: await proxy.metric('understudy_mirror_doubts_total'),
   });
-  async function through(work: (client: Connection) => Promise<unknown>) {
-    const before = await counts();
-    const client = await old.connect({ port: proxy.port(SHARD), database: OLD_DATABASE });
-    await work(client);
-    await client.end();
-    await untilMirrorIsIdle(proxy);
-    const after = await counts();
-    const names = Object.keys(before) as (keyof typeof before)[];
-    return Object.fromEntries(names.map((name) => [name, after[name] - before[name]]));
-  }
+  const through = (work: (client: Connection) => Promise<unknown>) =>
+    addedBy(proxy, counts, () => clientsWork({ old, proxy, shard: SHARD }, work));
   const run = (...statements: readonly string[]) =>
     through(async (client) => {
       for (const sql of statements) await client.query(sql);

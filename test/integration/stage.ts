@@ -1,9 +1,11 @@
 /** What the tests through the real proxy share: an old and a new server, and the proxy before them. */
 import { createHash } from 'node:crypto';
+import type { Connection } from 'mysql2/promise';
 import { type Mariadb, type MariadbOptions, startMariadb } from '../harness/mariadb.ts';
 import type { Labels } from '../harness/metrics-text.ts';
 import { freePorts } from '../harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import type { SqlServer } from '../harness/sql-server.ts';
 import { waitFor } from '../harness/wait.ts';
 
 export const OLD_DATABASE = 'app';
@@ -106,6 +108,17 @@ export async function untilMirrorIsIdle(proxy: RunningProxy): Promise<void> {
   await waitFor(async () => (await proxy.metric('understudy_mirror_queue_statements')) === 0, {
     what: 'the mirror to have nothing left to send',
   });
+}
+
+/** What a client of its own does through the proxy, and the mirror behind it. */
+export async function clientsWork(
+  { old, proxy, shard }: { readonly old: SqlServer; readonly proxy: RunningProxy; readonly shard: string },
+  work: (client: Connection) => Promise<unknown>,
+): Promise<void> {
+  const client = await old.connect({ port: proxy.port(shard), database: OLD_DATABASE });
+  await work(client);
+  await client.end();
+  await untilMirrorIsIdle(proxy);
 }
 
 /** How much `work`, and the mirror behind it, adds to each of the figures. */
