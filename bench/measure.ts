@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Proxy as RunningProxy } from '../test/harness/proxy.ts';
 import { waitFor } from '../test/harness/wait.ts';
+import { watchCores } from './core-time.ts';
 import { type PlannedCase, takesPart, WARM_UP_SECONDS } from './plan.ts';
 import { type CpuTime, readCpuTime, readMachineCpu } from './process-cpu.ts';
 import { type MirrorFigures, type Run, unitOf } from './results.ts';
@@ -56,8 +57,12 @@ export async function runOnce(way: Way, load: Load, round: number): Promise<Run>
   const doubtsBefore = mirroring === undefined ? 0 : await readDoubts(mirroring);
   const before = way.pid === undefined ? null : readCpuTime(way.pid);
   const others = watchOthers();
+  const cores = watchCores({ between: way.pid, ...way.servers });
   const lag = mirroring === undefined ? null : watchLag(mirroring);
   const figures = await runLoad(load);
+  const sessions = unitOf(load.workload) === 'session';
+  const units = sessions ? figures.events : figures.statements;
+  const coreTime = cores(units);
   const lagMaxSeconds = (await lag?.end()) ?? null;
   const othersShare = others();
   const settled = mirroring === undefined ? null : await settle(mirroring);
@@ -72,7 +77,6 @@ export async function runOnce(way: Way, load: Load, round: number): Promise<Run>
           lagMaxSeconds,
           doubts: (await readDoubts(mirroring)) - doubtsBefore,
         };
-  const sessions = unitOf(load.workload) === 'session';
   return {
     workload: load.workload,
     protocol: load.protocol,
@@ -83,8 +87,9 @@ export async function runOnce(way: Way, load: Load, round: number): Promise<Run>
     perSecond: sessions ? figures.eventsPerSecond : figures.statementsPerSecond,
     p99Ms: figures.p99Ms,
     ignoredErrors: figures.ignoredErrors,
-    cpuMicros: perUnit(before, after, sessions ? figures.events : figures.statements),
+    cpuMicros: perUnit(before, after, units),
     othersShare,
+    cores: coreTime,
     mirror,
   };
 }

@@ -6,6 +6,7 @@ const MIRRORING: readonly (readonly [Target, string])[] = [
   ['reads-100', 'Reads at 100'],
   ['mirror-100', 'Everything at 100'],
   ['mirror-100-unjournalled', 'Everything at 100, without the journal'],
+  ['mirror-100-durable', 'Everything at 100, each commit flushed'],
 ];
 
 /** One line for each way that mirrors, with sums over the rounds; empty where none does. */

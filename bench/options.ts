@@ -1,12 +1,17 @@
 /** The bench's command line. */
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/base/errors.ts';
+import { DURABLE_WAYS } from './durable-ways.ts';
 import type { Selection } from './plan.ts';
 import { PROTOCOLS, TARGETS, type Target, THREAD_COUNTS, WORKLOADS } from './results.ts';
 import { TLS_WAYS } from './tls-ways.ts';
 
 const UNDERSTUDY: readonly Target[] = ['mirror-0', 'reads-100', 'mirror-100', 'mirror-100-unjournalled'];
 const TLS = TLS_WAYS.flatMap(({ target, plain }): Target[] => [plain, target]);
+const DURABLE = DURABLE_WAYS.map(({ target }): Target => target);
+/** Names that stand for several. */
+const GROUPS = { understudy: UNDERSTUDY, tls: TLS, durable: DURABLE } as const;
+type Group = keyof typeof GROUPS;
 const SECONDS = 1;
 const PROFILE_SECONDS = 10;
 const COUNT_MAX = 1000;
@@ -19,7 +24,8 @@ what is measured; lists are separated by commas
   --peers LIST     of ${TARGETS.join(', ')};
                    understudy stands for mirror-0, reads-100, mirror-100 and the last without its journal;
                    tls for the two whose clients have TLS and the same without (oltp_point_select,
-                   short_sessions; text, 8 threads)
+                   short_sessions; text, 8 threads); durable for those between servers that flush each
+                   commit (oltp_read_write, oltp_write_only; text, 8 threads)
   --full           every workload with every protocol, at ${THREAD_COUNTS.join(', ')} threads
   --rounds N       runs of each (5; 10 where an aim is judged)
   --seconds N      length of one run (${SECONDS})
@@ -137,12 +143,15 @@ function refuseContradictions(values: Values): void {
 }
 
 function readPeers(text: string | undefined): readonly Target[] | undefined {
-  const chosen = choice('--peers', text, [...TARGETS, 'understudy', 'tls'] as const);
+  const groups = Object.keys(GROUPS) as Group[];
+  const chosen = choice<Target | Group>('--peers', text, [...TARGETS, ...groups]);
   if (chosen === undefined) return undefined;
-  const targets = new Set(
-    chosen.flatMap((name) => (name === 'understudy' ? UNDERSTUDY : name === 'tls' ? TLS : [name])),
-  );
+  const targets = new Set(chosen.flatMap((name) => (isGroup(name) ? GROUPS[name] : [name])));
   return TARGETS.filter((target) => targets.has(target));
+}
+
+function isGroup(name: Target | Group): name is Group {
+  return Object.hasOwn(GROUPS, name);
 }
 
 function choice<T extends string>(

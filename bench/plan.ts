@@ -1,5 +1,6 @@
 /** What is measured in one go: the cases, in their order, and about how long they take. */
 import { AIM_THREADS, AIMS } from './aims.ts';
+import { isDurable } from './durable-ways.ts';
 import { PROTOCOLS, type Protocol, type Target, THREAD_COUNTS, WORKLOADS, type Workload } from './results.ts';
 import { isTls } from './tls-ways.ts';
 
@@ -79,9 +80,19 @@ function isAboutTls({ workload, protocol, threads }: Case): boolean {
   return isOne && protocol === 'text' && threads === AIM_THREADS;
 }
 
-/** Some ways take no turns where they would tell nothing new: those with TLS, and a mirror without its journal. */
+/** What a flush to the disk costs is told where commits are, in one protocol. */
+function isAboutCommits({ workload, protocol, threads }: Case): boolean {
+  const commits = workload === 'oltp_write_only' || workload === 'oltp_read_write';
+  return commits && protocol === 'text' && threads === AIM_THREADS;
+}
+
+/**
+ * Some ways take no turns where they would tell nothing new: those with TLS, those between servers that flush, and a
+ * mirror without its journal.
+ */
 export function takesPart(each: Case, target: Target): boolean {
   if (target === 'mirror-100-unjournalled') return each.workload === 'oltp_write_only';
+  if (isDurable(target)) return isAboutCommits(each);
   return !isTls(target) || isAboutTls(each);
 }
 

@@ -21,11 +21,18 @@ export interface ProcessStat {
   readonly parent: number;
   /** Its own, and that of its children which have ended. */
   readonly cpu: CpuTime;
+  /** Of these children alone. */
+  readonly ended: CpuTime;
 }
 
 /** The process and every descendant, ended ones too. Throws where the process itself is gone. */
 export function readCpuTime(pid: number): CpuTime {
   return sumOfTree(readAll(), pid);
+}
+
+/** Of a process's children that have ended, and of theirs. Throws where the process itself is gone. */
+export function readEndedCpu(pid: number): CpuTime {
+  return parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8')).ended;
 }
 
 /** The ids of a process and of every descendant. */
@@ -43,11 +50,29 @@ export function readMachineCpu(): number {
   return parseMachineCpu(readFileSync('/proc/stat', 'utf8'));
 }
 
+/** The same, and microseconds in which cores had nothing to do, or waited for a disk. */
+export function readMachineTime(): MachineTime {
+  return parseMachineTime(readFileSync('/proc/stat', 'utf8'));
+}
+
+/** Microseconds of all cores together, since the machine began. */
+export interface MachineTime {
+  readonly busy: number;
+  readonly idle: number;
+}
+
 /** Everything but what was idle; time that a guest used stands in the others already. */
 export function parseMachineCpu(stat: string): number {
+  return parseMachineTime(stat).busy;
+}
+
+export function parseMachineTime(stat: string): MachineTime {
   const fields = /^cpu\s+(.*)$/m.exec(stat)?.[1]?.split(' ').map(Number) ?? [];
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields;
-  return (user + nice + system + irq + softirq + steal) * MICROS_PER_TICK;
+  const [user = 0, nice = 0, system = 0, idle = 0, ioWait = 0, irq = 0, softirq = 0, steal = 0] = fields;
+  return {
+    busy: (user + nice + system + irq + softirq + steal) * MICROS_PER_TICK,
+    idle: (idle + ioWait) * MICROS_PER_TICK,
+  };
 }
 
 export function sumOfTree(all: ReadonlyMap<number, ProcessStat>, root: number): CpuTime {
@@ -71,13 +96,11 @@ export function parseStat(stat: string): ProcessStat {
     if (!Number.isInteger(value)) throw new Error(`no field ${index} in ${stat}`);
     return value;
   };
-  return {
-    parent: field(PPID_FIELD),
-    cpu: {
-      user: (field(UTIME_FIELD) + field(CUTIME_FIELD)) * MICROS_PER_TICK,
-      system: (field(STIME_FIELD) + field(CSTIME_FIELD)) * MICROS_PER_TICK,
-    },
-  };
+  const micros = (index: number): number => field(index) * MICROS_PER_TICK;
+  const own = { user: micros(UTIME_FIELD), system: micros(STIME_FIELD) };
+  const ended = { user: micros(CUTIME_FIELD), system: micros(CSTIME_FIELD) };
+  const cpu = { user: own.user + ended.user, system: own.system + ended.system };
+  return { parent: field(PPID_FIELD), cpu, ended };
 }
 
 function readAll(): Map<number, ProcessStat> {

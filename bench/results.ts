@@ -1,6 +1,7 @@
 /** The kept results: every run as it was measured, and the machine. Medians and ratios are derived, never stored. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { coreTimeSchema } from './core-time.ts';
 
 export const WORKLOADS = [
   'oltp_point_select',
@@ -25,6 +26,10 @@ export const TARGETS = [
   'mirror-100-unjournalled',
   'direct-tls',
   'mirror-0-tls',
+  'direct-durable',
+  'relay-durable',
+  'mirror-0-durable',
+  'mirror-100-durable',
 ] as const;
 export type Workload = (typeof WORKLOADS)[number];
 export type Protocol = (typeof PROTOCOLS)[number];
@@ -85,6 +90,8 @@ const runSchema = z.strictObject({
   cpuMicros: z.strictObject({ user: z.number(), system: z.number() }).nullable(),
   /** What other programs used of all cores meanwhile, from 0 to 1; null: it was not looked at. */
   othersShare: z.number().nullable(),
+  /** Null: it was not looked at. */
+  cores: coreTimeSchema.nullable().default(null),
   mirror: mirrorSchema.nullable(),
 });
 

@@ -7,6 +7,7 @@ import { type Mariadb, startMariadb } from '../test/harness/mariadb.ts';
 import { freePort } from '../test/harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../test/harness/proxy.ts';
 import { temporaryDirectory } from '../test/harness/temp.ts';
+import { isDurable } from './durable-ways.ts';
 import { startHaproxy } from './haproxy.ts';
 import { startRouter } from './mysql-router.ts';
 import { type Peer, startPeer } from './peer.ts';
@@ -20,11 +21,11 @@ const EVERYTHING = { reads: 100, writes: 100, deletes: 100 } as const;
 const WITHOUT_JOURNAL = new URL('without-journal.mjs', import.meta.url).href;
 const NET_RELAY = fileURLToPath(new URL('net-relay.ts', import.meta.url));
 /** The tables and their indexes fit many times over: the way is measured, not the disk. */
-const SERVER_SETTINGS = [
-  '--innodb-buffer-pool-size=256M',
-  '--innodb-flush-log-at-trx-commit=2',
-  '--max-connections=1000',
-];
+const SERVER_SETTINGS = ['--innodb-buffer-pool-size=256M', '--max-connections=1000'];
+/** A commit is with the kernel when it is answered, and on the disk within a second. */
+const QUICK_COMMITS = ['--innodb-flush-log-at-trx-commit=2'];
+/** What a server does of its own accord, where our harness sets it otherwise: each commit is on the disk when it is answered. */
+const DURABLE_COMMITS = ['--innodb-flush-log-at-trx-commit=1', '--innodb-doublewrite=ON'];
 
 /** One way to the old server. */
 export interface Way {
@@ -38,6 +39,8 @@ export interface Way {
   readonly mirroring: RunningProxy | undefined;
   /** Compiles itself while it runs: it needs a warm-up. */
   readonly warmsUp: boolean;
+  /** The processes of the servers that it stands between. */
+  readonly servers: { readonly old: number; readonly new: number };
   /** Ends the process in good order. */
   stop(): Promise<unknown>;
 }
@@ -48,9 +51,15 @@ export interface Stage {
   end(): Promise<void>;
 }
 
-interface Servers {
+/** A way without the servers that it stands between. */
+type OwnWay = Omit<Way, 'servers'>;
+
+interface Pair {
   readonly old: Mariadb;
   readonly shadow: Mariadb;
+}
+
+interface Servers extends Pair {
   readonly certificates: BenchCertificates;
 }
 
@@ -70,34 +79,48 @@ export async function setStage(targets: readonly Target[], options: StageOptions
   if (pinned) await pin(process.pid, `0-${lastCore - 1}`);
   const certificates = await makeBenchCertificates();
   const { ca, certificate, key } = certificates;
-  const [old, shadow] = await Promise.all([
-    startServer('old', [`--ssl-ca=${ca}`, `--ssl-cert=${certificate}`, `--ssl-key=${key}`]),
-    startServer('new', []),
-  ]);
-  await old.query(`CREATE USER ${SECURE_USER}@'%' REQUIRE SSL; GRANT ALL ON *.* TO ${SECURE_USER}@'%'`);
-  await prepareTables(old.port);
-  await copyRows(old, shadow);
+  const pair = await startPair(
+    '',
+    [...QUICK_COMMITS],
+    [`--ssl-ca=${ca}`, `--ssl-cert=${certificate}`, `--ssl-key=${key}`],
+  );
+  const durable = targets.some(isDurable) ? await startPair('durable-', [...DURABLE_COMMITS], []) : null;
+  await pair.old.query(`CREATE USER ${SECURE_USER}@'%' REQUIRE SSL; GRANT ALL ON *.* TO ${SECURE_USER}@'%'`);
   const ways: Way[] = [];
   for (const target of targets) {
-    const way = await startWay(target, { old, shadow, certificates }, nodeArgs);
-    ways.push(way);
-    if (pinned && way.pid !== undefined) await pin(way.pid, String(lastCore));
+    const { old, shadow } = isDurable(target) && durable !== null ? durable : pair;
+    const own = await startWay(target, { old, shadow, certificates }, nodeArgs);
+    ways.push({ ...own, servers: { old: old.pid, new: shadow.pid } });
+    if (pinned && own.pid !== undefined) await pin(own.pid, String(lastCore));
   }
   return {
     ways,
     async end() {
       await Promise.all(ways.map((way) => way.stop()));
-      await Promise.all([old.destroy(), shadow.destroy()]);
+      const servers = [pair, ...(durable === null ? [] : [durable])];
+      await Promise.all(servers.flatMap(({ old, shadow }) => [old.destroy(), shadow.destroy()]));
     },
   };
 }
 
-async function startWay(target: Target, servers: Servers, nodeArgs: readonly string[]): Promise<Way> {
+/** Two servers with the same rows. */
+async function startPair(name: string, both: readonly string[], ofOld: readonly string[]): Promise<Pair> {
+  const [old, shadow] = await Promise.all([
+    startServer(`${name}old`, [...both, ...ofOld]),
+    startServer(`${name}new`, both),
+  ]);
+  await prepareTables(old.port);
+  await copyRows(old, shadow);
+  return { old, shadow };
+}
+
+async function startWay(target: Target, servers: Servers, nodeArgs: readonly string[]): Promise<OwnWay> {
   const { port } = servers.old;
   const { clientFolder: folder, certificate, key } = servers.certificates;
   const none = { reads: 0, writes: 0, deletes: 0 };
   switch (target) {
     case 'direct':
+    case 'direct-durable':
       return directWay(target, port, undefined);
     case 'direct-tls':
       return directWay(target, port, { user: SECURE_USER, folder });
@@ -108,8 +131,10 @@ async function startWay(target: Target, servers: Servers, nodeArgs: readonly str
     case 'proxysql':
       return peerWay(target, await startProxysql(port), false);
     case 'relay':
+    case 'relay-durable':
       return peerWay(target, await startNetRelay(port, nodeArgs), true);
     case 'mirror-0':
+    case 'mirror-0-durable':
       return mirrorWay(target, servers, none, nodeArgs);
     case 'mirror-0-tls':
       return {
@@ -121,18 +146,19 @@ async function startWay(target: Target, servers: Servers, nodeArgs: readonly str
     case 'reads-100':
       return mirrorWay(target, servers, { reads: 100, writes: 0, deletes: 0 }, nodeArgs);
     case 'mirror-100':
+    case 'mirror-100-durable':
       return mirrorWay(target, servers, EVERYTHING, nodeArgs);
     case 'mirror-100-unjournalled':
       return mirrorWay(target, servers, EVERYTHING, [...nodeArgs, '--import', WITHOUT_JOURNAL]);
   }
 }
 
-function directWay(target: Target, port: number, secure: SecureClient | undefined): Way {
+function directWay(target: Target, port: number, secure: SecureClient | undefined): OwnWay {
   const nobody = { pid: undefined, mirroring: undefined, warmsUp: false, stop: () => Promise.resolve() };
   return { target, port, secure, ...nobody };
 }
 
-function peerWay(target: Target, { port, child }: Peer, warmsUp: boolean): Way {
+function peerWay(target: Target, { port, child }: Peer, warmsUp: boolean): OwnWay {
   return {
     target,
     port,
@@ -159,7 +185,7 @@ async function mirrorWay(
   mirror: { readonly reads: number; readonly writes: number; readonly deletes: number },
   nodeArgs: readonly string[],
   more: Readonly<Record<string, unknown>> = {},
-): Promise<Way> {
+): Promise<OwnWay> {
   const side = ({ host, port }: Mariadb) => ({ host, port, database: DATABASE });
   const shard = { name: SHARD, port: await freePort(), old: side(old), new: side(shadow) };
   const proxy = await startProxy({

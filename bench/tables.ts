@@ -1,5 +1,7 @@
 /** Results as Markdown: what the terminal shows and what docs/performance.md holds. */
 import { type Aim, type Judgement, judge } from './aims.ts';
+import { renderCores } from './core-time.ts';
+import { isDurable, renderDurable } from './durable-ways.ts';
 import { decimals, NONE, table, thousands } from './markdown.ts';
 import { renderMirror } from './mirror-account.ts';
 import { type Case, cross } from './plan.ts';
@@ -29,6 +31,10 @@ export const TARGET_NAMES: Readonly<Record<Target, string>> = {
   'mirror-100-unjournalled': 'the same without its journal',
   'direct-tls': 'direct, TLS',
   'mirror-0-tls': 'Understudy, mirror at 0, TLS to the client',
+  'direct-durable': 'direct, each commit flushed',
+  'relay-durable': 'bare Node relay, each commit flushed',
+  'mirror-0-durable': 'Understudy, mirror at 0, each commit flushed',
+  'mirror-100-durable': 'Understudy, everything at 100, each commit flushed',
 };
 const PROTOCOL_NAMES: Readonly<Record<Protocol, string>> = {
   text: 'text protocol',
@@ -55,6 +61,8 @@ export function renderResults(results: Results): string {
       caseTitle(each),
       renderWays(each, runs),
       renderTls(runs, TARGET_NAMES),
+      renderDurable(runs, TARGET_NAMES),
+      renderCoreTime(each, runs),
       renderDoubts(runs),
       renderMirror(runs),
     ];
@@ -113,7 +121,7 @@ function aimText({ target, base, figure }: Aim): string {
 
 function renderWays({ workload }: Case, runs: readonly Run[]): string {
   const unit = unitOf(workload);
-  const plain = TARGETS.filter((target) => !isTls(target));
+  const plain = TARGETS.filter((target) => !isTls(target) && !isDurable(target));
   const summaries = plain.flatMap((target) => summarize(runs, target) ?? []);
   if (summaries.length === 0) return '';
   return table(
@@ -148,6 +156,16 @@ function wayCells(summary: Summary): string[] {
     decimals(summary.cpuToHaproxy?.median, 2),
     range(summary.cpuToHaproxy, 2),
   ];
+}
+
+/** Only of writes, where what the cores do decides the rate. */
+function renderCoreTime({ workload }: Case, runs: readonly Run[]): string {
+  if (workload !== 'oltp_write_only' && workload !== 'oltp_read_write') return '';
+  const named = TARGETS.map((target) => ({
+    name: TARGET_NAMES[target],
+    times: runs.flatMap((run) => (run.target === target && run.cores !== null ? [run.cores] : [])),
+  }));
+  return renderCores(named, unitOf(workload));
 }
 
 /** What tells that a table's figures are to be read with care; empty where nothing does. */
