@@ -1,7 +1,6 @@
 /** Where the proxies of a service are. */
 import { messageOf } from '../base/errors.ts';
 import type { Config } from '../config/load.ts';
-import { openRatioStore } from '../control/open-ratio-store.ts';
 import type { ProxyAddress } from '../observe/admin-fetch.ts';
 
 /** Proxies asked at one time. */
@@ -20,6 +19,8 @@ export async function findProxies(config: Config): Promise<FoundProxies> {
     admin: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
   };
   if (config.etcd === undefined) return { addresses: [own], faults: [] };
+  // etcd's client is large, and of no use to those who have no etcd.
+  const { openRatioStore } = await import('../control/open-ratio-store.ts');
   const store = openRatioStore(config);
   try {
     const { proxies } = await store.read();

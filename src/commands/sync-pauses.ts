@@ -1,7 +1,7 @@
 /** What may pause a sync: a file on this machine, and a key in etcd that pauses all of them. */
 import { access } from 'node:fs/promises';
 import type { Config } from '../config/load.ts';
-import { SyncPause } from '../control/sync-pause.ts';
+import type { SyncPause } from '../control/sync-pause.ts';
 
 export interface Pauses {
   /** Why everybody is to wait; null: nobody wants that. Never rejects. */
@@ -10,19 +10,12 @@ export interface Pauses {
 }
 
 /** `file`: undefined where no file pauses it. */
-export function pausesOf(
+export async function pausesOf(
   file: string | undefined,
   { etcd }: Pick<Config, 'etcd'>,
   warn: (text: string) => void,
-): Pauses {
-  const key =
-    etcd === undefined
-      ? null
-      : new SyncPause({
-          etcd,
-          now: () => performance.now(),
-          told: (fault) => warn(fault ?? 'the key that pauses the sync can be read again'),
-        });
+): Promise<Pauses> {
+  const key = etcd === undefined ? null : await pauseKey(etcd, warn);
   return {
     reason: async () => (await fileReason(file)) ?? (await key?.reason()) ?? null,
     close: () => key?.close(),
@@ -35,4 +28,14 @@ function fileReason(file: string | undefined): Promise<string | null> {
     () => `the file ${file} is there`,
     () => null,
   );
+}
+
+/** Its client is loaded only where there is an etcd. */
+async function pauseKey(etcd: NonNullable<Config['etcd']>, warn: (text: string) => void): Promise<SyncPause> {
+  const { SyncPause: Key } = await import('../control/sync-pause.ts');
+  return new Key({
+    etcd,
+    now: () => performance.now(),
+    told: (fault) => warn(fault ?? 'the key that pauses the sync can be read again'),
+  });
 }

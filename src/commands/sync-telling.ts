@@ -1,7 +1,8 @@
 /** Everybody who is told how a sync goes: the terminal, and those who scrape it. */
 import type { Config } from '../config/load.ts';
 import { sanitize } from '../control/sanitize.ts';
-import { startMetricsListener } from '../observe/metrics-listener.ts';
+import type { Admin } from '../observe/admin.ts';
+import type { MetricsListenerOptions } from '../observe/metrics-listener.ts';
 import { type SyncFigures, SyncMetrics } from '../observe/sync-metrics.ts';
 import type { SyncListener } from '../sync/sync-listener.ts';
 import { SyncProgress } from '../sync/sync-progress.ts';
@@ -27,12 +28,9 @@ export async function startTelling(
   const progress = new SyncProgress(shards, () => performance.now());
   const display = new SyncDisplay(context, progress);
   const metrics = new SyncMetrics({ shards: () => figuresOf(progress), pass: () => progress.pass });
-  const { host } = admin;
   const health = (): Readonly<Record<string, unknown>> => ({ ...progress.pass });
   const listener =
-    adminPort === null
-      ? null
-      : await startMetricsListener({ host, port: adminPort, token: admin.token, metrics, health });
+    adminPort === null ? null : await listen({ ...admin, port: adminPort }, { metrics, health });
   if (listener !== null) context.err(`metrics are at ${listener.url}/metrics`);
   const print = (lines: readonly string[]): void =>
     display.print(lines.map((line) => sanitize(line, TEXT_SHOWN)).join('\n'));
@@ -58,6 +56,15 @@ export async function startTelling(
       await listener?.close();
     },
   };
+}
+
+/** The server of HTTP is loaded only where there is somebody to serve. */
+async function listen(
+  { host, port, token }: Config['admin'],
+  served: Pick<MetricsListenerOptions, 'metrics' | 'health'>,
+): Promise<Admin> {
+  const { startMetricsListener } = await import('../observe/metrics-listener.ts');
+  return await startMetricsListener({ host, port, token, ...served });
 }
 
 function figuresOf(progress: SyncProgress): ReadonlyMap<string, SyncFigures> {

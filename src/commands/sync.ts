@@ -48,7 +48,7 @@ async function sync(options: SyncArguments, context: CommandContext): Promise<nu
   const config = loadConfig(options.config);
   const wishes = readSyncArguments(options, config);
   const telling = await startTelling(wishes.selection.shards, wishes.adminPort, config, context);
-  const pauses = pausesOf(options.pauseFile ?? config.sync.pauseFile, config, telling.warns);
+  const pauses = await pausesOf(options.pauseFile ?? config.sync.pauseFile, config, telling.warns);
   const stopping = stopAtSignals();
   try {
     const { journals, silent } = await reach(wishes.proxies, config, telling.warns);

@@ -27,8 +27,8 @@ export interface TimedBatch {
 
 /**
  * `starting`: nothing is known yet, or the queries have been far too quick for long. `steady`: the rule above.
- * `returning`: one huge group made the query slow, which no size would have helped, and the size goes back to what
- * it was.
+ * `returning`: one huge group made the query slow, or something that held the server up, which no size would have
+ * helped; the size goes back to what it was.
  */
 type Pace =
   | { readonly pace: 'starting' }
@@ -49,6 +49,10 @@ const AIM = 0.9;
 /** So many queries in a row in half the target: by then one in a hundred of a heavy tail would have shown. */
 const QUICK = 0.5;
 const QUICK_IN_A_ROW = 500;
+/** A query that took so many times as long for its rows as queries do was held up by something else than its size. */
+const HELD_UP = 4;
+/** Weight of the last query in what queries take for a row. */
+const LAST_WEIGHT = 0.1;
 
 export class BatchSize {
   readonly #max: number;
@@ -56,6 +60,8 @@ export class BatchSize {
   /** Whole groups would not let it grow by less than one. */
   #size: number;
   #pace: Pace = { pace: 'starting' };
+  /** What queries take for a row of late; null: none has told yet. */
+  #rowSeconds: number | null = null;
 
   constructor(options: BatchSizeOptions = {}) {
     this.#max = options.max ?? MAX;
@@ -70,14 +76,34 @@ export class BatchSize {
 
   observe(batch: TimedBatch): void {
     const ratio = batch.seconds / this.#targetSeconds;
+    const isHeldUp = this.#heldUp(batch);
     if (ratio <= ABOVE.slow) {
       if (batch.full) this.#grow(ratio);
+      return;
+    }
+    if (isHeldUp) {
+      this.#holdUp(cutOf(ratio));
       return;
     }
     const largest = batch.rows > 0 ? (ratio * batch.largestRows) / batch.rows : 0;
     // Alone it would have been too slow as well: the size is judged by the rest.
     if (largest > ABOVE.limit) this.#step(cutOf(ratio), this.#target() * cutOf(ratio - largest));
     else this.#step(cutOf(ratio), null);
+  }
+
+  /** Of a server that is slow for all queries this is said but of the first few. */
+  #heldUp({ seconds, rows }: TimedBatch): boolean {
+    if (rows === 0) return false;
+    const known = this.#rowSeconds;
+    const now = seconds / rows;
+    this.#rowSeconds = known === null ? now : known + LAST_WEIGHT * (Math.min(now, HELD_UP * known) - known);
+    return known !== null && now > HELD_UP * known;
+  }
+
+  /** Less is asked of it for the moment. A server that is held up again and again is asked for less in the end. */
+  #holdUp(cut: number): void {
+    if (this.#pace.pace === 'starting') this.#set(this.#size * cut);
+    else this.#step(cut, this.#target() * CUT.slow);
   }
 
   /** What the size goes back to, or is. */

@@ -71,6 +71,13 @@ describe('the size of batches, once settled', () => {
     expect(seconds[seconds.length / 2]).toBeGreaterThan(0.04);
   });
 
+  it('is not kept small by a server that is held up now and then, whatever it is asked', () => {
+    const heldUp = (random: Random) => (random.integer(1, 100) === 1 ? 20 : calm(random));
+    const settled = simulate({ ...server, group: () => 40, load: heldUp }, createRandom(5));
+    const seconds = settled.map((query) => query.seconds).sort((a, b) => a - b);
+    expect(seconds[seconds.length / 2]).toBeGreaterThan(0.04);
+  });
+
   it('finds its way back when a table becomes quick again', () => {
     const size = new BatchSize();
     for (let query = 0; query < 200; query++) size.observe(even(size.groups, 0.15));
@@ -109,6 +116,15 @@ describe('a step of the size', () => {
     });
     expect(sizes.slice(0, 3)).toEqual([150, 225, 337]);
     expect(sizes.at(-1)).toBe(1010);
+  });
+
+  it('is asked to be smaller while a server is held up, and grows on from there', () => {
+    const size = new BatchSize({ initial: 400 });
+    size.observe(even(size.groups, 1e-5));
+    size.observe({ ...even(size.groups, 1e-5), seconds: 0.3 });
+    expect(size.groups).toBe(144);
+    for (let query = 0; query < 4; query++) size.observe(even(size.groups, 1e-5));
+    expect(size.groups).toBe(729);
   });
 
   it('is none for a quick query that found fewer groups than it asked for', () => {
