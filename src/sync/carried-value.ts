@@ -5,6 +5,17 @@ import { literal, numberLiteral, quoteName } from './sql-text.ts';
 import type { ColumnShape } from './table-shape.ts';
 import type { Value } from './value.ts';
 
+/** A value can't be read in the form in which it would be carried. */
+export class ValueTooLarge extends Error {
+  override readonly name = 'ValueTooLarge';
+
+  constructor() {
+    super(
+      'a value takes more than half of max_allowed_packet of the server that it is read from: raise it there',
+    );
+  }
+}
+
 export interface Carrier {
   /** What is selected of the source. */
   readonly read: string;
@@ -85,26 +96,41 @@ function isShortened(from: ColumnShape, to: ColumnShape): boolean {
 }
 
 function bytesCarrier(sql: string): Carrier {
-  return bytesAs(`HEX(${sql})`);
+  return hexCarrier(sql, bytesSql);
 }
 
 /** `hex`: the SQL of hexadecimal digits. */
 function bytesAs(hex: string): Carrier {
-  return carrier(hex, (digits) => `X'${digits}'`);
+  return carrier(hex, bytesSql);
+}
+
+function bytesSql(digits: string): string {
+  return `X'${digits}'`;
+}
+
+/** Stands for hexadecimal digits that are more than a packet of the source's server holds: HEX() gives NULL for them. */
+const TOO_LARGE = '-';
+
+/** `value`: the SQL of what is read by its hexadecimal digits. */
+function hexCarrier(value: string, write: (digits: string) => string): Carrier {
+  return carrier(`IFNULL(HEX(${value}), IF(${value} IS NULL, NULL, '${TOO_LARGE}'))`, (digits) => {
+    if (digits === TOO_LARGE) throw new ValueTooLarge();
+    return write(digits);
+  });
 }
 
 /** The bytes as they are stored, which are text of the target's character set. */
 function storedCarrier(name: string, charset: string | null): Carrier {
-  return carrier(`HEX(${quoteName(name)})`, (hex) => `_${charset ?? 'utf8mb4'} X'${hex}'`);
+  return hexCarrier(quoteName(name), (hex) => `_${charset ?? 'utf8mb4'} X'${hex}'`);
 }
 
 /** Not as a text of the connection: what is no valid text there would be changed on its way. */
 function textCarrier({ name }: ColumnShape): Carrier {
-  return carrier(textHex(name), textSql);
+  return hexCarrier(asUtf8(name), textSql);
 }
 
-function textHex(name: string): string {
-  return `HEX(CONVERT(${quoteName(name)} USING utf8mb4))`;
+function asUtf8(name: string): string {
+  return `CONVERT(${quoteName(name)} USING utf8mb4)`;
 }
 
 function textSql(hex: string): string {
@@ -117,7 +143,7 @@ const ERROR_VALUE = '0';
 /** By its text, as the numbers of the target's members may be others; the error value is empty as a member may be. */
 function enumCarrier({ name }: ColumnShape): Carrier {
   return {
-    read: `IF(${quoteName(name)} + 0 = 0, '${ERROR_VALUE}', ${textHex(name)})`,
+    read: `IF(${quoteName(name)} + 0 = 0, '${ERROR_VALUE}', HEX(${asUtf8(name)}))`,
     write: (value) => (value === ERROR_VALUE ? '0' : textSql(value)),
     refused: ERROR_VALUE,
   };

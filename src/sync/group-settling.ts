@@ -34,6 +34,8 @@ export interface SettledTable {
   repair(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]>;
   /** By what keys are told apart. */
   nameOf(key: Value): string;
+  /** Why rows may not be as they were written, as the end of a sentence; empty: nothing is known. */
+  readonly meddlers: string;
 }
 
 /** The mirrors that may still bring writes of the source to the target. */
@@ -187,10 +189,11 @@ class Work {
   /** A source that stood still from before its rows were read has nothing on its way that would change the target. */
   async #verify(names: readonly string[], before: ReadonlyMap<string, GroupPair>): Promise<void> {
     const now = await this.#look();
+    const { meddlers } = this.#options.table;
     for (const name of names) {
       if (!this.#sourceStood(before.get(name), now.get(name))) continue;
       if (isSame(now.get(name))) this.#end(name, 'repaired', null);
-      else this.#end(name, 'failed', 'it differs as before although its rows were written');
+      else this.#end(name, 'failed', `it differs as before although its rows were written${meddlers}`);
     }
   }
 

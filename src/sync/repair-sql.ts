@@ -1,11 +1,12 @@
 /** The SQL of a repair: rows read from the source, and taken away from and put into the target. */
 import { type Carrier, carrierOf, isRefused, writeSql } from './carried-value.ts';
 import { type Checksum, checksumSql, type HashingServer } from './checksum-sql.ts';
+import { shownKey } from './group-join.ts';
 import { DEFAULT_HASH } from './hash-method.ts';
 import { allOf, exactly } from './key-sql.ts';
 import type { Direction, ServerKind, Side, Sides } from './side.ts';
 import { literal, quoteName, tableName } from './sql-text.ts';
-import type { TablePair } from './table-pair.ts';
+import type { ComparedColumn, TablePair } from './table-pair.ts';
 import type { Row, Value } from './value.ts';
 
 /** As a session that writes has it, but that what does not fit is no error. */
@@ -14,6 +15,8 @@ const LENIENT = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO';
 export class RepairSql {
   readonly #pair: TablePair;
   readonly #direction: Direction;
+  /** What the target does not make up by itself, in the table's order. */
+  readonly #written: readonly ComparedColumn[];
   readonly #carriers: readonly Carrier[];
   readonly #checksums: Sides<Checksum>;
   readonly #targetKind: ServerKind;
@@ -23,8 +26,8 @@ export class RepairSql {
     this.#pair = pair;
     this.#direction = direction;
     this.#targetKind = servers[target].kind;
-    const written = pair.columns.filter(({ name }) => pair.written.includes(name));
-    this.#carriers = written.map(({ columns }) => carrierOf(columns[source], columns[target]));
+    this.#written = pair.columns.filter(({ columns }) => !columns[target].generated);
+    this.#carriers = this.#written.map(({ columns }) => carrierOf(columns[source], columns[target]));
     this.#checksums = {
       old: checksumSql(pair, 'old', servers.old, DEFAULT_HASH),
       new: checksumSql(pair, 'new', servers.new, DEFAULT_HASH),
@@ -34,6 +37,13 @@ export class RepairSql {
   /** Columns that `select` gives in front of the row's values: its identity, or its hash. */
   get identityWidth(): number {
     return Math.max(1, this.#pair.identity.length);
+  }
+
+  /** A row as messages show it. */
+  shown(identity: Row): string {
+    const columns = this.#pair.identity;
+    if (columns.length === 0) return 'a row';
+    return `the row (${columns.map(({ name }, at) => `${quoteName(name)} ${shownKey(identity[at] ?? null)}`).join(', ')})`;
   }
 
   /** The source's rows of these identities, of whichever group they are; of a table without identity one of each. */
@@ -88,8 +98,7 @@ export class RepairSql {
 
   #intoTarget(rows: readonly Row[]): string {
     const { target } = this.#direction;
-    const written = this.#pair.columns.filter(({ name }) => this.#pair.written.includes(name));
-    const names = written.map(({ columns }) => quoteName(columns[target].name)).join(', ');
+    const names = this.#written.map(({ columns }) => quoteName(columns[target].name)).join(', ');
     const values = rows.map(
       (row) => `(${this.#carriers.map((carrier, at) => writeSql(carrier, row[at] ?? null)).join(', ')})`,
     );

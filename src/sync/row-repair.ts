@@ -1,6 +1,7 @@
 /** Makes the target's rows those of the source: the ones that differ alone, in small transactions, on its primary. */
 import { messageOf } from '../base/errors.ts';
 import { canonicalIdentity, type KeyOrder } from './key-order.ts';
+import { refusalRemedy } from './refusal-remedy.ts';
 import type { RepairSql } from './repair-sql.ts';
 import { addRows, NO_ROWS, type RowCounts } from './row-counts.ts';
 import type { RowDifference } from './row-difference.ts';
@@ -66,14 +67,15 @@ export class RowRepair {
       await target.write(this.#statements(key, differences, rows));
       return [];
     } catch (error) {
-      if (differences.length === 1 && !isDuplicate(error)) return [messageOf(error)];
+      const [only, more] = differences;
+      if (more === undefined && only !== undefined && !isDuplicate(error)) return [this.#reason(only, error)];
     }
     const refused: string[] = [];
     for (const difference of differences) {
       try {
         await target.write(this.#statements(key, [difference], rows));
       } catch (error) {
-        refused.push(messageOf(error));
+        refused.push(this.#reason(difference, error));
         if (isDuplicate(error)) await this.#makeRoom(key, difference);
       }
     }
@@ -128,6 +130,10 @@ export class RowRepair {
       // A row that is missing here may be there in another group, in which it is extra.
       ...(others.length > 0 ? [sql.removeAll(others)] : []),
     ];
+  }
+
+  #reason({ identity }: RowDifference, error: unknown): string {
+    return `${this.#options.sql.shown(identity)}: ${messageOf(error)}${refusalRemedy(error)}`;
   }
 
   #nameOf(identity: Row): string {

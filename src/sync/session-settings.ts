@@ -29,7 +29,8 @@ const ALWAYS: Readonly<Record<string, string>> = {
   innodb_lock_wait_timeout: '10',
 };
 
-const READ: Readonly<Record<string, string>> = { sql_mode: "''" };
+/** A date that no calendar has is found by it, as MySQL would not find it otherwise; what is shown depends on nothing. */
+const READ: Readonly<Record<string, string>> = { sql_mode: "'ALLOW_INVALID_DATES'" };
 
 const WRITE: Readonly<Record<string, string>> = {
   // What does not fit is to be an error; what the source has, however odd, is to be taken as it is.

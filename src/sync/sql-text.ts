@@ -1,4 +1,4 @@
-/** Names and values as SQL, for sessions of the sync: sql_mode is empty there, and text is utf8mb4. */
+/** Names and values as SQL, for sessions of the sync: sql_mode changes no syntax there, and text is utf8mb4. */
 import { escape as quoted } from 'mysql2';
 import type { Value } from './value.ts';
 

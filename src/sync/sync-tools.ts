@@ -72,6 +72,7 @@ export class SyncTools {
       gateOf: (shard) => this.#gateOf(shard),
       settings: config.sync,
       took,
+      warns: (text) => told.warns(text),
       stop,
     });
   }

@@ -18,6 +18,7 @@ import { tableName } from './sql-text.ts';
 import { pairTables, type TablePair } from './table-pair.ts';
 import { TableSettling } from './table-settling.ts';
 import { readTableShape } from './table-shape.ts';
+import { firedTriggers, meddlersText, ownColumns } from './target-meddlers.ts';
 import { timedReader } from './timed-reader.ts';
 
 export interface SyncedTablesOptions {
@@ -38,6 +39,7 @@ export interface SyncedTablesOptions {
   };
   /** A checksum query took so many seconds. */
   readonly took: (side: Side, seconds: number) => void;
+  readonly warns: (text: string) => void;
   readonly stop: AbortSignal;
 }
 
@@ -101,7 +103,9 @@ export class SyncedTables {
       direction,
       identity: pair.identity.map((column) => column.order),
     };
+    const triggers = repairs ? await this.#triggers(shard, pair, servers) : [];
     const settled = new TableSettling({
+      meddlers: meddlersText(triggers, ownColumns(pair, direction)),
       order,
       primaries,
       replicas: hasReplica ? readers : null,
@@ -132,6 +136,17 @@ export class SyncedTables {
         stop,
       }),
     };
+  }
+
+  /** A server has no way to leave them out: what they do is told of once. */
+  async #triggers(shard: string, { name, shapes }: TablePair, { primaries }: ShardServers) {
+    const { direction, warns } = this.#options;
+    const triggers = await firedTriggers(primaries[direction.target], shapes[direction.target]);
+    if (triggers.length > 0)
+      warns(
+        `${shard}: each row of ${name} that is repaired fires ${triggers.join(', ')} on the ${direction.target} side`,
+      );
+    return triggers;
   }
 
   async #pair(shard: string, table: string, { primaries }: ShardServers): Promise<TablePair> {

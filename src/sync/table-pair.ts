@@ -5,7 +5,7 @@ import { type ColumnFamily, familyOf } from './column-family.ts';
 import { DEFAULT_HASH, type HashMethod } from './hash-method.ts';
 import type { KeyOrder } from './key-order.ts';
 import type { ServerKind, Sides } from './side.ts';
-import { quoteName } from './sql-text.ts';
+import { membersOf, quoteName } from './sql-text.ts';
 import type { ColumnShape, KeyShape, TableShape } from './table-shape.ts';
 
 export interface ComparedColumn {
@@ -33,8 +33,6 @@ export interface TablePair {
   readonly name: string;
   readonly shapes: Sides<TableShape>;
   readonly columns: readonly ComparedColumn[];
-  /** The columns that a repair writes: those that no side makes up by itself, in the table's order. */
-  readonly written: readonly string[];
   /** What is unique, and never NULL, on both sides; empty: rows are told apart by all their columns alone. */
   readonly identity: readonly KeyColumn[];
   /** Null: the table has nothing to group by, and is one group, whose key is NULL. */
@@ -79,15 +77,11 @@ export function pairTables(
       `the column ${quoteName(client.name)} is compared row by row, for which the table needs a primary key on both sides`,
     );
   if (faults.length > 0) return { faults };
-  const written = columns.filter(
-    ({ columns: { old: one, new: other } }) => !one.generated && !other.generated,
-  );
   return {
     pair: {
       name,
       shapes: { old, new: fresh },
       columns,
-      written: written.map((column) => column.name),
       identity,
       group,
       digest,
@@ -169,6 +163,8 @@ function findGroup(
 }
 
 function ungroupable({ columns: { old, new: fresh } }: ComparedColumn): string {
+  if (hasEmptyMember(old) || hasEmptyMember(fresh))
+    return 'no condition tells its empty member from the error value of an ENUM, which is shown as empty too';
   return `it is ${old.definition} on old and ${fresh.definition} on new`;
 }
 
@@ -200,9 +196,13 @@ function keyColumn({ name, columns }: ComparedColumn): KeyColumn | null {
     return same ? { ...text, order: 'bytes' } : null;
   }
   if (both(PLAIN) && one === other) return { ...text, order: 'own' };
-  if (!both(SPELLED) || old.json || fresh.json) return null;
+  if (!both(SPELLED) || old.json || fresh.json || hasEmptyMember(old) || hasEmptyMember(fresh)) return null;
   const shared = isOrderedByBytes(old) && isOrderedByBytes(fresh);
   return shared ? { ...text, order: 'bytes' } : { ...text, order: 'own', spelled: true };
+}
+
+function hasEmptyMember({ type, definition }: ColumnShape): boolean {
+  return type === 'enum' && membersOf(definition).includes('');
 }
 
 function asNumber({ name, type }: ColumnShape): string {

@@ -24,6 +24,7 @@ export interface TableSettlingOptions {
   /** On the primaries. */
   readonly rows: DrilledTable;
   readonly repair: Pick<RowRepair, 'repair'>;
+  readonly meddlers: string;
 }
 
 export class TableSettling implements SettledTable {
@@ -35,6 +36,10 @@ export class TableSettling implements SettledTable {
 
   get found(): 'primaries' | 'replicas' {
     return this.#options.replicas === null ? 'primaries' : 'replicas';
+  }
+
+  get meddlers(): string {
+    return this.#options.meddlers;
   }
 
   async caughtUp(mismatches: readonly Mismatch[]): Promise<readonly Mismatch[]> {

@@ -34,6 +34,7 @@ const STILL: World = { writes: 0, replays: 1, impatience: 0 };
 class Clusters implements SettledTable, MirrorGate {
   readonly source = new Map<string, readonly string[]>();
   readonly target = new Map<string, readonly string[]>();
+  readonly meddlers = '';
   found: SettledTable['found'] = 'primaries';
   repairs = 0;
   broken = false;

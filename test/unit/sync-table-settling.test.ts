@@ -48,6 +48,7 @@ function settlingOf(refuses: (rows: readonly RowDifference[]) => boolean = () =>
     primaries: sides,
     replicas: null,
     catchUp: () => Promise.resolve('caught_up'),
+    meddlers: '',
     rows: { readers, direction: OLD_TO_NEW, identity: ['numeric'] },
     repair: {
       async repair(_key, differences): Promise<RowCounts> {
