@@ -9,9 +9,12 @@ const run = promisify(execFile);
 /** mysqld and mariadbd let root run them only when told to. */
 export const AS_ROOT: readonly string[] = process.getuid?.() === 0 ? ['--user=root'] : [];
 
-/** Fills the directory `target`, which must not exist, with what the directory `template` holds. */
+/**
+ * Fills the directory `target`, which must not exist, with what the directory `template` holds. A fresh server's
+ * files are empty for the most part: as holes those parts need not be written.
+ */
 export async function copyDirectory(template: string, target: string): Promise<void> {
-  await run('cp', ['-r', '--reflink=auto', '--sparse=auto', template, target]);
+  await run('cp', ['-r', '--reflink=auto', '--sparse=always', template, target]);
 }
 
 /**
