@@ -32,8 +32,8 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 /**
- * A worker and a sync load nothing that only the other commands need (etcd's client above all): they start sooner,
- * a worker while clients wait for its shards, and hold less memory.
+ * A command loads nothing that only the others need: it starts sooner, a worker while clients wait for its shards,
+ * and holds less memory.
  */
 async function registerFor(
   name: string | undefined,
@@ -42,8 +42,7 @@ async function registerFor(
   version: string,
 ): Promise<void> {
   if (name === 'worker') (await import('./commands/worker.ts')).registerWorker(program, context, version);
-  else if (name === 'sync') (await import('./commands/sync.ts')).registerSync(program, context);
-  else (await import('./commands/register.ts')).registerCommands(program, context, version);
+  else await (await import('./commands/register.ts')).registerCommands(name, program, context, version);
 }
 
 function codeOf(error: unknown, context: CommandContext): number {

@@ -8,9 +8,9 @@
  */
 import { rootCertificates } from 'node:tls';
 import { Etcd3, type IOptions } from 'etcd3';
-import { UsageError } from '../base/errors.ts';
 import type { EtcdSettings } from '../config/load.ts';
 import { CALL_TIMEOUT_MS } from './etcd-error.ts';
+import { checkEtcdSettings } from './etcd-settings.ts';
 import type { KeyValue } from './ratio-ledger.ts';
 
 type FaultHandling = NonNullable<IOptions['faultHandling']>;
@@ -71,24 +71,6 @@ export async function openEtcd(settings: EtcdSettings): Promise<EtcdClient> {
     loginForgotten: () => session.stale,
     close: () => etcd.close(),
   };
-}
-
-/** Throws UsageError for settings that contradict each other, one fault a line. */
-export function checkEtcdSettings(settings: EtcdSettings): void {
-  const secure = settings.hosts.filter((host) => host.startsWith('https:')).length;
-  const faults: string[] = [];
-  if (secure > 0 && secure < settings.hosts.length)
-    faults.push('etcd.hosts: mixes http and https; use one of them');
-  if (
-    secure === 0 &&
-    [settings.ca, settings.certificate, settings.serverName].some((part) => part !== undefined)
-  ) {
-    faults.push('etcd.hosts: TLS is configured, so write the hosts as https://');
-  }
-  if (settings.password !== undefined && settings.user === undefined) {
-    faults.push('etcd.user: is missing, but etcd.password is there');
-  }
-  if (faults.length > 0) throw new UsageError(faults.join('\n'));
 }
 
 async function readPrefix(etcd: Etcd3, prefix: string): Promise<EtcdRead> {

@@ -11,7 +11,7 @@ import { Bell } from './bell.ts';
 import type { Control, ControlMetrics, ControlOptions } from './control.ts';
 import type { EtcdClient, EtcdRead } from './etcd-client.ts';
 import { EtcdLink } from './etcd-link.ts';
-import { openWatch, type Watch } from './etcd-watch.ts';
+import type { Watch } from './etcd-watch.ts';
 import { LiveSnapshot } from './live-snapshot.ts';
 import { EMPTY_LEDGER, foldRead, type RatioLedger } from './ratio-ledger.ts';
 import { sanitize } from './sanitize.ts';
@@ -174,6 +174,8 @@ export class EtcdControl implements Control {
   async #openWatch(client: EtcdClient, revision: number): Promise<void> {
     if (performance.now() - this.#watchOpenedAt < WATCH_GAP_MS) return;
     this.#watchOpenedAt = performance.now();
+    // With it etcd's library is loaded: see EtcdLink.
+    const { openWatch } = await import('./etcd-watch.ts');
     const watch = await openWatch(client, this.#etcd.prefix, revision + 1, {
       onChange: () => this.#bell.ring(),
       onEnd: (reason) => {

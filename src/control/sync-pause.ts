@@ -1,7 +1,7 @@
 /** The operator's pause of every sync of a service, by a key in etcd whose text is the reason. */
 import type { EtcdSettings } from '../config/load.ts';
-import { checkEtcdSettings } from './etcd-client.ts';
 import { EtcdLink } from './etcd-link.ts';
+import { checkEtcdSettings } from './etcd-settings.ts';
 import { sanitize } from './sanitize.ts';
 
 export interface SyncPauseOptions {
