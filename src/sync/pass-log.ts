@@ -26,6 +26,11 @@ export class PassLog {
     if (this.#failures.length < FAILURES_MAX) this.#failures.push({ shard, table, reason });
   }
 
+  /** How often something failed. */
+  get failures(): number {
+    return this.#failed;
+  }
+
   settled(shard: string, table: string, { key, result, reason }: GroupOutcome): void {
     if (result === 'failed')
       this.failed(shard, table, `the group ${shownKey(key)}: ${reason ?? 'no reason'}`);

@@ -107,8 +107,12 @@ class Run {
       shards: selection.shards,
       tables: (shard) => names.get(shard) ?? [],
       open: (shard, table) => this.#tools.tables.open(shard, table),
-      wholeTable: async (shard, table) =>
-        this.#through(MemoryRangeQueue.of(await this.#rangesOf(shard, table))),
+      selected: selection.tables,
+      wholeTable: async (shard, table) => {
+        const before = log.failures;
+        const counts = await this.#through(MemoryRangeQueue.of(await this.#rangesOf(shard, table)));
+        return { counts, unseen: log.failures === before ? 'nothing' : 'something' };
+      },
       turn: (shard) => this.#tools.throttle.turn(shard),
       settles: !plan.check,
       stop,

@@ -285,6 +285,26 @@ describe('a sync of a MyISAM cluster in latin1 and a new one of InnoDB in utf8mb
       expect([code, await differing()]).toEqual([0, []]);
     });
 
+    it('settles no doubt of any table before all of them could be looked at', async () => {
+      const client = await old.connect({ port: proxy.port('s00'), database: 'mc_old' });
+      // What it may have done can't be seen.
+      await client.query("EXECUTE IMMEDIATE CONCAT('DO ', 0)");
+      await client.end();
+      await untilMirrorIsIdle(proxy);
+      await fresh.query('ALTER TABLE mc_new.notes DROP COLUMN raw');
+      const config = await configOf();
+      const args = ['--journal', '--passes', '1', '--proxy', proxy.adminUrl];
+      for (const more of [[], ['--table', 'messages']]) {
+        const { code, report } = await runSyncCommand(config, ...args, ...more);
+        expect([code, report?.passes[0]?.journal, report?.journal?.keys]).toEqual([
+          ...[1, { entries: 1, settled: 0, kept: 1 }, 1],
+        ]);
+      }
+      await fresh.query('ALTER TABLE mc_new.notes ADD COLUMN raw VARBINARY(20)');
+      const { code, report } = await runSyncCommand(config, ...args);
+      expect([code, report?.journal, await differing()]).toEqual([0, { keys: 0, reset: [] }, []]);
+    });
+
     it('is not done while a proxy that should be there can’t be asked', async () => {
       const { code, stderr, report } = await runSyncCommand(
         await configOf(),

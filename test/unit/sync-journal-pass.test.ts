@@ -45,19 +45,29 @@ interface Given {
   readonly tables: readonly FakeSyncedTable[];
   readonly whole?: Readonly<Record<string, PassCounts>>;
   readonly settles?: boolean;
+  readonly selected?: readonly string[];
+  /** Of these tables a part can't be looked at. */
+  readonly unseen?: readonly string[];
 }
 
-function toolsOf(journals: readonly ProxyJournal[], { tables, whole = {}, settles = true }: Given) {
+function toolsOf(
+  journals: readonly ProxyJournal[],
+  { tables, whole = {}, settles = true, selected, unseen }: Given,
+) {
   const failed: string[] = [];
   const wholes: string[] = [];
   const tools: JournalPassTools = {
     journals,
     shards: ['s00', 's01'],
+    selected: selected ?? null,
     tables: () => tables.map(({ table }) => table),
     open: (_shard, table) => Promise.resolve(tables.find((each) => each.table === table)!),
     wholeTable: (_shard, table) => {
       wholes.push(table);
-      return Promise.resolve(whole[table] ?? NO_COUNTS);
+      return Promise.resolve({
+        counts: whole[table] ?? NO_COUNTS,
+        unseen: unseen?.includes(table) === true ? 'something' : 'nothing',
+      });
     },
     turn: () => Promise.resolve(),
     settles,
@@ -119,6 +129,19 @@ describe('a pass over the journals', () => {
     expect([away.held.length, restarting.held.length, well.held.length]).toEqual([1, 1, 0]);
   });
 
+  it('comes to its end, although more is noted than it can settle', async () => {
+    const table = fakeSyncedTable({ table: 'messages', old: rowsOf([1]), fresh: rowsOf([1]) });
+    const proxy = new FakeProxy([doubt('1'), doubt('2'), doubt('3')]);
+    let given = 0;
+    proxy.pages = async function* (): AsyncGenerator<JournalPage> {
+      for (; given < 100; given += 2)
+        yield { entries: [doubt(String(given)), doubt(String(given + 1))], cursor: '', reset: false };
+    };
+    const { tools } = toolsOf([proxy], { tables: [table] });
+    expect(await runJournalPass(tools)).toMatchObject({ entries: 4 });
+    expect(given).toBe(2);
+  });
+
   it('keeps what was written meanwhile', async () => {
     const table = fakeSyncedTable({ table: 'messages', old: rowsOf([1, 2]), fresh: rowsOf([1, 2]) });
     const proxy = new FakeProxy([doubt('1'), doubt('2')], ['2']);
@@ -148,6 +171,32 @@ describe('a pass over the journals', () => {
     const { tools, wholes } = toolsOf([proxy], { tables: [table] });
     await runJournalPass(tools);
     expect([wholes, proxy.held]).toEqual([['messages'], []]);
+  });
+
+  it('goes through a table once for all pages, and settles each by its own cursor', async () => {
+    const tables = ['messages', 'likes'].map((table) => ({
+      ...fakeSyncedTable({ table, old: [], fresh: [] }),
+      spellings: 'unlike' as const,
+    }));
+    const proxy = new FakeProxy([doubt('1'), doubt('2', 'likes'), doubt('3'), doubt('4'), doubt('5')]);
+    const { tools, wholes } = toolsOf([proxy], { tables });
+    expect(await runJournalPass(tools)).toMatchObject({ entries: 5, settled: 5, kept: 0 });
+    expect([wholes, proxy.cursors, proxy.held]).toEqual([['messages', 'likes'], ['c0', 'c2', 'c4'], []]);
+  });
+
+  it('keeps the doubts of a table of which a part could not be looked at, and of any table with it', async () => {
+    const tables = ['messages', 'likes'].map((table) => fakeSyncedTable({ table, old: [], fresh: [] }));
+    const proxy = new FakeProxy([doubt(null), doubt(null, 'likes'), doubt(null, '*')]);
+    await runJournalPass(toolsOf([proxy], { tables, unseen: ['likes'] }).tools);
+    expect(proxy.held).toEqual([doubt(null, 'likes'), doubt(null, '*')]);
+  });
+
+  it('leaves alone what is of no table that was asked for, or of any', async () => {
+    const tables = [fakeSyncedTable({ table: 'messages', old: rowsOf([1]), fresh: rowsOf([1]) })];
+    const proxy = new FakeProxy([doubt('1'), doubt('1', 'likes'), doubt(null, '*')]);
+    const { tools, failed, wholes } = toolsOf([proxy], { tables, selected: ['messages'] });
+    expect(await runJournalPass(tools)).toMatchObject({ entries: 3, settled: 1, kept: 2 });
+    expect([failed, wholes, proxy.held]).toEqual([[], [], [doubt('1', 'likes'), doubt(null, '*')]]);
   });
 
   it('settles nothing where it may only look', async () => {
