@@ -133,8 +133,9 @@ export class Outlet {
   }
 
   #moment({ statement, result, timing }: Recorded, draft: ReplayDraft): Moment {
-    const { insertId } = result;
     const { clock, settings, fixedTime } = draft;
+    // The server names a number that the statement brought too, and would keep one that was set for it for another.
+    const insertId = draft.bringsNumbers ? 0 : result.insertId;
     if (statement.kind === 'read') return ANY_MOMENT;
     if (clock === 'none' && insertId === 0 && settings.length === 0) return ANY_MOMENT;
     if (clock === 'none') return { timestamp: null, insertId, settings };

@@ -177,7 +177,7 @@ export class Selector {
   }
 
   #draft(
-    { plan, bound, lexed, execution, compared }: Candidate,
+    { plan, bound, lexed, execution, found, compared }: Candidate,
     session: SessionState,
     { sql, prepared, keys, isCut }: WhatIsReplayed,
   ): ReplayDraft {
@@ -192,6 +192,8 @@ export class Selector {
       clock: bound.needs.clock,
       // Rows that were cut out have used up numbers.
       sameNumbers: !isCut && inStep(execution, lexed.rowCount) && sameNumbers(bound.needs, lexed.rowCount),
+      // A trigger may ask for numbers of its own.
+      bringsNumbers: found.bringsNumbers && !bound.traces.runsTriggers,
       keys,
       rowHash: compared ? new RowHash() : null,
       // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.

@@ -30,6 +30,8 @@ export interface ReplayDraft {
   readonly clock: ReplayNeeds['clock'];
   /** Numbers of AUTO_INCREMENT come out the same once the first of them is set. */
   readonly sameNumbers: boolean;
+  /** Its rows bring their numbers, and nothing else that it does asks for one: there is none to be set. */
+  readonly bringsNumbers: boolean;
   /** The keys that are replayed: of a narrowed statement, only the sampled ones. */
   readonly keys: readonly TableKey[];
   readonly rowHash: RowHash | null;

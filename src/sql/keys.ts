@@ -175,10 +175,19 @@ export interface KeysFound {
   readonly complete: boolean;
   /** Rows to be inserted, where the server gives each of them its key; else 0. */
   readonly numbered: number;
+  /** Rows are inserted of which the server would number those without a number, and each brings one. */
+  readonly bringsNumbers: boolean;
 }
 
 /** Of a statement whose keys stand nowhere, or were not asked for. */
-export const NO_KEYS: KeysFound = { tables: [], keys: [], literals: [], complete: false, numbered: 0 };
+export const NO_KEYS: KeysFound = {
+  tables: [],
+  keys: [],
+  literals: [],
+  complete: false,
+  numbered: 0,
+  bringsNumbers: false,
+};
 
 /** Reads the keys of the statement that `lexed` was made of. Parameters need `params`. */
 export function readKeys(binding: Binding, sql: Buffer, lexed: Lexed, params?: ParamReader): KeysFound {
@@ -189,6 +198,7 @@ export function readKeys(binding: Binding, sql: Buffer, lexed: Lexed, params?: P
     return numbered === 0 ? NO_KEYS : { ...NO_KEYS, numbered };
   }
   let numbered = 0;
+  let brought = 0;
   const tables: number[] = [];
   const keys: string[] = [];
   const literals: number[] = [];
@@ -198,10 +208,11 @@ export function readKeys(binding: Binding, sql: Buffer, lexed: Lexed, params?: P
     if (bound === null || bound === undefined) continue;
     for (const table of bound) {
       const key = readKey(sql, lexed, index, binding.tables[table]!, params);
-      const asksForNumber =
-        numbering?.slots.has(lexed.literalSlot(index)) === true &&
-        (key === '0' || isEmpty(sql, lexed, index));
+      const mayAsk = numbering?.slots.has(lexed.literalSlot(index)) === true;
+      const asksForNumber = mayAsk && (key === '0' || isEmpty(sql, lexed, index));
       if (asksForNumber) numbered++;
+      // Below zero it may be stored as 0, which asks for a number.
+      else if (mayAsk && key !== null && !key.startsWith('-')) brought++;
       if (key === null || asksForNumber) {
         complete = false;
         continue;
@@ -212,7 +223,8 @@ export function readKeys(binding: Binding, sql: Buffer, lexed: Lexed, params?: P
     }
   }
   const all = numbered === rows && keys.length === 0 && lexed.state === 'complete';
-  return { tables, keys, literals, complete, numbered: all ? numbered : 0 };
+  const bringsNumbers = brought === rows && complete;
+  return { tables, keys, literals, complete, numbered: all ? numbered : 0, bringsNumbers };
 }
 
 /** NULL or DEFAULT. */

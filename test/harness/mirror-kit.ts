@@ -70,6 +70,7 @@ export function selectedStatement(text: string, shape: StatementShape = {}): Sta
     fixedTime: null,
     clock: 'none',
     sameNumbers: false,
+    bringsNumbers: false,
     keys: keysOf(table, keys),
     rowHash: null,
     compareAffected: false,

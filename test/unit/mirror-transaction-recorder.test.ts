@@ -163,6 +163,14 @@ describe('statements outside a transaction', () => {
     expect(rig.doubts).toEqual(['hazard messages/1', 'hazard messages/2']);
   });
 
+  it('are replayed without a number set where they bring their own, though the server names it', () => {
+    const rig = new Rig();
+    rig.write([1], okResult({ insertId: 1 }), { draft: { bringsNumbers: true } });
+    rig.write([2], okResult({ insertId: 2 }), { draft: { sameNumbers: true } });
+    expect(rig.units.flatMap(({ replays }) => replays.map(({ moment }) => moment.insertId))).toEqual([0, 2]);
+    expect(rig.doubts).toEqual([]);
+  });
+
   it('that touch no moved table are nobody’s matter', () => {
     const rig = new Rig();
     rig.say('UPDATE users SET a = 1', CLOSED);

@@ -88,6 +88,23 @@ describe('keys that the server gives out', () => {
     if (rows > 0) expect([found.keys, found.complete]).toEqual([[], false]);
   });
 
+  it.each([
+    ['INSERT INTO numbered VALUES (7, 1)', true],
+    ["INSERT INTO numbered (a, id) VALUES (0, '7'), (0, 8)", true],
+    ['REPLACE INTO numbered SET id = 7', true],
+    ['INSERT INTO numbered VALUES (7, 1), (0, 1)', false],
+    ['INSERT INTO numbered VALUES (-7, 1)', false],
+    ['INSERT INTO numbered VALUES (7 - 7, 1)', false],
+    ['INSERT INTO numbered VALUES (7.4, 1)', false],
+    ["INSERT INTO numbered VALUES ('x', 1)", false],
+    ['INSERT INTO numbered (a) VALUES (7)', false],
+    ['INSERT INTO numbered SELECT 7, a FROM numbers', false],
+    ['INSERT INTO numbers (id) VALUES (7)', false],
+    ['UPDATE numbered SET a = 1 WHERE id = 7', false],
+  ])('are not asked for where each row brings its own: %s, %s', (sql, brings) => {
+    expect(read(sql).found.bringsNumbers).toBe(brings);
+  });
+
   it('are no keys among others either', () => {
     expect(keys('INSERT INTO numbered VALUES (0, 1), (7, 2)')).toBe('numbered:7 incomplete');
     expect(read('INSERT INTO numbered VALUES (0, 1), (7, 2)').found.numbered).toBe(0);
