@@ -33,7 +33,8 @@ const TABLES = { ...MESSAGE_CENTRE_TABLES, [PLAIN]: { key: 'folderid' } };
 const LOOK = 'GROUP BY';
 /** More looks than the workers' first batches take, so that some ranges are further than before. */
 const LOOKS_OF_PROGRESS = 12;
-const WORKERS = 2;
+/** Small steps: many moments at which to kill. */
+const SYNC = { workers: 2, batchGroups: 5, rowsPerTransaction: 3 };
 const WRITES = ['START TRANSACTION', 'DELETE FROM', 'INSERT INTO', 'COMMIT'];
 
 let old: SqlServer;
@@ -177,7 +178,7 @@ async function runKilled(args: readonly string[], random: Random): Promise<Ended
     const far = kill % 2 === 0;
     const looks = random.integer(LOOKS_OF_PROGRESS, 2 * LOOKS_OF_PROGRESS);
     const bytes = random.pick([LOOK, ...writes]);
-    const count = random.integer(1, bytes === LOOK ? 24 : 8);
+    const count = random.integer(1, bytes === LOOK ? 16 : 4);
     end = await syncs.run(() => (far ? whenFar(syncs, looks) : arrivals(bytes, count)));
   }
   end ??= (await syncs.run(NEVER))!;
@@ -202,7 +203,7 @@ function configOf(checkpoint: string): Promise<string> {
   return writeSyncConfig({
     tables: TABLES,
     shards: Object.fromEntries(shards),
-    sync: { checkpoint, workers: WORKERS, batchGroups: 5 },
+    sync: { ...SYNC, checkpoint },
   });
 }
 
@@ -220,11 +221,11 @@ describe(`a sync that is killed (${run.title})`, () => {
   it('leaves no row wrong', { timeout: run.timeoutMs }, async () => {
     await corrupt(run.random(3));
     expect((await compared()).differing.length).toBeGreaterThan(0);
-    const { code, report, said } = await runKilled([], run.random(4));
-    expect(
-      report.passes.flatMap(({ failures }) => failures),
-      said,
-    ).toEqual([]);
-    expect([code, (await compared()).differing]).toEqual([0, []]);
+    // One pass: a second one would find what the first has left.
+    const { code, report, said } = await runKilled(['--passes', '1'], run.random(4));
+    const [pass] = report.passes;
+    expect(pass?.failures, said).toEqual([]);
+    expect(pass?.counts.settled).toMatchObject({ differs: 0, moving: 0, failed: 0 });
+    expect([code, (await compared()).differing]).toEqual([1, []]);
   });
 });
