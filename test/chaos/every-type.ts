@@ -18,7 +18,7 @@ export function casesOf(kinds: Sides<ServerKind>): readonly ColumnCase[] {
   });
 }
 
-/** As many folders as there are columns. */
+/** As many folders as there are columns; one of the same name makes room. */
 export async function createEveryType(
   connection: Connection,
   side: 'old' | 'new',
@@ -27,6 +27,7 @@ export async function createEveryType(
 ): Promise<void> {
   await connection.query(`SET SESSION sql_mode = '${MODE}', time_zone = '+00:00'`);
   const columns = cases.map(({ types }, column) => `c${column} ${types[side]}`);
+  await connection.query(`DROP TABLE IF EXISTS ${EVERY_TYPE}`);
   await connection.query(
     `CREATE TABLE ${EVERY_TYPE} (folderid BIGINT NOT NULL, id INT NOT NULL, ${columns.join(', ')},
        PRIMARY KEY (folderid, id)) ENGINE ${engine}`,
