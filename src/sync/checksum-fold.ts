@@ -5,6 +5,41 @@ import { canonicalJson } from './canonical-json.ts';
 import type { Checksum } from './checksum-sql.ts';
 import type { Row, Value } from './value.ts';
 
+/** What a server says of some rows: their number, and the checksum's aggregates; in the form `client` the sum itself. */
+export interface Aggregates {
+  readonly rows: number;
+  readonly values: Row;
+}
+
+/** Of two ranges that have no row in common, and both have some. */
+export function addAggregates(
+  { form }: Pick<Checksum, 'form'>,
+  left: Aggregates,
+  right: Aggregates,
+): Aggregates {
+  const values = left.values.map((value, at) => ADD[form](value ?? null, right.values[at] ?? null));
+  return { rows: left.rows + right.rows, values };
+}
+
+const ADD: Readonly<Record<Checksum['form'], (left: Value, right: Value) => Value>> = {
+  'crc-xor': (left, right) => String(BigInt(String(left)) ^ BigInt(String(right))),
+  'crc-sum': (left, right) => String(BigInt(String(left)) + BigInt(String(right))),
+  'text-xor': (left, right) => xorOfBytes(left as Buffer, right as Buffer),
+  client: (left, right) => (BigInt(`0x${left}`) ^ BigInt(`0x${right}`)).toString(16),
+};
+
+function xorOfBytes(left: Buffer, right: Buffer): Buffer {
+  return Buffer.from(left.map((byte, at) => byte ^ right[at]!));
+}
+
+/** The sum of rows whose aggregates were added up. */
+export function foldAggregates(
+  checksum: Pick<Checksum, 'form' | 'digits'>,
+  { rows, values }: Aggregates,
+): string {
+  return checksum.form === 'client' ? String(values[0] ?? '') : foldChecksum(checksum, rows, values);
+}
+
 /** `values`: those of the aggregates, of a group of `rows` rows; of no rows the sum is empty. */
 export function foldChecksum(
   { form, digits }: Pick<Checksum, 'form' | 'digits'>,

@@ -3,10 +3,10 @@ import { messageOf } from '../base/errors.ts';
 import type { BatchSize } from './batch-size.ts';
 import type { ComparedBatch } from './compared-batch.ts';
 import type { CrawledTable } from './group-crawl.ts';
-import { crawlGroups } from './group-crawl.ts';
-import type { GroupOutcome, GroupSettler } from './group-outcome.ts';
+import { type GroupOutcome, type GroupSettler, unreadOutcomes } from './group-outcome.ts';
 import type { GroupReader } from './group-reader.ts';
 import { countsOf } from './pass-counts.ts';
+import { crawlPatiently } from './patient-crawl.ts';
 import type { LeasedRange, RangeQueue, SyncRange } from './range-queue.ts';
 import type { KeyBounds } from './range-split.ts';
 import type { Sides } from './side.ts';
@@ -87,14 +87,14 @@ async function crawl(
 ): Promise<'nothing' | 'something' | 'lost'> {
   const { work: range } = leased;
   await turn(shard);
-  for await (const batch of crawlGroups(crawled, range.way, range.range, size)) {
+  for await (const batch of crawlPatiently(crawled, range.way, range.range, size)) {
     told.batch(range, batch);
-    let outcomes: readonly GroupOutcome[] = [];
+    let outcomes: readonly GroupOutcome[] = unreadOutcomes(batch.unread);
     if (batch.mismatches.length > 0) {
       await turn(shard);
-      outcomes = await settler.settle(batch.mismatches);
-      for (const outcome of outcomes) told.settled(range, outcome);
+      outcomes = [...outcomes, ...(await settler.settle(batch.mismatches))];
     }
+    for (const outcome of outcomes) told.settled(range, outcome);
     if (!(await leased.progressed(batch.range.through, countsOf(batch.groups, outcomes)))) return 'lost';
     if (stop.aborted) return 'something';
     await turn(shard);

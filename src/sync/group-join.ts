@@ -35,7 +35,7 @@ export function joinGroups(sides: Sides<GroupsByKey>): Omit<ComparedGroups, 'sec
     rows += other.rows;
     mismatches.push({ key: other.key, old: null, new: other });
   }
-  return { groups, rows, mismatches };
+  return { groups, rows, mismatches, unread: [] };
 }
 
 /** A key as messages show it. */

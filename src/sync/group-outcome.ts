@@ -1,6 +1,7 @@
 /** What became of a group that was not the same on both sides. */
+import type { UnreadGroup } from './compared-batch.ts';
 import type { Mismatch } from './group-sum.ts';
-import type { RowCounts } from './row-counts.ts';
+import { NO_ROWS, type RowCounts } from './row-counts.ts';
 import type { Value } from './value.ts';
 
 export interface GroupOutcome {
@@ -14,6 +15,11 @@ export interface GroupOutcome {
   /** Rows that were found wrong. */
   readonly rows: RowCounts;
   readonly reason: string | null;
+}
+
+/** Groups that could not be compared. */
+export function unreadOutcomes(unread: readonly UnreadGroup[]): readonly GroupOutcome[] {
+  return unread.map(({ key, reason }) => ({ key, result: 'failed', rows: NO_ROWS, reason }));
 }
 
 /** Sees to one table's groups. */

@@ -9,6 +9,7 @@ import type { GroupOutcome, GroupSettler } from './group-outcome.ts';
 import type { GroupSum, Mismatch } from './group-sum.ts';
 import { NO_ROWS, type RowCounts } from './row-counts.ts';
 import type { Direction } from './side.ts';
+import { QueryTimedOut } from './sync-connection.ts';
 import type { Value } from './value.ts';
 
 /** A group as it is on both sides. */
@@ -78,9 +79,17 @@ export class StillSettler implements GroupSettler {
     try {
       await work.run();
     } catch (error) {
+      if (error instanceof QueryTimedOut && mismatches.length > 1) return await this.#oneByOne(work);
       work.failAll(messageOf(error));
     }
     return work.outcomes();
+  }
+
+  /** Which of the groups takes longer than a query may is found out by each alone, so that it keeps no other. */
+  async #oneByOne(before: Work): Promise<readonly GroupOutcome[]> {
+    const outcomes = [...before.outcomes()];
+    for (const mismatch of before.left()) outcomes.push(...(await this.settle([mismatch])));
+    return outcomes;
   }
 }
 
@@ -107,6 +116,11 @@ class Work {
       await this.#attempt(attempt);
     }
     for (const name of [...this.#open.keys()]) this.#end(name, 'moving', null);
+  }
+
+  /** Those that have come to no end. */
+  left(): readonly Mismatch[] {
+    return this.#all.filter(({ key }) => this.#open.has(this.#options.table.nameOf(key)));
   }
 
   /** In the order in which they were given. */

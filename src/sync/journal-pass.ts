@@ -5,7 +5,7 @@
  */
 import type { Doubt } from '../journal/journal.ts';
 import type { SyncedTable } from './full-pass.ts';
-import type { GroupOutcome } from './group-outcome.ts';
+import { type GroupOutcome, unreadOutcomes } from './group-outcome.ts';
 import type { JournalClient } from './journal-client.ts';
 import { compareKeys } from './key-comparison.ts';
 import { canonicalKey, type KeyOrder } from './key-order.ts';
@@ -232,7 +232,8 @@ async function lookAtKeys(
   const keys = new Set(doubts.map(({ key }) => key));
   const outcomes: GroupOutcome[] = [];
   await turn(shard);
-  for await (const { mismatches } of compareKeys({ readers: primaries, order }, keys, size)) {
+  for await (const { mismatches, unread } of compareKeys({ readers: primaries, order }, keys, size)) {
+    outcomes.push(...unreadOutcomes(unread));
     if (mismatches.length === 0) continue;
     await turn(shard);
     outcomes.push(...(await settler.settle(mismatches)));

@@ -1,7 +1,7 @@
 /** Compares the groups of given keys, which need not be in any order: those of a journal, or of the command line. */
 import { observeSums } from './batch-observation.ts';
 import { BatchSize } from './batch-size.ts';
-import type { ComparedGroups } from './compared-batch.ts';
+import { type ComparedGroups, unreadGroups } from './compared-batch.ts';
 import type { CrawledTable } from './group-crawl.ts';
 import { type GroupsByKey, groupsByKey, joinGroups } from './group-join.ts';
 import type { GroupReader } from './group-reader.ts';
@@ -41,11 +41,15 @@ async function* compareInTime(
   size: BatchSize,
 ): AsyncGenerator<ComparedGroups> {
   const compared = await compareBatch(table, keys, size).catch((error: unknown) => {
-    if (error instanceof QueryTimedOut && keys.size > 1) return null;
+    if (error instanceof QueryTimedOut) return error;
     throw error;
   });
-  if (compared !== null) {
+  if (!(compared instanceof QueryTimedOut)) {
     yield compared;
+    return;
+  }
+  if (keys.size === 1) {
+    yield unreadGroups([...keys.values()], compared);
     return;
   }
   tookTooLong(size);

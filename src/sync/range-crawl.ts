@@ -49,7 +49,7 @@ export async function* crawlRanges(
       yield* inDetail(stretch);
     } else {
       const seconds = { old: sums.old.seconds, new: sums.new.seconds };
-      yield { range: stretch, groups: rows, rows, mismatches: [], seconds };
+      yield { range: stretch, groups: rows, rows, mismatches: [], unread: [], seconds };
     }
     if (end === undefined) return;
     if (after !== undefined && compareValues(order, after, end) >= 0)

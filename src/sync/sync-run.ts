@@ -5,7 +5,7 @@ import { messageOf } from '../base/errors.ts';
 import { CheckpointFile } from './checkpoint.ts';
 import { type PassListener, runPass } from './full-pass.ts';
 import { crawlWays } from './group-crawl.ts';
-import type { GroupOutcome } from './group-outcome.ts';
+import { type GroupOutcome, unreadOutcomes } from './group-outcome.ts';
 import { runJournalPass } from './journal-pass.ts';
 import { compareKeys } from './key-comparison.ts';
 import { ALL_KEYS } from './key-range.ts';
@@ -212,9 +212,10 @@ class Run {
       let counts = NO_COUNTS;
       const compared = { readers: primaries, order: crawled.order };
       await throttle.turn(shard);
-      for await (const { groups, mismatches } of compareKeys(compared, selection.keys, size)) {
+      for await (const { groups, mismatches, unread } of compareKeys(compared, selection.keys, size)) {
         told.looked(shard, groups);
-        const outcomes = mismatches.length === 0 ? [] : await settler.settle(mismatches);
+        const settled = mismatches.length === 0 ? [] : await settler.settle(mismatches);
+        const outcomes = [...unreadOutcomes(unread), ...settled];
         for (const outcome of outcomes) this.#settled(shard, table, outcome);
         counts = addCounts(counts, countsOf(groups, outcomes));
         await throttle.turn(shard);

@@ -3,10 +3,12 @@ import type { ParsedConfig } from '../config/schema.ts';
 import { BatchSize } from './batch-size.ts';
 import { type CatchUp, waitForReplica } from './catch-up.ts';
 import type { SyncedTable } from './full-pass.ts';
+import { openGroupParts } from './group-parts.ts';
 import type { GroupReader } from './group-reader.ts';
 import { type MirrorGate, StillSettler } from './group-settling.ts';
 import type { HashMethod } from './hash-method.ts';
 import { OnceByName } from './once-by-name.ts';
+import { patientReader } from './patient-reader.ts';
 import { boundsOfBoth, type KeyBounds } from './range-split.ts';
 import { RepairSql } from './repair-sql.ts';
 import { RowRepair } from './row-repair.ts';
@@ -15,6 +17,7 @@ import { type Direction, onBoth, SIDES, type Side, type Sides } from './side.ts'
 import { openGroupReader } from './sql-group-reader.ts';
 import { openRowReader } from './sql-row-reader.ts';
 import { tableName } from './sql-text.ts';
+import type { SyncServer } from './sync-server.ts';
 import { pairTables, type TablePair } from './table-pair.ts';
 import { TableSettling } from './table-settling.ts';
 import { readTableShape } from './table-shape.ts';
@@ -83,13 +86,14 @@ export class SyncedTables {
     const { serversOf, direction, method, force, repairs, gateOf, settings, took, stop } = this.#options;
     const servers = await serversOf(shard);
     const pair = await this.#pair(shard, table, servers);
+    const reader = (side: Side, server: SyncServer): GroupReader => {
+      const options = { pair, server, method, force };
+      const timed = timedReader(openGroupReader(options), (seconds) => took(side, seconds));
+      return patientReader(timed, openGroupParts(options));
+    };
     const groups = (of: ShardServers['readers']): Sides<GroupReader> => ({
-      old: timedReader(openGroupReader({ pair, server: of.old, method, force }), (seconds) =>
-        took('old', seconds),
-      ),
-      new: timedReader(openGroupReader({ pair, server: of.new, method, force }), (seconds) =>
-        took('new', seconds),
-      ),
+      old: reader('old', of.old),
+      new: reader('new', of.new),
     });
     const readers = groups(servers.readers);
     const hasReplica = SIDES.some((side) => servers.readers[side] !== servers.primaries[side]);

@@ -1,5 +1,5 @@
 /** One side of a table, as the readers of its groups and rows ask for it. */
-import { foldChecksum } from './checksum-fold.ts';
+import { type Aggregates, foldAggregates } from './checksum-fold.ts';
 import { type Checksum, checksumSql } from './checksum-sql.ts';
 import { checkPlan } from './explain.ts';
 import type { HashMethod } from './hash-method.ts';
@@ -70,14 +70,19 @@ export class TableSide {
 
   /** The checksum of the rows that the condition `where` holds for, summed up by the server. */
   async sum(shape: string, where: string): Promise<RangeSum> {
+    const found = await this.aggregates(shape, where);
+    return { rows: found.rows, sum: foldAggregates(this.checksum, found) };
+  }
+
+  /** Of the same rows, what sums of other rows can be added to. */
+  async aggregates(shape: string, where: string): Promise<Aggregates> {
     const [row] = await this.rows({
       shape,
       sql: `SELECT COUNT(*), ${this.checksum.aggregates.join(', ')} ${this.from} WHERE ${where}`,
       maySort: false,
     });
     const [count = null, ...values] = row ?? [];
-    const rows = Number(count);
-    return { rows, sum: foldChecksum(this.checksum, rows, values) };
+    return { rows: Number(count), values };
   }
 
   /** The condition that a row is of exactly this group. */

@@ -1,5 +1,6 @@
 /** Checksums of groups and rows on real servers: what they see, in which order, and by which plans. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openGroupParts } from '../../src/sync/group-parts.ts';
 import { DEFAULT_HASH, type HashMethod } from '../../src/sync/hash-method.ts';
 import { ALL_KEYS } from '../../src/sync/key-range.ts';
 import { ALL_ROWS } from '../../src/sync/row-reader.ts';
@@ -343,6 +344,40 @@ describe.each(KIND_PAIRS)('$old and $new: readers', (kinds) => {
   });
 });
 
+// Of two kinds, which is all that matters here.
+describe.each(KIND_PAIRS.slice(1, 2))('$old and $new: parts', (kinds) => {
+  it.each([
+    ['md5', DEFAULT_HASH],
+    ['sha256', SHA256],
+    ['crc32', CRC32],
+  ])('sum a group up in parts as in one, by %s', async (_, method) => {
+    const table = await make(
+      kinds,
+      `CREATE TABLE {t} (g VARCHAR(9), id INT, n BIGINT UNSIGNED, v VARCHAR(9), PRIMARY KEY (g, id, n), KEY (v, g)) CHARACTER SET utf8mb4;
+       INSERT INTO {t} VALUES ('a',1,1,'a'),('a',1,18446744073709551615,'b'),('a',2,1,'c'),('A',6,3,'d'),('a',3,3,'e'),
+         ('a',4,1,'f'),('a',5,1,''),('b',1,1,'g'),('é',1,1,'h'),('é',2,1,NULL)`,
+    );
+    for (const key of ['g', 'v', 'id']) {
+      const pair = await stage.pair(kinds, table, key, method);
+      for (const side of SIDES) {
+        const of = { ...options(kinds, side, pair, method), force: true };
+        const { groups } = await openGroupReader(of).sums(ALL_KEYS, 100);
+        for (const partRows of [1, 3]) {
+          const parts = openGroupParts(of, partRows)!;
+          for (const { key: value, rows, sum } of groups)
+            expect(await parts.sum(value)).toEqual({ rows, sum });
+        }
+        expect(await openGroupParts(of)!.sum('7')).toEqual({ rows: 0, sum: '' });
+      }
+    }
+    // Of a row by itself, or one that nothing tells from others, there are no parts.
+    const [side] = SIDES;
+    const alone = await stage.pair(kinds, await make(kinds, 'CREATE TABLE {t} (id INT PRIMARY KEY)'), null);
+    const plain = await stage.pair(kinds, await make(kinds, 'CREATE TABLE {t} (g INT, KEY (g))'), 'g');
+    expect([alone, plain].map((pair) => openGroupParts(options(kinds, side!, pair)))).toEqual([null, null]);
+  });
+});
+
 describe.each(KIND_PAIRS.filter(({ old, new: fresh }) => old !== fresh))('$old and $new: JSON', (kinds) => {
   it('is made canonical by the client, in groups too', async () => {
     const text = (spaced: boolean) => (spaced ? `'{"b": [1, 2], "a": 1}'` : `'{"a":1,"b":[1,2]}'`);
@@ -356,6 +391,11 @@ describe.each(KIND_PAIRS.filter(({ old, new: fresh }) => old !== fresh))('$old a
     expect(await differing(kinds, pair)).toEqual(['1', '2']);
     const reader = openGroupReader(options(kinds, 'new', pair));
     expect((await reader.sums({ after: '1', through: undefined }, 1)).last).toBe('2');
+    for (const side of SIDES) {
+      const [first] = (await openGroupReader(options(kinds, side, pair)).sumsOf(['1'])).groups;
+      const parts = openGroupParts(options(kinds, side, pair), 1)!;
+      expect(await parts.sum('1')).toEqual({ rows: 2, sum: first!.sum });
+    }
     const [old, fresh] = await Promise.all(
       SIDES.map((side) => openRowReader(options(kinds, side, pair)).firstRows('1', ALL_ROWS, 9)),
     );

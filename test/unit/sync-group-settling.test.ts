@@ -11,6 +11,7 @@ import {
 } from '../../src/sync/group-settling.ts';
 import type { RowCounts } from '../../src/sync/row-counts.ts';
 import { OLD_TO_NEW } from '../../src/sync/side.ts';
+import { QueryTimedOut } from '../../src/sync/sync-connection.ts';
 import type { Value } from '../../src/sync/value.ts';
 import { createRandom } from '../harness/random.ts';
 
@@ -162,6 +163,19 @@ describe('groups that differ', () => {
     expect(resultsOf(outcomes)).toEqual(['repaired']);
     expect(outcomes[0]?.rows).toEqual(DIFFERENT);
     expect(clusters.pairs()).toEqual([]);
+  });
+
+  it('are repaired although one of them takes longer than a query may', async () => {
+    const clusters = new Clusters(1, STILL);
+    const differing = clusters.pairs();
+    const slow = differing[1]!.key;
+    const look = clusters.look.bind(clusters);
+    clusters.look = (keys) =>
+      keys.includes(slow) ? Promise.reject(new QueryTimedOut('it took too long')) : look(keys);
+    const outcomes = await settlerOf(clusters).settle(differing);
+    const failed = outcomes.filter(({ result }) => result === 'failed');
+    expect(failed.map(({ key, reason }) => [key, reason])).toEqual([[slow, 'it took too long']]);
+    expect(outcomes.filter(({ result }) => result === 'repaired')).toHaveLength(differing.length - 1);
   });
 
   it('are told of and left alone where nothing may be written', async () => {
