@@ -33,7 +33,7 @@ export interface TimedBatch {
 type Pace =
   | { readonly pace: 'starting' }
   | { readonly pace: 'steady'; readonly quickInARow: number }
-  | { readonly pace: 'returning'; readonly to: number };
+  | { readonly pace: 'returning'; readonly to: number; readonly onwards: 'starting' | 'steady' };
 
 const INITIAL = 50;
 const MAX = 5000;
@@ -100,10 +100,18 @@ export class BatchSize {
     return known !== null && now > HELD_UP * known;
   }
 
-  /** Less is asked of it for the moment. A server that is held up again and again is asked for less in the end. */
+  /** Less is asked of it for the moment. All that were under way are held up at once: only the first of them cuts. */
   #holdUp(cut: number): void {
-    if (this.#pace.pace === 'starting') this.#set(this.#size * cut);
-    else this.#step(cut, this.#target() * CUT.slow);
+    const pace = this.#pace;
+    const onwards = pace.pace === 'returning' ? pace.onwards : pace.pace;
+    const before = this.#target();
+    // A server that is held up again and again is asked for less in the end.
+    this.#pace = {
+      pace: 'returning',
+      to: Math.max(1, before * (onwards === 'starting' ? 1 : CUT.slow)),
+      onwards,
+    };
+    this.#set(Math.min(this.#size, before * cut));
   }
 
   /** What the size goes back to, or is. */
@@ -115,7 +123,7 @@ export class BatchSize {
     this.#pace =
       returnTo === null
         ? { pace: 'steady', quickInARow: 0 }
-        : { pace: 'returning', to: Math.max(1, returnTo) };
+        : { pace: 'returning', to: Math.max(1, returnTo), onwards: 'steady' };
     this.#set(this.#size * factor);
   }
 
@@ -126,7 +134,8 @@ export class BatchSize {
       this.#set(this.#size * searching);
     } else if (pace.pace === 'returning') {
       this.#set(Math.min(pace.to, this.#size * searching));
-      if (this.#size >= pace.to) this.#pace = { pace: 'steady', quickInARow: 0 };
+      if (this.#size >= pace.to)
+        this.#pace = pace.onwards === 'starting' ? { pace: 'starting' } : { pace: 'steady', quickInARow: 0 };
     } else {
       const quickInARow = ratio < QUICK ? pace.quickInARow + 1 : 0;
       this.#pace = quickInARow < QUICK_IN_A_ROW ? { pace: 'steady', quickInARow } : { pace: 'starting' };

@@ -28,6 +28,8 @@ export interface Checksum {
   readonly aggregates: readonly string[];
   /** A row's own hash, a text without NULL. */
   readonly rowHash: string;
+  /** The same, behind the aggregates: there it need not be made once more. */
+  readonly sameHash: string;
   /** What besides its hash is read of a row, and made canonical. */
   readonly clientValues: readonly string[];
 }
@@ -54,6 +56,7 @@ export function checksumSql(
     digits,
     aggregates: aggregatesOf(form, { server, method, text, rowHash, digits }),
     rowHash,
+    sameHash: keepsHash(form, server, method) ? KEPT_HASH : rowHash,
     clientValues: values,
   };
 }
@@ -84,6 +87,13 @@ function xorsTexts({ kind, version }: HashingServer): boolean {
   return kind === 'mysql' && Number.parseInt(version, 10) >= 8;
 }
 
+const KEPT_HASH = '@understudy_hash';
+
+/** The aggregates put each row's hash into a variable. */
+function keepsHash(form: ChecksumForm, server: HashingServer, method: HashMethod): boolean {
+  return form !== 'client' && method.hash !== 'crc32' && !xorsTexts(server);
+}
+
 function aggregatesOf(
   form: ChecksumForm,
   sql: {
@@ -100,8 +110,8 @@ function aggregatesOf(
   if (method.hash === 'crc32') return [`SUM(CRC32(${text}))`];
   const fold = form === 'crc-xor' ? 'BIT_XOR' : 'SUM';
   // The digest is made once a row: aggregates are fed in the order that they stand in.
-  const [first, again] = xorsTexts(server)
-    ? [rowHash, rowHash]
-    : [`@understudy_hash := ${rowHash}`, '@understudy_hash'];
+  const [first, again] = keepsHash(form, server, method)
+    ? [`${KEPT_HASH} := ${rowHash}`, KEPT_HASH]
+    : [rowHash, rowHash];
   return [`${fold}(CRC32(${first}))`, `${fold}(CRC32(LEFT(${again}, ${digits / 2})))`];
 }

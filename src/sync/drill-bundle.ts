@@ -1,11 +1,21 @@
-/** Finds the rows that differ in many small groups at once: one query a side, where each group alone would be two. */
+/**
+ * Looks at many small groups and their rows at once: one query a side tells the groups' checksums and each row's hash,
+ * so that what is found wrong is of the very moment at which the checksums are.
+ */
 import type { DrilledTable } from './drill-down.ts';
-import type { Mismatch } from './group-sum.ts';
-import { canonicalIdentity, canonicalKey, type KeyOrder } from './key-order.ts';
+import { groupsByKey } from './group-join.ts';
+import type { GroupSum, Mismatch } from './group-sum.ts';
+import { canonicalIdentity, type KeyOrder } from './key-order.ts';
 import type { RowDifference, RowSum } from './row-difference.ts';
 import { rowDifference } from './row-merge.ts';
-import type { BundleReader } from './row-reader.ts';
+import type { BundledGroup, BundleReader } from './row-reader.ts';
 import type { Sides } from './side.ts';
+import type { Value } from './value.ts';
+
+/** A group as it is on both sides, and its rows that differ; null: these are to be looked for by themselves. */
+export interface CloseLook extends Mismatch {
+  readonly differences: readonly RowDifference[] | null;
+}
 
 /** Rows of one bundle, of the larger side: what is held of them in memory. */
 export const BUNDLE_ROWS = 4000;
@@ -15,7 +25,7 @@ export function bundlesOf(mismatches: readonly Mismatch[]): readonly (readonly M
   const bundles: Mismatch[][] = [];
   let left = 0;
   for (const mismatch of mismatches) {
-    const rows = Math.max(mismatch.old?.rows ?? 0, mismatch.new?.rows ?? 0);
+    const rows = rowsOf(mismatch);
     if (rows > left || bundles.length === 0) {
       bundles.push([]);
       left = BUNDLE_ROWS;
@@ -26,6 +36,15 @@ export function bundlesOf(mismatches: readonly Mismatch[]): readonly (readonly M
   return bundles;
 }
 
+/** False: it is one large group. */
+export function isBundle(mismatches: readonly Mismatch[]): boolean {
+  return mismatches.length > 1 || mismatches.every((mismatch) => rowsOf(mismatch) <= BUNDLE_ROWS);
+}
+
+function rowsOf({ old, new: fresh }: Mismatch): number {
+  return Math.max(old?.rows ?? 0, fresh?.rows ?? 0);
+}
+
 /** Null: the groups of this table can't be read together, as a side may take other spellings for their keys. */
 export function bundleReaders({ readers, identity }: DrilledTable): Sides<BundleReader> | null {
   const { old, new: fresh } = readers;
@@ -33,50 +52,66 @@ export function bundleReaders({ readers, identity }: DrilledTable): Sides<Bundle
   return { old: old.bundle, new: fresh.bundle };
 }
 
-/** One list for each of the groups, in their order. */
-export async function drillBundle(
+/** These groups now, the same or not; those that neither side has are left out. */
+export async function lookAtRows(
   { direction, identity }: DrilledTable,
   readers: Sides<BundleReader>,
   order: KeyOrder,
-  mismatches: readonly Mismatch[],
-): Promise<readonly (readonly RowDifference[])[]> {
-  const keys = mismatches.map(({ key }) => key);
-  const { source, target } = direction;
-  const [ours, theirs] = await Promise.all([
-    groupsOf(readers[source], order, identity, keys),
-    groupsOf(readers[target], order, identity, keys),
+  keys: readonly Value[],
+): Promise<readonly CloseLook[]> {
+  const [old, fresh] = await Promise.all([
+    groupsOf(readers.old, order, keys),
+    groupsOf(readers.new, order, keys),
   ]);
-  return keys.map((key) => {
-    const name = canonicalKey(order, key);
-    return differencesOf(ours.get(name) ?? NONE, theirs.get(name) ?? NONE);
+  return [...new Set([...old.keys(), ...fresh.keys()])].map((name) => {
+    const sides = { old: old.get(name), new: fresh.get(name) };
+    const [ours, theirs] = [sides[direction.source], sides[direction.target]];
+    const sums = { old: sides.old?.sum ?? null, new: sides.new?.sum ?? null };
+    const pair = { key: (sums.old ?? sums.new)!.key, ...sums };
+    if (isSame(sums.old, sums.new)) return { ...pair, differences: [] };
+    if (ours?.rows === null || theirs?.rows === null) return { ...pair, differences: null };
+    const rows = { ours: ours?.rows ?? [], theirs: theirs?.rows ?? [] };
+    const decode = { ours: readers[direction.source].row, theirs: readers[direction.target].row };
+    return { ...pair, differences: differencesOf(rows, decode, identity) };
   });
 }
-
-type RowsByIdentity = ReadonlyMap<string, RowSum>;
-const NONE: RowsByIdentity = new Map();
 
 async function groupsOf(
   reader: BundleReader,
   order: KeyOrder,
-  identity: readonly KeyOrder[],
-  keys: readonly Mismatch['key'][],
-): Promise<ReadonlyMap<string, RowsByIdentity>> {
-  const groups = new Map<string, Map<string, RowSum>>();
-  for await (const { key, row } of reader(keys)) {
-    const name = canonicalKey(order, key);
-    const rows = groups.get(name) ?? new Map<string, RowSum>();
-    groups.set(name, rows);
-    rows.set(canonicalIdentity(identity, row.identity), row);
-  }
-  return groups;
+  keys: readonly Value[],
+): Promise<ReadonlyMap<string, BundledGroup>> {
+  const groups = await reader.groups(keys);
+  const byKey = groupsByKey(
+    order,
+    groups.map(({ sum }) => sum),
+  );
+  // Each of another key, and in the order of the answer.
+  return new Map([...byKey.keys()].map((name, at) => [name, groups[at]!]));
 }
 
-function differencesOf(ours: RowsByIdentity, theirs: RowsByIdentity): readonly RowDifference[] {
+function isSame(old: GroupSum | null, fresh: GroupSum | null): boolean {
+  return old?.rows === fresh?.rows && old?.sum === fresh?.sum;
+}
+
+interface OfBoth<T> {
+  readonly ours: T;
+  readonly theirs: T;
+}
+
+/** Most rows are the same, and so are their texts: only the others are told apart by what they mean. */
+function differencesOf(
+  { ours, theirs }: OfBoth<readonly string[]>,
+  decode: OfBoth<BundleReader['row']>,
+  identity: readonly KeyOrder[],
+): readonly RowDifference[] {
+  const left = rowsBy(identity, decode.ours, without(ours, new Set(theirs)));
+  const right = rowsBy(identity, decode.theirs, without(theirs, new Set(ours)));
   const found: RowDifference[] = [];
-  for (const [name, { identity, copies }] of theirs)
-    if (!ours.has(name)) found.push({ kind: 'extra', identity, copies });
-  for (const [name, row] of ours) {
-    const other = theirs.get(name);
+  for (const [name, row] of right)
+    if (!left.has(name)) found.push({ kind: 'extra', identity: row.identity, copies: row.copies });
+  for (const [name, row] of left) {
+    const other = right.get(name);
     const difference =
       other === undefined
         ? ({ kind: 'missing', identity: row.identity, copies: row.copies } as const)
@@ -84,4 +119,17 @@ function differencesOf(ours: RowsByIdentity, theirs: RowsByIdentity): readonly R
     if (difference !== null) found.push(difference);
   }
   return found;
+}
+
+function without(texts: readonly string[], others: ReadonlySet<string>): readonly string[] {
+  return texts.filter((text) => !others.has(text));
+}
+
+function rowsBy(
+  identity: readonly KeyOrder[],
+  decode: BundleReader['row'],
+  texts: readonly string[],
+): ReadonlyMap<string, RowSum> {
+  const rows = texts.map((text) => decode(text));
+  return new Map(rows.map((row) => [canonicalIdentity(identity, row.identity), row]));
 }

@@ -5,6 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../base/errors.ts';
+import type { CloseLook } from './drill-bundle.ts';
 import type { GroupOutcome, GroupSettler } from './group-outcome.ts';
 import type { GroupSum, Mismatch } from './group-sum.ts';
 import { NO_ROWS, type RowCounts } from './row-counts.ts';
@@ -29,10 +30,14 @@ export interface SettledTable {
   caughtUp(mismatches: readonly Mismatch[]): Promise<readonly Mismatch[]>;
   /** These groups on the primaries now, the same or not; those that neither side has are left out. */
   look(keys: readonly Value[]): Promise<readonly GroupPair[]>;
+  /** Cuts groups into bundles that are each looked at closely, and repaired, at once. */
+  bundles(mismatches: readonly Mismatch[]): readonly (readonly Mismatch[])[];
+  /** As `look`, of a bundle, with the rows that differ where these can be told together. */
+  lookClosely(bundle: readonly Mismatch[]): Promise<readonly CloseLook[]>;
   /** Counts the rows that differ; one answer for each group, in their order. */
-  count(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]>;
+  count(groups: readonly CloseLook[]): Promise<readonly RowsFound[]>;
   /** Makes the target's rows of the groups the same as the source's. */
-  repair(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]>;
+  repair(groups: readonly CloseLook[]): Promise<readonly RowsFound[]>;
   /** By what keys are told apart. */
   nameOf(key: Value): string;
   /** Why rows may not be as they were written, as the end of a sentence; empty: nothing is known. */
@@ -142,17 +147,36 @@ class Work {
     for (const [name, { written }] of [...this.#open])
       if (!written && isSame(first.get(name))) this.#end(name, 'equal', null);
     if (this.#open.size === 0 || !(await gate.replayed(lookedAtMs))) return;
-    const second = await this.#look();
-    const standing = new Map<string, GroupPair>();
-    for (const [name, { written }] of [...this.#open]) {
-      const pair = second.get(name);
-      if (isSame(pair)) this.#end(name, written ? 'repaired' : 'equal', null);
-      else if (this.#sourceStood(first.get(name), pair)) standing.set(name, pair!);
+    const repaired = new Map<string, GroupPair>();
+    for (const bundle of table.bundles([...this.#open.values()].map((open) => open.first))) {
+      const standing = await this.#standing(bundle, first);
+      if (standing.size === 0) continue;
+      if (!this.#options.repairs) {
+        await this.#tell(standing);
+        continue;
+      }
+      await this.#repair(standing);
+      // Of the differences nothing is kept.
+      for (const [name, { key, old, new: fresh }] of standing) repaired.set(name, { key, old, new: fresh });
     }
-    if (standing.size === 0) return;
-    if (!this.#options.repairs) return await this.#tell(standing);
-    await this.#repair(standing);
-    await this.#verify([...standing.keys()], second);
+    if (repaired.size > 0) await this.#verify(repaired);
+  }
+
+  /** Those of a bundle that differ still, and whose source has stood still since the first look. */
+  async #standing(
+    bundle: readonly Mismatch[],
+    first: ReadonlyMap<string, GroupPair>,
+  ): Promise<ReadonlyMap<string, CloseLook>> {
+    const { table } = this.#options;
+    const second = new Map((await table.lookClosely(bundle)).map((look) => [table.nameOf(look.key), look]));
+    const standing = new Map<string, CloseLook>();
+    for (const name of bundle.map(({ key }) => table.nameOf(key))) {
+      const look = second.get(name);
+      const written = this.#open.get(name)?.written === true;
+      if (isSame(look)) this.#end(name, written ? 'repaired' : 'equal', null);
+      else if (this.#sourceStood(first.get(name), look)) standing.set(name, look!);
+    }
+    return standing;
   }
 
   async #look(): Promise<ReadonlyMap<string, GroupPair>> {
@@ -171,7 +195,7 @@ class Work {
     return isSameSum(before?.[source] ?? null, now?.[source] ?? null);
   }
 
-  async #tell(groups: ReadonlyMap<string, GroupPair>): Promise<void> {
+  async #tell(groups: ReadonlyMap<string, CloseLook>): Promise<void> {
     const found = await this.#options.table.count([...groups.values()]);
     for (const [index, name] of [...groups.keys()].entries()) {
       const rows = this.#rowsOf(name, found[index]!);
@@ -181,7 +205,7 @@ class Work {
     }
   }
 
-  async #repair(groups: ReadonlyMap<string, GroupPair>): Promise<void> {
+  async #repair(groups: ReadonlyMap<string, CloseLook>): Promise<void> {
     const found = await this.#options.table.repair([...groups.values()]);
     for (const [index, name] of [...groups.keys()].entries()) {
       const rows = this.#rowsOf(name, found[index]!);
@@ -201,11 +225,11 @@ class Work {
   }
 
   /** A source that stood still from before its rows were read has nothing on its way that would change the target. */
-  async #verify(names: readonly string[], before: ReadonlyMap<string, GroupPair>): Promise<void> {
+  async #verify(before: ReadonlyMap<string, GroupPair>): Promise<void> {
     const now = await this.#look();
     const { meddlers } = this.#options.table;
-    for (const name of names) {
-      if (!this.#sourceStood(before.get(name), now.get(name))) continue;
+    for (const [name, pair] of before) {
+      if (!this.#sourceStood(pair, now.get(name))) continue;
       if (isSame(now.get(name))) this.#end(name, 'repaired', null);
       else this.#end(name, 'failed', `it differs as before although its rows were written${meddlers}`);
     }

@@ -102,6 +102,24 @@ export function oneIdentityOf(columns: readonly KeyColumn[], side: Side, identit
   return ways.length === 0 ? '1 = 0' : `(${ways.map((way) => `(${way})`).join(' OR ')})`;
 }
 
+/** MariaDB makes a table of longer lists, and may then read all of the other one. */
+const LISTED_MAX = 100;
+
+/** Exactly of these identities, of columns that hold numbers. */
+export function oneOfRows(columns: readonly KeyColumn[], side: Side, identities: readonly Row[]): string {
+  const names = columns.map(({ column }) => column[side]).join(', ');
+  const lists: string[] = [];
+  for (let from = 0; from < identities.length; from += LISTED_MAX) {
+    const some = identities
+      .slice(from, from + LISTED_MAX)
+      .map(
+        (identity) => `(${columns.map((key, place) => valueSql(key, identity[place] ?? null)).join(', ')})`,
+      );
+    lists.push(`(${names}) IN (${some.join(', ')})`);
+  }
+  return `(${lists.join(' OR ')})`;
+}
+
 export function valueSql(key: KeyColumn, value: Value): string {
   return key.literal === 'number' ? numberLiteral(value) : literal(value);
 }

@@ -3,7 +3,7 @@ import { type Carrier, carrierOf, isRefused, writeSql } from './carried-value.ts
 import { type Checksum, checksumSql, type HashingServer } from './checksum-sql.ts';
 import { shownKey } from './group-join.ts';
 import { DEFAULT_HASH } from './hash-method.ts';
-import { allOf, exactly } from './key-sql.ts';
+import { allOf, exactly, oneOfRows } from './key-sql.ts';
 import type { Direction, ServerKind, Side, Sides } from './side.ts';
 import { literal, quoteName, tableName } from './sql-text.ts';
 import type { ComparedColumn, TablePair } from './table-pair.ts';
@@ -80,10 +80,17 @@ export class RepairSql {
     return `DELETE FROM ${this.#table(target)} WHERE ${this.#ofIdentity(target, identities)}`;
   }
 
-  /** Those that are still in the group. */
-  removeFromGroup(key: Value, identities: readonly Row[]): string {
+  /** Those that are still in their groups, each with its group's key. */
+  removeFromGroups(rows: readonly { readonly key: Value; readonly identity: Row }[]): string {
     const { target } = this.#direction;
-    return `DELETE FROM ${this.#table(target)} WHERE ${this.#inGroup(target, key)} AND (${this.#ofIdentity(target, identities)})`;
+    const { group, identity } = this.#pair;
+    // Rows of other groups have other identities then.
+    if (identity.some(({ name }) => name === group?.name))
+      return this.removeAll(rows.map((row) => row.identity));
+    const ways = rows.map(
+      (row) => `(${this.#inGroup(target, row.key)} AND ${this.#ofIdentity(target, [row.identity])})`,
+    );
+    return `DELETE FROM ${this.#table(target)} WHERE ${ways.join(' OR ')}`;
   }
 
   /** `rows`: as `select` gave them, without their identities. */
@@ -121,6 +128,9 @@ export class RepairSql {
   }
 
   #ofIdentity(side: Side, identities: readonly Row[]): string {
+    const { identity: columns } = this.#pair;
+    // Of numbers servers make ranges of an index by themselves, and sooner than of conditions.
+    if (columns.every(({ literal: kind }) => kind === 'number')) return oneOfRows(columns, side, identities);
     const ways = identities.map(
       (identity) =>
         `(${allOf(this.#pair.identity.map((column, at) => exactly(column, side, identity[at] ?? null)))})`,

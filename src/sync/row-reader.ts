@@ -1,4 +1,5 @@
 /** What a drill-down asks of one side of a table, about the rows of one group. */
+import type { GroupSum } from './group-sum.ts';
 import type { RowSum } from './row-difference.ts';
 import type { Row, Value } from './value.ts';
 
@@ -15,10 +16,19 @@ export interface RangeSum {
   readonly sum: string;
 }
 
-/** The rows of whole groups, in any order, each with its group's key. */
-export type BundleReader = (
-  keys: readonly Value[],
-) => AsyncIterable<{ readonly key: Value; readonly row: RowSum }>;
+export interface BundledGroup {
+  readonly sum: GroupSum;
+  /** A text for each row: two rows of one text are the same. Null: they were too long to be told. */
+  readonly rows: readonly string[] | null;
+}
+
+/** Reads whole groups with their rows, many at once. */
+export interface BundleReader {
+  /** Those of these keys that the side has. */
+  groups(keys: readonly Value[]): Promise<readonly BundledGroup[]>;
+  /** What a row's text says. */
+  readonly row: (text: string) => RowSum;
+}
 
 export interface RowReader {
   /** Null: several groups can't be read by one query. */

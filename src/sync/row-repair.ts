@@ -25,6 +25,12 @@ export class RowsRefused extends Error {
   override readonly name = 'RowsRefused';
 }
 
+/** What is wrong with a row of this group. */
+interface Placed {
+  readonly key: Value;
+  readonly difference: RowDifference;
+}
+
 /** How many reasons are told of the rows that could not be written. */
 const REASONS_MAX = 3;
 
@@ -46,37 +52,56 @@ export class RowRepair {
     const { rowsPerTransaction } = this.#options;
     const refused: string[] = [];
     let rows = NO_ROWS;
-    let some: RowDifference[] = [];
+    let some: Placed[] = [];
     for await (const difference of differences) {
       rows = addRows(rows, countOf(difference));
-      some.push(difference);
+      some.push({ key, difference });
       if (some.length < rowsPerTransaction) continue;
-      refused.push(...(await this.#write(key, some)));
+      refused.push(...(await this.#write(some)));
       some = [];
     }
-    if (some.length > 0) refused.push(...(await this.#write(key, some)));
+    if (some.length > 0) refused.push(...(await this.#write(some)));
     if (refused.length > 0) throw new RowsRefused(refusal(refused));
     return rows;
   }
 
+  /**
+   * As `repair`, of many groups of a table whose rows have an identity. What is extra in any of them goes first: it may
+   * be missing in another, or stand in another's way.
+   */
+  async repairGroups(
+    groups: readonly { readonly key: Value; readonly differences: readonly RowDifference[] }[],
+  ): Promise<void> {
+    const { rowsPerTransaction } = this.#options;
+    const placed = groups.flatMap(({ key, differences }) =>
+      differences.map((difference) => ({ key, difference })),
+    );
+    const extra = placed.filter(({ difference }) => difference.kind === 'extra');
+    const sorted = [...extra, ...placed.filter(({ difference }) => difference.kind !== 'extra')];
+    const refused: string[] = [];
+    for (let from = 0; from < sorted.length; from += rowsPerTransaction)
+      refused.push(...(await this.#write(sorted.slice(from, from + rowsPerTransaction))));
+    if (refused.length > 0) throw new RowsRefused(refusal(refused));
+  }
+
   /** All of them at once, and where that is refused one by one; answers why rows could not be written. */
-  async #write(key: Value, differences: readonly RowDifference[]): Promise<string[]> {
+  async #write(placed: readonly Placed[]): Promise<string[]> {
     const { target } = this.#options;
-    const rows = await this.#rowsOf(key, differences);
+    const rows = await this.#rowsOf(placed);
     try {
-      await target.write(this.#statements(key, differences, rows));
+      await target.write(this.#statements(placed, rows));
       return [];
     } catch (error) {
-      const [only, more] = differences;
+      const [only, more] = placed;
       if (more === undefined && only !== undefined && !isDuplicate(error)) return [this.#reason(only, error)];
     }
     const refused: string[] = [];
-    for (const difference of differences) {
+    for (const each of placed) {
       try {
-        await target.write(this.#statements(key, [difference], rows));
+        await target.write(this.#statements([each], rows));
       } catch (error) {
-        refused.push(this.#reason(difference, error));
-        if (isDuplicate(error)) await this.#makeRoom(key, difference);
+        refused.push(this.#reason(each, error));
+        if (isDuplicate(error)) await this.#makeRoom(each);
       }
     }
     return refused;
@@ -86,54 +111,55 @@ export class RowRepair {
    * Another group's row stands in the way, and this one may stand in its way: that can then be repaired, and this one
    * by the next pass. Until then the row, which was wrong, is missing.
    */
-  async #makeRoom(key: Value, difference: RowDifference): Promise<void> {
-    const statements = this.#statements(key, [difference], new Map());
+  async #makeRoom(placed: Placed): Promise<void> {
+    const statements = this.#statements([placed], new Map());
     if (statements.length > 0) await this.#options.target.write(statements);
   }
 
   /** As the source has them now; a row that has gone from it meanwhile is left out. */
-  async #rowsOf(key: Value, differences: readonly RowDifference[]): Promise<ReadonlyMap<string, Row>> {
+  async #rowsOf(placed: readonly Placed[]): Promise<ReadonlyMap<string, Row>> {
     const { sql, source } = this.#options;
-    const wanted = differences.filter(({ kind }) => kind !== 'extra').map(({ identity }) => identity);
-    if (wanted.length === 0) return new Map();
+    const wanted = placed.filter(({ difference }) => difference.kind !== 'extra');
+    const [first] = wanted;
+    if (first === undefined) return new Map();
     const width = sql.identityWidth;
-    const rows = await source.rows(sql.select(key, wanted));
+    const identities = wanted.map(({ difference }) => difference.identity);
+    // Without an identity they are all of one group.
+    const rows = await source.rows(sql.select(first.key, identities));
     return new Map(rows.map((row) => [this.#nameOf(row.slice(0, width)), row.slice(width)]));
   }
 
   /** What is to go first: where a unique key takes two rows for one, the wrong one must make room. */
-  #statements(
-    key: Value,
-    differences: readonly RowDifference[],
-    rows: ReadonlyMap<string, Row>,
-  ): WriteStatement[] {
+  #statements(placed: readonly Placed[], rows: ReadonlyMap<string, Row>): WriteStatement[] {
     const { sql, orders } = this.#options;
     const statements: string[] = [];
     const inserted: Row[] = [];
-    for (const { kind, identity, copies } of differences) {
+    for (const { key, difference } of placed) {
+      const { kind, identity, copies } = difference;
       const row = kind === 'extra' ? undefined : rows.get(this.#nameOf(identity));
       if (row !== undefined) for (let copy = 0; copy < copies; copy++) inserted.push(row);
       if (orders.length === 0 && kind === 'extra') statements.push(sql.remove(key, identity, copies));
     }
-    if (orders.length > 0) statements.push(...this.#removals(key, differences));
+    if (orders.length > 0) statements.push(...this.#removals(placed));
     statements.push(...sql.inserts(inserted));
     return statements.map((text) => ({ sql: text, values: [] }));
   }
 
-  #removals(key: Value, differences: readonly RowDifference[]): string[] {
+  #removals(placed: readonly Placed[]): string[] {
     const { sql } = this.#options;
-    const extra = differences.filter(({ kind }) => kind === 'extra').map(({ identity }) => identity);
-    const others = differences.filter(({ kind }) => kind !== 'extra').map(({ identity }) => identity);
+    const rows = placed.map(({ key, difference: { kind, identity } }) => ({ key, kind, identity }));
+    const extra = rows.filter(({ kind }) => kind === 'extra');
+    const others = rows.filter(({ kind }) => kind !== 'extra').map(({ identity }) => identity);
     return [
       // A row that is extra here may have come to its right group since it was found.
-      ...(extra.length > 0 ? [sql.removeFromGroup(key, extra)] : []),
+      ...(extra.length > 0 ? [sql.removeFromGroups(extra)] : []),
       // A row that is missing here may be there in another group, in which it is extra.
       ...(others.length > 0 ? [sql.removeAll(others)] : []),
     ];
   }
 
-  #reason({ identity }: RowDifference, error: unknown): string {
-    return `${this.#options.sql.shown(identity)}: ${messageOf(error)}${refusalRemedy(error)}`;
+  #reason({ difference }: Placed, error: unknown): string {
+    return `${this.#options.sql.shown(difference.identity)}: ${messageOf(error)}${refusalRemedy(error)}`;
   }
 
   #nameOf(identity: Row): string {
@@ -155,6 +181,10 @@ export async function countRows(
   let rows = NO_ROWS;
   for await (const difference of differences) rows = addRows(rows, countOf(difference));
   return rows;
+}
+
+export function countAll(differences: readonly RowDifference[]): RowCounts {
+  return differences.map(countOf).reduce(addRows, NO_ROWS);
 }
 
 function countOf({ kind, copies }: RowDifference): RowCounts {

@@ -1,9 +1,9 @@
 /** Reads the rows of one group of one side by SQL, in the order of their identities. */
 import { ClientSum, clientRowSum } from './checksum-fold.ts';
-import { type KeyOrder, sharedOrders } from './key-order.ts';
-import { allOf, type IdentityColumn, inIdentityRange, oneIdentityOf, oneOf } from './key-sql.ts';
+import { allOf, type IdentityColumn, inIdentityRange, oneIdentityOf } from './key-sql.ts';
 import type { RowSum } from './row-difference.ts';
 import type { BundleReader, IdentityRange, RangeSum, RowReader } from './row-reader.ts';
+import { openBundleReader } from './sql-bundle-reader.ts';
 import { literal } from './sql-text.ts';
 import type { KeyColumn } from './table-pair.ts';
 import { TableSide, type TableSideOptions } from './table-side.ts';
@@ -28,21 +28,8 @@ class IdentifiedRows implements RowReader {
     this.#ordered = this.#identity
       .map((key, place) => ({ key, place }))
       .filter(({ key }) => key.name !== table.pair.group?.name);
-    const { group } = table.pair;
     // Another spelling of an identity must be gone before a row is put in: group by group that is seen to.
-    const shared =
-      group !== null && group.order !== 'own' && sharedOrders(this.#identity.map(orderOf)) !== null;
-    this.bundle = shared ? (keys) => this.#ofGroups(group, keys) : null;
-  }
-
-  async *#ofGroups(group: KeyColumn, keys: readonly Value[]) {
-    const { side, from } = this.#table;
-    const rows = this.#table.stream({
-      shape: 'rows of groups',
-      sql: `SELECT ${group.select[side]}, ${this.#selected()} ${from} WHERE ${oneOf(group, side, keys)}`,
-      maySort: false,
-    });
-    for await (const [key = null, ...row] of rows) yield { key, row: this.#rowSum(row) };
+    this.bundle = openBundleReader(table);
   }
 
   async *rows(key: Value, range: IdentityRange): AsyncGenerator<RowSum> {
@@ -97,12 +84,8 @@ class IdentifiedRows implements RowReader {
   }
 
   #select(): string {
-    return `SELECT ${this.#selected()}`;
-  }
-
-  #selected(): string {
     const { checksum } = this.#table;
-    return [this.#identitySelect(), checksum.rowHash, ...checksum.clientValues].join(', ');
+    return `SELECT ${[this.#identitySelect(), checksum.rowHash, ...checksum.clientValues].join(', ')}`;
   }
 
   #identitySelect(): string {
@@ -191,8 +174,4 @@ class CountedRows implements RowReader {
 
 function rowSum([hash = null, copies = null]: Row): RowSum {
   return { identity: [hash], sum: String(hash), copies: Number(copies) };
-}
-
-function orderOf({ order }: KeyColumn): KeyOrder {
-  return order;
 }

@@ -1,7 +1,7 @@
 /** One table's groups, as a settler looks at them and has them repaired: on the primaries. */
 import { messageOf } from '../base/errors.ts';
 import type { CatchUp } from './catch-up.ts';
-import { bundleReaders, bundlesOf, drillBundle } from './drill-bundle.ts';
+import { bundleReaders, bundlesOf, type CloseLook, isBundle, lookAtRows } from './drill-bundle.ts';
 import { type DrilledTable, drillDown } from './drill-down.ts';
 import { groupsByKey, joinGroups } from './group-join.ts';
 import type { GroupReader } from './group-reader.ts';
@@ -9,8 +9,8 @@ import type { GroupPair, RowsFound, SettledTable } from './group-settling.ts';
 import type { Mismatch } from './group-sum.ts';
 import { canonicalKey, type KeyOrder } from './key-order.ts';
 import type { RowCounts } from './row-counts.ts';
-import type { RowDifference } from './row-difference.ts';
-import { countRows, type RowRepair } from './row-repair.ts';
+import type { BundleReader } from './row-reader.ts';
+import { countAll, countRows, type RowRepair } from './row-repair.ts';
 import { onBoth, type Sides } from './side.ts';
 import type { Value } from './value.ts';
 
@@ -23,15 +23,17 @@ export interface TableSettlingOptions {
   readonly catchUp: () => Promise<CatchUp>;
   /** On the primaries. */
   readonly rows: DrilledTable;
-  readonly repair: Pick<RowRepair, 'repair'>;
+  readonly repair: Pick<RowRepair, 'repair' | 'repairGroups'>;
   readonly meddlers: string;
 }
 
 export class TableSettling implements SettledTable {
   readonly #options: TableSettlingOptions;
+  readonly #bundled: Sides<BundleReader> | null;
 
   constructor(options: TableSettlingOptions) {
     this.#options = options;
+    this.#bundled = bundleReaders(options.rows);
   }
 
   get found(): 'primaries' | 'replicas' {
@@ -60,42 +62,43 @@ export class TableSettling implements SettledTable {
     });
   }
 
-  count(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]> {
-    const { rows } = this.#options;
-    return this.#byBundle(mismatches, {
-      bundle: (_bundle, differences) => Promise.all(differences.map(countRows)),
-      alone: (mismatch) => countRows(drillDown(rows, mismatch)),
-    });
+  bundles(mismatches: readonly Mismatch[]): readonly (readonly Mismatch[])[] {
+    return this.#bundled === null ? [mismatches] : bundlesOf(mismatches);
   }
 
-  repair(mismatches: readonly Mismatch[]): Promise<readonly RowsFound[]> {
-    const { rows, repair } = this.#options;
-    return this.#byBundle(mismatches, {
-      bundle: async (bundle, differences) => {
-        // A row goes only where it stands in its own group still: each group's extra rows are a statement of their own.
-        for (const [index, { key }] of bundle.entries()) {
-          const extra = differences[index]!.filter(({ kind }) => kind === 'extra');
-          if (extra.length > 0) await repair.repair(key, extra);
-        }
-        await repair.repair(
-          null,
-          differences.flat().filter(({ kind }) => kind !== 'extra'),
-        );
-        return await Promise.all(differences.map(countRows));
-      },
-      alone: (mismatch) => repair.repair(mismatch.key, drillDown(rows, mismatch)),
-    });
-  }
-
-  async #byBundle(mismatches: readonly Mismatch[], work: BundleWork): Promise<readonly RowsFound[]> {
+  async lookClosely(mismatches: readonly Mismatch[]): Promise<readonly CloseLook[]> {
     const { rows, order } = this.#options;
-    const readers = bundleReaders(rows);
-    const found: RowsFound[] = [];
-    for (const bundle of readers === null ? mismatches.map((each) => [each]) : bundlesOf(mismatches)) {
-      if (readers === null || bundle.length === 1) found.push(await oneByOne(bundle[0]!, work.alone));
-      else found.push(...(await together(bundle, () => drillBundle(rows, readers, order, bundle), work)));
+    const keys = keysOf(mismatches);
+    if (this.#bundled !== null && isBundle(mismatches)) {
+      try {
+        return await lookAtRows(rows, this.#bundled, order, keys);
+      } catch {
+        // Without their rows the groups may be looked at all the same.
+      }
     }
-    return found;
+    return (await this.look(keys)).map((pair) => ({ ...pair, differences: null }));
+  }
+
+  count(groups: readonly CloseLook[]): Promise<readonly RowsFound[]> {
+    const { rows } = this.#options;
+    return eachOf(groups, async (group) =>
+      group.differences === null
+        ? await alone(() => countRows(drillDown(rows, group)))
+        : { rows: countAll(group.differences) },
+    );
+  }
+
+  async repair(groups: readonly CloseLook[]): Promise<readonly RowsFound[]> {
+    const { rows, repair } = this.#options;
+    const isDone = await isRepaired(repair, groups);
+    return eachOf(groups, async (group) => {
+      const { key, differences } = group;
+      if (isDone && differences !== null) return { rows: countAll(differences) };
+      // So those that are not at fault are seen to, where one of many is.
+      const found = await alone(() => repair.repair(key, drillDown(rows, group)));
+      // Rows that were written before the others were refused are found no more.
+      return 'failed' in found || differences === null ? found : { rows: countAll(differences) };
+    });
   }
 
   nameOf(key: Value): string {
@@ -103,43 +106,35 @@ export class TableSettling implements SettledTable {
   }
 }
 
-interface BundleWork {
-  /** `differences`: of each group of the bundle, in its order. */
-  bundle(
-    bundle: readonly Mismatch[],
-    differences: readonly (readonly RowDifference[])[],
-  ): Promise<readonly RowCounts[]>;
-  alone(mismatch: Mismatch): Promise<RowCounts>;
-}
-
-/** A bundle that fails is looked at anew group by group, so that the groups that are not at fault are seen to. */
-async function together(
-  bundle: readonly Mismatch[],
-  drill: () => Promise<readonly (readonly RowDifference[])[]>,
-  work: BundleWork,
-): Promise<readonly RowsFound[]> {
-  let drilled: readonly (readonly RowDifference[])[] | null = null;
+/** True: all whose rows are known were repaired together. */
+async function isRepaired(
+  repair: Pick<RowRepair, 'repairGroups'>,
+  groups: readonly CloseLook[],
+): Promise<boolean> {
+  const known = groups.flatMap(({ key, differences }) =>
+    differences === null ? [] : [{ key, differences }],
+  );
+  if (known.length === 0) return true;
   try {
-    drilled = await drill();
-    return (await work.bundle(bundle, drilled)).map((rows) => ({ rows }));
+    await repair.repairGroups(known);
+    return true;
   } catch {
-    const found: RowsFound[] = [];
-    for (const [index, mismatch] of bundle.entries()) {
-      const alone = await oneByOne(mismatch, work.alone);
-      // Rows that were written before the bundle failed are found no more.
-      const before = drilled?.[index];
-      found.push('failed' in alone || before === undefined ? alone : { rows: await countRows(before) });
-    }
-    return found;
+    return false;
   }
 }
 
-async function oneByOne(
-  mismatch: Mismatch,
-  work: (mismatch: Mismatch) => Promise<RowCounts>,
-): Promise<RowsFound> {
+async function eachOf<T>(
+  groups: readonly CloseLook[],
+  find: (group: CloseLook) => Promise<T>,
+): Promise<readonly T[]> {
+  const found: T[] = [];
+  for (const group of groups) found.push(await find(group));
+  return found;
+}
+
+async function alone(work: () => Promise<RowCounts>): Promise<RowsFound> {
   try {
-    return { rows: await work(mismatch) };
+    return { rows: await work() };
   } catch (error) {
     return { failed: messageOf(error) };
   }

@@ -121,10 +121,11 @@ describe('a step of the size', () => {
   it('is asked to be smaller while a server is held up, and grows on from there', () => {
     const size = new BatchSize({ initial: 400 });
     size.observe(even(size.groups, 1e-5));
-    size.observe({ ...even(size.groups, 1e-5), seconds: 0.3 });
+    const underWay = even(size.groups, 1e-5);
+    for (let query = 0; query < 4; query++) size.observe({ ...underWay, seconds: 0.3 });
     expect(size.groups).toBe(144);
-    for (let query = 0; query < 4; query++) size.observe(even(size.groups, 1e-5));
-    expect(size.groups).toBe(729);
+    for (let query = 0; query < 5; query++) size.observe(even(size.groups, 1e-5));
+    expect(size.groups).toBe(900);
   });
 
   it('is none for a quick query that found fewer groups than it asked for', () => {

@@ -1,5 +1,6 @@
 /** Groups that differ, settled while clients write and the mirror replays: what is said to be the same is the same. */
 import { describe, expect, it } from 'vitest';
+import type { CloseLook } from '../../src/sync/drill-bundle.ts';
 import type { GroupOutcome } from '../../src/sync/group-outcome.ts';
 import {
   type GroupPair,
@@ -79,6 +80,16 @@ class Clusters implements SettledTable, MirrorGate {
     const fresh = keys.map((key) => this.target.get(String(key)));
     await this.#meanwhile();
     return keys.map((key, at) => ({ key, old: sumOf(key, old[at]), new: sumOf(key, fresh[at]) }));
+  }
+
+  /** Of two groups each, so that there are several. */
+  bundles(mismatches: readonly GroupPair[]): readonly (readonly GroupPair[])[] {
+    return [mismatches.slice(0, 2), mismatches.slice(2)].filter((bundle) => bundle.length > 0);
+  }
+
+  async lookClosely(bundle: readonly GroupPair[]): Promise<readonly CloseLook[]> {
+    const found = await this.look(bundle.map(({ key }) => key));
+    return found.map((pair) => ({ ...pair, differences: null }));
   }
 
   async count(mismatches: readonly GroupPair[]): Promise<readonly RowsFound[]> {

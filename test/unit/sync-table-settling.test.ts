@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { bundlesOf } from '../../src/sync/drill-bundle.ts';
 import type { Mismatch } from '../../src/sync/group-sum.ts';
 import type { RowCounts } from '../../src/sync/row-counts.ts';
-import type { RowDifference } from '../../src/sync/row-difference.ts';
+import type { RowDifference, RowSum } from '../../src/sync/row-difference.ts';
+import type { BundleReader } from '../../src/sync/row-reader.ts';
 import { countRows } from '../../src/sync/row-repair.ts';
 import { OLD_TO_NEW } from '../../src/sync/side.ts';
 import { TableSettling } from '../../src/sync/table-settling.ts';
+import type { Value } from '../../src/sync/value.ts';
 import { type FakeRow, FakeSide, NUMERIC } from '../harness/fake-table.ts';
 
 const row = (key: number, identity: number, content = 'same'): FakeRow => ({
@@ -30,16 +32,19 @@ function settlingOf(refuses: (rows: readonly RowDifference[]) => boolean = () =>
     new: new FakeSide({ name: 'new', rows: NEW, collation: NUMERIC }),
   };
   let queries = 0;
+  const bundles = { old: bundleOf(sides.old), new: bundleOf(sides.new) };
   const readers = {
-    old: Object.assign(sides.old, { bundle: bundleOf(sides.old) }),
-    new: Object.assign(sides.new, { bundle: bundleOf(sides.new) }),
+    old: Object.assign(sides.old, { bundle: bundles.old }),
+    new: Object.assign(sides.new, { bundle: bundles.new }),
   };
-  function bundleOf(side: FakeSide) {
-    return async function* (keys: readonly unknown[]) {
-      queries++;
-      for (const key of keys)
-        for await (const each of side.rows(String(key), { after: undefined, through: undefined }))
-          yield { key: String(key), row: each };
+  function bundleOf(side: FakeSide): BundleReader {
+    return {
+      async groups(keys) {
+        queries++;
+        const { groups } = await side.sumsOf(keys);
+        return Promise.all(groups.map(async (sum) => ({ sum, rows: await textsOf(side, sum.key) })));
+      },
+      row: (text) => JSON.parse(text) as RowSum,
     };
   }
   const repairs: RowDifference[][] = [];
@@ -58,17 +63,35 @@ function settlingOf(refuses: (rows: readonly RowDifference[]) => boolean = () =>
         repairs.push(some);
         return await countRows(some);
       },
+      async repairGroups(groups) {
+        const all = groups.flatMap(({ differences }) => differences);
+        if (refuses(all)) throw new Error('refused');
+        repairs.push(all);
+      },
     },
   });
-  return { settling, repairs, queries: () => queries };
+  return { settling, repairs, bundles, queries: () => queries };
+}
+
+async function textsOf(side: FakeSide, key: Value): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const each of side.rows(key, { after: undefined, through: undefined }))
+    texts.push(JSON.stringify(each));
+  return texts;
 }
 
 const ALL = [mismatch(1), mismatch(2), mismatch(3)];
 
 describe('groups that differ', () => {
-  it('are counted by one query a side', async () => {
+  it('are looked at with their rows by one query a side', async () => {
     const { settling, queries } = settlingOf();
-    expect(await settling.count(ALL)).toEqual([
+    const looks = await settling.lookClosely(ALL);
+    expect(looks.map(({ key, old, new: fresh }) => [key, old?.rows, fresh?.rows])).toEqual([
+      ['1', 1, 2],
+      ['2', 2, 1],
+      ['3', 1, undefined],
+    ]);
+    expect(await settling.count(looks)).toEqual([
       { rows: { missing: 0, extra: 1, different: 0 } },
       { rows: { missing: 1, extra: 0, different: 1 } },
       { rows: { missing: 1, extra: 0, different: 0 } },
@@ -76,25 +99,30 @@ describe('groups that differ', () => {
     expect(queries()).toBe(2);
   });
 
-  it('are repaired together, what is extra first: the row may be missing in another group', async () => {
+  it('are repaired together', async () => {
     const { settling, repairs } = settlingOf();
-    await settling.repair([...ALL].reverse());
-    expect(repairs.flat().map(({ kind, identity }) => `${kind} ${identity}`)).toEqual([
-      'extra 20',
-      'missing 30',
-      'missing 20',
-      'different 21',
+    await settling.repair(await settling.lookClosely(ALL));
+    expect(repairs.map((some) => some.map(({ kind, identity }) => `${kind} ${identity}`))).toEqual([
+      ['extra 20', 'missing 20', 'different 21', 'missing 30'],
     ]);
   });
 
   it('are repaired one by one where one of them is refused', async () => {
     const { settling, repairs } = settlingOf((rows) => rows.some(({ identity }) => identity[0] === '30'));
-    expect(await settling.repair(ALL)).toEqual([
+    expect(await settling.repair(await settling.lookClosely(ALL))).toEqual([
       { rows: { missing: 0, extra: 1, different: 0 } },
       { rows: { missing: 1, extra: 0, different: 1 } },
       { failed: 'refused' },
     ]);
     expect(repairs.flat().some(({ identity }) => identity[0] === '30')).toBe(false);
+  });
+
+  it('are looked at without their rows where these can’t be read together', async () => {
+    const { settling, bundles } = settlingOf();
+    bundles.new.groups = () => Promise.reject(new Error('too slow'));
+    const looks = await settling.lookClosely(ALL);
+    expect(looks.map(({ differences }) => differences)).toEqual([null, null, null]);
+    expect(await settling.count(looks)).toHaveLength(3);
   });
 
   it('are bundled by their rows, and a large one stands alone', () => {
