@@ -1,6 +1,7 @@
 /** A table on two real servers, compared as the sync does and by a look at all rows at once. */
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { BatchSize } from '../../src/sync/batch-size.ts';
+import { bundleReaders, type CloseLook, lookAtRows } from '../../src/sync/drill-bundle.ts';
 import { type DrillOptions, drillDown } from '../../src/sync/drill-down.ts';
 import { crawlGroups, crawlWays } from '../../src/sync/group-crawl.ts';
 import type { GroupReader } from '../../src/sync/group-reader.ts';
@@ -85,6 +86,38 @@ export async function findDifferences(
     }
   }
   return { groups, mismatches: mismatches.sort(), differences: differences.sort() };
+}
+
+/** Of all groups that differ, looked at at once; null: the groups of this table can't be. */
+export async function lookTogether({
+  pair,
+  groups: readers,
+  rows,
+}: ComparedTable): Promise<readonly CloseLook[] | null> {
+  const order = orderOf(pair);
+  const identity = pair.identity.map((column) => column.order);
+  const drilled = { readers: rows, direction: OLD_TO_NEW, identity };
+  const bundled = bundleReaders(drilled);
+  if (bundled === null) return null;
+  const looks: CloseLook[] = [];
+  for await (const { mismatches } of crawlGroups(
+    { readers, direction: OLD_TO_NEW, order },
+    'both',
+    ALL_KEYS,
+  )) {
+    const keys = mismatches.map(({ key }) => key);
+    if (keys.length > 0) looks.push(...(await lookAtRows(drilled, bundled, order, keys)));
+  }
+  return looks;
+}
+
+/** As `findDifferences` tells them, of a table whose rows have an identity. */
+export function differencesOf({ pair }: ComparedTable, looks: readonly CloseLook[]): string[] {
+  const identity = pair.identity.map((column) => column.order);
+  const all = looks.flatMap(({ differences }) => differences ?? []);
+  return all
+    .map((each) => `${each.kind} ${each.copies} ${canonicalIdentity(identity, each.identity)}`)
+    .sort();
 }
 
 /** Crawls, and makes the new side's rows those of the old. Rejects where the new side would not take some. */

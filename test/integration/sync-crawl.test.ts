@@ -2,11 +2,14 @@
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BatchSize } from '../../src/sync/batch-size.ts';
+import type { GroupSum } from '../../src/sync/group-sum.ts';
 import type { RowDifference } from '../../src/sync/row-difference.ts';
 import { onBoth, type Sides } from '../../src/sync/side.ts';
 import type { SyncServer } from '../../src/sync/sync-server.ts';
 import {
+  differencesOf,
   findDifferences,
+  lookTogether,
   openRepair,
   openTable,
   readDifferences,
@@ -202,6 +205,30 @@ const CASES: readonly Case[] = [
   },
 ];
 
+/** Whose keys and identities both servers order alike. */
+const TOGETHER: readonly Case[] = [
+  ...CASES.filter(({ table }) =>
+    /^(?:plain_numbers|large_numbers|null_keys|dates|moments|decimals|bytes|single_rows)$/.test(table),
+  ),
+  {
+    table: 'ordered_texts',
+    definition:
+      'k INT NOT NULL, n VARCHAR(20) $ NOT NULL, b BINARY(2) NOT NULL, c VARCHAR(9), PRIMARY KEY (k, n, b)',
+    sides: { old: 'COLLATE utf8mb4_nopad_bin', new: 'COLLATE utf8mb4_0900_bin' },
+    key: 'k',
+    row: (random) =>
+      `${random.integer(1, 3)}, ${text(random)}, ${random.pick(["X'0000'", "X'2c7c'", "X'ff00'"])}, ${content(random)}`,
+  },
+  {
+    table: 'documents',
+    definition: 'k INT NOT NULL, id INT NOT NULL, c VARCHAR(9), j JSON NULL, PRIMARY KEY (k, id)',
+    sides: { old: '', new: '' },
+    key: 'k',
+    row: (random) =>
+      `${random.integer(1, 9)}, ${id(random)}, ${content(random)}, ${random.pick(['NULL', `'{"a": 1}'`, `'[1, 2]'`])}`,
+  },
+];
+
 describe('the crawl of an old MariaDB and a new MySQL', () => {
   const real: SqlServer[] = [];
   const opened: OpenedServer[] = [];
@@ -245,6 +272,38 @@ describe('the crawl of an old MariaDB and a new MySQL', () => {
     if (its.sides.new.includes('_ai_ci')) return;
     await repairDifferences(table, servers);
     expect(await readDifferences(table.pair, plain)).toMatchObject({ mismatches: [], differences: [] });
+  });
+
+  it.each(TOGETHER)('looks at many groups of $table at once, and repairs them together', async (its) => {
+    const random = createRandom(13);
+    await create(its, plain);
+    const rows = Array.from({ length: 200 }, () => `(${its.row(random)})`);
+    await onBothSides(`INSERT IGNORE INTO ${its.table} VALUES ${rows.join(', ')}`);
+    const table = await openTable(servers, 'd', its.table, its.key);
+    for (const side of ['old', 'new'] as const) await disturb(its, plain[side], random);
+    const truth = await readDifferences(table.pair, plain);
+    const looks = (await lookTogether(table)) ?? [];
+    expect(differencesOf(table, looks)).toEqual(truth.differences);
+    expect(looks).toHaveLength(truth.mismatches.length);
+    // What the checksums of the crawl are, so that one can be held against the other.
+    const sums = await table.groups.old.sumsOf(looks.map(({ key }) => key));
+    expect(looks.flatMap(({ old }) => old ?? []).sort(byKey)).toEqual([...sums.groups].sort(byKey));
+    await openRepair(table.pair, servers).repairGroups(
+      looks.map(({ key, differences }) => ({ key, differences: differences ?? [] })),
+    );
+    expect(await readDifferences(table.pair, plain)).toMatchObject({ mismatches: [], differences: [] });
+  });
+
+  it('leaves the rows of a group to be looked for by themselves where their text is too long', async () => {
+    await onBothSides(
+      'CREATE TABLE long_names (k INT NOT NULL, n VARBINARY(700) NOT NULL, PRIMARY KEY (k, n))',
+    );
+    const rows = Array.from({ length: 800 }, (_, row) => `(1, LPAD('${row}', 700, 'n'))`);
+    await plain.old.query(`INSERT INTO long_names VALUES ${rows.join(', ')}, (2, 'short')`);
+    const table = await openTable(servers, 'd', 'long_names', 'k');
+    const looks = (await lookTogether(table)) ?? [];
+    expect(looks.map(({ differences }) => differences?.length)).toEqual([undefined, 1]);
+    expect(looks.map(({ old }) => old?.rows)).toEqual([800, 1]);
   });
 
   it('leaves a row alone that came to its right group after it was found in a wrong one', async () => {
@@ -348,6 +407,7 @@ function connect(server: SqlServer): Promise<Connection> {
     database: 'd',
     charset: 'utf8mb4',
     dateStrings: true,
+    jsonStrings: true,
     supportBigNumbers: true,
     bigNumberStrings: true,
   });
@@ -362,6 +422,10 @@ async function create({ table, definition, sides }: Case, connections: Sides<Con
 }
 
 /** A few rows go, some change, others come. */
+function byKey(left: GroupSum, right: GroupSum): number {
+  return String(left.key) < String(right.key) ? -1 : 1;
+}
+
 async function disturb({ table, row }: Case, connection: Connection, random: Random): Promise<void> {
   await connection.query(`DELETE FROM ${table} WHERE RAND(${random.integer(1, 99)}) < 0.02`);
   await connection.query(`UPDATE ${table} SET c = 'changed' WHERE RAND(${random.integer(1, 99)}) < 0.02`);
