@@ -11,6 +11,8 @@ export interface DoubtEntry {
   count: number;
   /** Of its latest note. */
   number: number;
+  /** `gone`: nothing is outstanding, and another entry may stand for its key by now. */
+  at: 'index' | 'gone';
 }
 
 interface DoubtGroup {
@@ -157,7 +159,7 @@ export class DoubtIndex {
     const group = this.#group(table, reason);
     const known = group.keys.get(key);
     if (known !== undefined) return known;
-    const made = { group, key, count: 0, number: 0 };
+    const made: DoubtEntry = { group, key, count: 0, number: 0, at: 'index' };
     group.keys.set(key, made);
     this.#size += 1;
     this.#bytes += bytesOf(made);
@@ -187,8 +189,9 @@ export class DoubtIndex {
   }
 
   #remove(entry: DoubtEntry): void {
+    if (entry.at === 'gone') return;
     const { group } = entry;
-    if (group.keys.get(entry.key) !== entry) return;
+    entry.at = 'gone';
     group.keys.delete(entry.key);
     this.#size -= 1;
     this.#bytes -= bytesOf(entry);
@@ -199,7 +202,7 @@ export class DoubtIndex {
 
   #holds(at: number): boolean {
     const entry = this.#order[at]!;
-    return entry.number === this.#numbers[at] && entry.group.keys.get(entry.key) === entry;
+    return entry.at === 'index' && entry.number === this.#numbers[at];
   }
 
   #clearVoid(): void {

@@ -51,6 +51,7 @@ export function forgetAssigned(
   state: SessionState,
 ): 'anything' | 'variables' | 'nothing' {
   const { plan, routines } = statement;
+  if (plan !== null && isPlain(plan) && routines === null && !statement.traces.runsTriggers) return 'nothing';
   if (plan !== null && routines !== null) routinesRan(routines, state);
   else if (plan === null || plan.anyResults || plan.hazards.has('any_effect')) {
     state.hidden(plan !== null && /^CALL\b/i.test(plan.digest) ? 'routine' : 'anything');
@@ -65,13 +66,18 @@ export function forgetAssigned(
 export function changesSession(statement: Statement): boolean {
   const { plan, effects } = statement;
   if (plan === null || effects.length > 0) return true;
-  if (plan.kind === 'read' && plan.hazards.size === 0) return false;
+  if (isPlain(plan)) return statement.routines !== null || statement.traces.runsTriggers;
   return (
     plan.anyResults ||
     plan.hazards.has('any_effect') ||
     statement.routines !== null ||
     assigns(statement, plan)
   );
+}
+
+/** Nothing in its text can set anything: most statements, of which no more has to be asked. */
+function isPlain({ hazards, anyResults }: Plan): boolean {
+  return hazards.size === 0 && !anyResults;
 }
 
 function assigns(statement: Statement, plan: Plan): boolean {

@@ -114,7 +114,9 @@ export function hidesEffects({ plan, blind, routines, branch }: Statement): bool
 
 /** It runs what stands elsewhere, or is a program itself. */
 export function mayRunRoutines({ anyResults, hazards }: Plan): boolean {
-  return anyResults || hazards.has('any_effect') || hazards.has('unknown_function');
+  // Most have no hazards at all, which is asked in one step.
+  if (anyResults || hazards.size === 0) return anyResults;
+  return hazards.has('any_effect') || hazards.has('unknown_function');
 }
 
 export const NOT_MIRRORED: Selection = { at: 'none' };

@@ -1,4 +1,5 @@
 /** One write or delete of moved tables, from before it is sent to the primary until what became of it is settled. */
+import type { Used } from '../base/use-table.ts';
 import type { WriteMark } from '../journal/journal.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
@@ -6,9 +7,20 @@ import type { Target } from './target.ts';
 /** Whoever sends writes one after the other: a session. Compared by identity. */
 export type Writer = object;
 
+/** Writes of one key, and commits of such, that are not answered. */
+export interface KeySpell extends Used {
+  /** Of the writes whose spans from sent to answered hang together; null: there are none. */
+  writer: Writer | null;
+  unanswered: number;
+  overlapped: boolean;
+  /** Of transactions whose commit was sent. */
+  committer: Writer | null;
+  commits: number;
+}
+
 /** Writes of one table that are not answered. */
-export interface TableSpell {
-  writer: Writer;
+export interface TableSpell extends Used {
+  writer: Writer | null;
   unanswered: number;
   /** Those among them that may touch any row. */
   keyless: number;
@@ -26,6 +38,8 @@ const NO_TABLES: readonly string[] = [];
 export class WriteSpan {
   /** Replaced where the primary's answer tells the keys. */
   target: Target;
+  /** Of the target's keys, in their order. */
+  spells: KeySpell[];
   readonly writer: Writer;
   readonly mark: WriteMark;
   readonly tables: readonly TableSpan[];
@@ -37,8 +51,16 @@ export class WriteSpan {
   overlappedTables: readonly string[] = NO_TABLES;
   state: 'sent' | 'answered' | 'settled' = 'sent';
 
-  constructor(target: Target, writer: Writer, mark: WriteMark, tables: readonly TableSpan[], sentAt: number) {
+  constructor(
+    target: Target,
+    spells: KeySpell[],
+    writer: Writer,
+    mark: WriteMark,
+    tables: readonly TableSpan[],
+    sentAt: number,
+  ) {
     this.target = target;
+    this.spells = spells;
     this.writer = writer;
     this.mark = mark;
     this.tables = tables;

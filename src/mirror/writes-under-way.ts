@@ -3,36 +3,50 @@
  * two of different sessions that touch one key at the same time are told, as nobody can know which of them the
  * primary took first.
  */
-import { KeyTable } from '../base/key-table.ts';
+import { UseTable } from '../base/use-table.ts';
 import type { Journal, WriteMark } from '../journal/journal.ts';
 import { type DefinitionSpan, DefinitionsUnderWay } from './definitions-under-way.ts';
 import { ANY_TABLE } from './schema-relations.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
-import { AnsweredKeys, type TableSpan, type TableSpell, type Writer, WriteSpan } from './write-span.ts';
+import {
+  AnsweredKeys,
+  type KeySpell,
+  type TableSpan,
+  type TableSpell,
+  type Writer,
+  WriteSpan,
+} from './write-span.ts';
 
 /** Stands for the writers of a key where they are several. */
 const SEVERAL: Writer = {};
 
-/** Writes of one key whose spans from sent to answered hang together. */
-interface KeySpell {
-  writer: Writer;
-  unanswered: number;
-  overlapped: boolean;
-}
+const newKeySpell = (): KeySpell => ({
+  uses: 0,
+  at: 'table',
+  writer: null,
+  unanswered: 0,
+  overlapped: false,
+  committer: null,
+  commits: 0,
+});
 
-interface Commits {
-  writer: Writer;
-  unanswered: number;
-}
+const newTableSpell = (): TableSpell => ({
+  uses: 0,
+  at: 'table',
+  writer: null,
+  unanswered: 0,
+  keyless: 0,
+  entered: 0,
+  keylessEntered: 0,
+  answered: null,
+});
 
 export class WritesUnderWay {
   readonly definitions = new DefinitionsUnderWay();
   readonly #journal: Journal;
-  readonly #keys = new KeyTable<KeySpell>();
-  readonly #tables = new KeyTable<TableSpell>();
-  /** Keys of transactions whose commit was sent and not answered. */
-  readonly #committing = new KeyTable<Commits>();
+  readonly #keys = new UseTable(newKeySpell);
+  readonly #tables = new UseTable(newTableSpell);
 
   constructor(journal: Journal) {
     this.#journal = journal;
@@ -40,7 +54,7 @@ export class WritesUnderWay {
 
   /** Keys and tables of writes and commits that are not answered. */
   get size(): number {
-    return this.#keys.size + this.#tables.size + this.#committing.size;
+    return this.#keys.size + this.#tables.size;
   }
 
   /** A write is about to be sent: its keys go into the journal's buffer, to be flushed before it goes. */
@@ -52,9 +66,9 @@ export class WritesUnderWay {
     for (const { table, key } of target.keys) this.#journal.written(table, key);
     if (unknown) for (const table of target.tables) this.#journal.written(table, null);
     for (const table of target.reached) this.#journal.written(table, null);
-    for (const { tag } of target.keys) this.#enterKey(tag, writer);
+    const spells = this.#enterKeys(target.keys, writer);
     const tables = target.tables.map((table) => this.#enterTable(table, keyless, numbering, writer));
-    return new WriteSpan(target, writer, this.#journal.mark(), tables, this.definitions.moment);
+    return new WriteSpan(target, spells, writer, this.#journal.mark(), tables, this.definitions.moment);
   }
 
   /** A change of the definitions of these tables is about to be sent; see `sent`. */
@@ -80,7 +94,7 @@ export class WritesUnderWay {
       return;
     }
     span.target = target;
-    for (const { tag } of target.keys) this.#enterKey(tag, span.writer);
+    span.spells = this.#enterKeys(target.keys, span.writer);
     const met = target.keys.filter(({ tag }) =>
       span.tables.some(
         ({ spell, numberedSince }) => numberedSince !== null && spell.answered?.has(tag, numberedSince),
@@ -98,10 +112,12 @@ export class WritesUnderWay {
   answered(span: WriteSpan): void {
     if (span.state !== 'sent') return;
     span.state = 'answered';
+    const { keys } = span.target;
     let met: TableKey[] | null = null;
-    for (const key of span.target.keys) {
+    for (let at = 0; at < keys.length; at++) {
+      const key = keys[at]!;
       for (const { spell } of span.tables) spell.answered?.add(key.tag, spell.entered);
-      if (!this.#leaveKey(key.tag)) continue;
+      if (!this.#leaveKey(span.spells[at]!)) continue;
       met ??= [...span.overlapped];
       met.push(key);
     }
@@ -113,35 +129,39 @@ export class WritesUnderWay {
 
   /** A transaction's commit is about to be sent: until it is answered, nobody knows what came before it. */
   commitSent(spans: Iterable<WriteSpan>, writer: Writer): void {
-    for (const { target } of spans) {
-      for (const { tag } of target.keys) {
-        const commits = this.#committing.get(tag);
-        if (commits === undefined) this.#committing.set(tag, { writer, unanswered: 1 });
-        else {
-          commits.unanswered++;
-          if (commits.writer !== writer) commits.writer = SEVERAL;
-        }
+    for (const span of spans) {
+      for (let at = 0; at < span.spells.length; at++) {
+        const spell = this.#present(span, at) ?? this.#keys.use(span.target.keys[at]!.tag);
+        if (span.spells[at] === spell) this.#keys.again(spell);
+        else span.spells[at] = spell;
+        spell.commits++;
+        spell.committer = spell.commits === 1 || spell.committer === writer ? writer : SEVERAL;
       }
     }
   }
 
   commitAnswered(spans: Iterable<WriteSpan>): void {
-    for (const { target } of spans) {
-      for (const { tag } of target.keys) {
-        const commits = this.#committing.get(tag);
-        if (commits !== undefined && --commits.unanswered === 0) this.#committing.delete(tag);
+    for (const { spells } of spans) {
+      for (const spell of spells) {
+        if (spell.commits === 0) continue;
+        spell.commits--;
+        if (spell.commits === 0) spell.committer = null;
+        this.#keys.leave(spell);
       }
     }
   }
 
   /** What the primary kept of these writes goes to the mirror now: the keys whose order among others is not known. */
   unordered(span: WriteSpan): readonly TableKey[] {
-    if (this.#committing.size === 0) return span.overlapped;
-    const others = span.target.keys.filter(({ tag }) => {
-      const commits = this.#committing.get(tag);
-      return commits !== undefined && commits.writer !== span.writer;
-    });
-    return others.length === 0 ? span.overlapped : [...span.overlapped, ...others];
+    const { keys } = span.target;
+    let met: TableKey[] | null = null;
+    for (let at = 0; at < keys.length; at++) {
+      const spell = this.#present(span, at) ?? this.#keys.find(keys[at]!.tag);
+      if (spell === null || spell.commits === 0 || spell.committer === span.writer) continue;
+      met ??= [...span.overlapped];
+      met.push(keys[at]!);
+    }
+    return met ?? span.overlapped;
   }
 
   /** What became of it is known, and noted where it is a doubt: the journal may let go of its keys. */
@@ -152,32 +172,43 @@ export class WritesUnderWay {
     span.mark.release();
   }
 
-  #enterKey(tag: string, writer: Writer): void {
-    const spell = this.#keys.get(tag);
-    if (spell === undefined) {
-      this.#keys.set(tag, { writer, unanswered: 1, overlapped: false });
-      return;
+  #enterKeys(keys: readonly TableKey[], writer: Writer): KeySpell[] {
+    const spells: KeySpell[] = [];
+    for (const { tag } of keys) {
+      const spell = this.#keys.use(tag);
+      spell.unanswered++;
+      if (spell.unanswered === 1) {
+        spell.writer = writer;
+        spell.overlapped = false;
+      } else if (spell.writer !== writer) {
+        spell.writer = SEVERAL;
+        spell.overlapped = true;
+      }
+      spells.push(spell);
     }
-    spell.unanswered++;
-    if (spell.writer === writer) return;
-    spell.writer = SEVERAL;
-    spell.overlapped = true;
+    return spells;
   }
 
   /** True: another session wrote the key meanwhile. */
-  #leaveKey(tag: string): boolean {
-    const spell = this.#keys.get(tag);
-    if (spell === undefined) return false;
+  #leaveKey(spell: KeySpell): boolean {
     spell.unanswered--;
-    if (spell.unanswered === 0) this.#keys.delete(tag);
+    if (spell.unanswered === 0) spell.writer = null;
+    this.#keys.leave(spell);
     return spell.overlapped;
   }
 
+  /** What is told of a key of the span now; null: not by what it holds. */
+  #present(span: WriteSpan, at: number): KeySpell | null {
+    const spell = span.spells[at]!;
+    return spell.at === 'table' ? spell : null;
+  }
+
   #enterTable(table: string, keyless: boolean, numbering: boolean, writer: Writer): TableSpan {
-    let spell = this.#tables.get(table);
-    if (spell === undefined) {
-      spell = { writer, unanswered: 0, keyless: 0, entered: 0, keylessEntered: 0, answered: null };
-      this.#tables.set(table, spell);
+    const spell = this.#tables.use(table);
+    if (spell.uses === 1) {
+      spell.writer = writer;
+      spell.entered = 0;
+      spell.keylessEntered = 0;
     }
     const met = (keyless ? spell.unanswered : spell.keyless) > 0 && spell.writer !== writer;
     if (spell.writer !== writer) spell.writer = SEVERAL;
@@ -202,13 +233,15 @@ export class WritesUnderWay {
   }
 
   /** True: a write of another session that may touch the same rows was under way meanwhile. */
-  #leaveTable({ table, spell, keyless, met, enteredBefore, numberedSince }: TableSpan): boolean {
+  #leaveTable({ spell, keyless, met, enteredBefore, numberedSince }: TableSpan): boolean {
     spell.unanswered--;
     if (numberedSince !== null && spell.answered !== null && --spell.answered.asking === 0)
       spell.answered = null;
     if (keyless) spell.keyless--;
-    if (spell.unanswered === 0) this.#tables.delete(table);
     const entered = keyless ? spell.entered : spell.keylessEntered;
-    return met || (entered !== enteredBefore && spell.writer === SEVERAL);
+    const isMet = met || (entered !== enteredBefore && spell.writer === SEVERAL);
+    if (spell.unanswered === 0) spell.writer = null;
+    this.#tables.leave(spell);
+    return isMet;
   }
 }

@@ -108,6 +108,26 @@ describe('writes under way', () => {
     expect(writes.size).toBe(0);
   });
 
+  it('have no order among a commit that is sent long after they were, and other keys were written meanwhile', () => {
+    const { writes } = createRig();
+    const held = writes.sent(target([1, 2]), sessions[0]!);
+    writes.answered(held);
+    const others = Array.from({ length: 5000 }, (_, key) => key + 10);
+    for (const key of others) writes.settled(writes.sent(target([key]), sessions[2]!));
+    const other = writes.sent(target([2, 3]), sessions[1]!);
+    writes.commitSent([held], sessions[0]!);
+    writes.answered(other);
+    for (const key of others) writes.settled(writes.sent(target([key]), sessions[2]!));
+    expect(writes.unordered(other).map(({ key }) => key)).toEqual(['2']);
+    writes.commitSent([other], sessions[1]!);
+    expect(writes.unordered(held).map(({ key }) => key)).toEqual(['2']);
+    writes.commitAnswered([held]);
+    writes.commitAnswered([other]);
+    expect([writes.unordered(other), writes.unordered(held)]).toEqual([[], []]);
+    for (const span of [other, held]) writes.settled(span);
+    expect(writes.size).toBe(0);
+  });
+
   it('of numbered rows overlap with what else writes the numbers meanwhile, and not with each other', () => {
     const { journal, writes } = createRig();
     const asking = { ...target([], false), numbered: { rows: 2, step: 10 } };
