@@ -135,6 +135,10 @@ export class DiskJournal implements Journal {
     this.#written.flush();
   }
 
+  inDoubt(table: string, key: string | null): boolean {
+    return this.#index.has(table, key);
+  }
+
   note(table: string, key: string | null, reason: DoubtReason, count = 1): void {
     const named = table.length > TABLE_LENGTH_MAX ? '*' : table;
     const kept = named === '*' || (key !== null && key.length > KEY_LENGTH_MAX) ? null : key;

@@ -60,6 +60,15 @@ export class DoubtIndex {
     return this.#next;
   }
 
+  /** Is the key in doubt; null: any key of the table, or the table itself? */
+  has(table: string, key: string | null): boolean {
+    for (const groups of this.#groups.values()) {
+      const keys = groups.get(table)?.keys;
+      if (keys !== undefined && (key === null ? keys.size > 0 : keys.has(key))) return true;
+    }
+    return false;
+  }
+
   /** Numbers from here on, where it is beyond those given. */
   skipTo(number: number): void {
     this.#next = Math.max(this.#next, number);

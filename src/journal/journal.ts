@@ -77,6 +77,8 @@ export interface Journal {
    * call lets its keys go: of a write that has its mark, no moment at which the process ends loses it.
    */
   note(table: string, key: string | null, reason: DoubtReason, count?: number): void;
+  /** Is the key noted and not settled; null: any key of the table, or the table itself? */
+  inDoubt(table: string, key: string | null): boolean;
   /** Distinct (table, key, reason) entries held, without the keys of writes under way. */
   readonly size: number;
   /** Entries were lost: only a full pass of the sync can tell what is right. */

@@ -19,6 +19,8 @@ export interface BoundPlan {
   readonly tables: readonly CatalogTable[];
   readonly replayability: Replayability;
   readonly needs: ReplayNeeds;
+  /** It may give rows another key, with all that they hold. */
+  readonly moves: boolean;
   /** What it reads of its session; null: nothing that a lane does not have. */
   readonly reads: SessionReads | null;
   readonly traces: PlannedTraces;
@@ -78,6 +80,7 @@ export class PlanBinder {
       tables,
       replayability: replayability(plan, { views, tables }),
       needs: replayNeeds(plan, tables),
+      moves: moves(plan, tables),
       reads: sessionReads(plan),
       traces: plannedTraces(plan, database, this.#catalog),
       astray: plan.tables.some((table) => this.#catalog.isSiblings(table.database ?? database, table.name)),
@@ -129,6 +132,13 @@ export function misspells({ tables }: Plan, database: string | null, catalog: Sh
 
 function scopeOf({ scope }: Binding, views: readonly NamedView[]): Binding['scope'] {
   return scope === 'moved' && views.some(({ bases }) => bases.mixed) ? 'mixed' : scope;
+}
+
+/** What an INSERT … SELECT carries from key to key is in doubt anyway. */
+function moves({ assignments }: Plan, tables: readonly CatalogTable[]): boolean {
+  return assignments.some(({ column }) =>
+    tables.some(({ key, keyMade }) => keyMade || key?.toLowerCase() === column.toLowerCase()),
+  );
 }
 
 function transactional(tables: readonly (CatalogTable | null)[]): Target['transactional'] {

@@ -6,7 +6,7 @@ import { KnownRoutines } from './known-routines.ts';
 import type { OldSchema, Routine, TableSchema } from './old-schema.ts';
 import { ANY_TABLE, type Change, SchemaRelations, type ViewBases } from './schema-relations.ts';
 import { ANY_VARIABLE, PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
-import { type CatalogTable, describeTable, unknownTable } from './table-facts.ts';
+import { type CatalogTable, describeTable, unknownTable, visibleColumns } from './table-facts.ts';
 
 export type MovedTables = '*' | Readonly<Record<string, { readonly key: string }>>;
 
@@ -160,7 +160,7 @@ export class ShardCatalog implements Catalog {
     const schema = this.#isOurs(database) ? this.#schema?.get(name) : undefined;
     if (schema === undefined || schema.engine === null) return null;
     const column = schema.columns.find(({ autoIncrement }) => autoIncrement === true)?.name ?? null;
-    return { column, columns: schema.columns.map((each) => each.name) };
+    return { column, columns: visibleColumns(schema) };
   }
 
   /** Grows whenever what is known of procedures and stored functions may have changed. */

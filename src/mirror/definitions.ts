@@ -218,6 +218,7 @@ function unitOf(
     barriers,
     bytes,
     prepared: null,
+    moves: false,
     moment: ANY_MOMENT,
     keys: [],
     keysComplete: false,

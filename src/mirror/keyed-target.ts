@@ -46,6 +46,12 @@ export function numberedRows(
 /** Bytes that are no ASCII can't be told apart from UTF-8 where the client speaks neither. */
 const ASCII = /^[\0-\x7f]*$/;
 
+/** Of a client that does not speak UTF-8 the same bytes are other characters; what is read of multi-byte ones is decoded. */
+export function readsKeys({ keys }: KeysFound, session: SessionState): boolean {
+  if (session.sqlMode.charset !== 'none' || session.speaksUtf8) return true;
+  return keys.every((key) => ASCII.test(key));
+}
+
 /** Reads keys out of an execution's parameters; undefined: they can't be read, or it has none. */
 export function parameters(execution: Execution | null, { sqlMode }: SessionState): ParamReader | undefined {
   const packet = execution?.packet ?? null;

@@ -10,6 +10,8 @@ export interface TableColumn {
   readonly name: string;
   /** information_schema's DATA_TYPE, such as `bigint`. */
   readonly type: string;
+  /** information_schema's COLUMN_TYPE, such as `bigint(20) unsigned`. */
+  readonly columnType?: string;
   /** Left out: the column has none. */
   readonly collation?: string;
   /** What an INSERT fills in; left out: `fixed`. */
@@ -17,6 +19,10 @@ export interface TableColumn {
   /** What an UPDATE of another column fills in; left out: nothing. */
   readonly onUpdate?: Filling;
   readonly autoIncrement?: boolean;
+  /** Its value is made of the row's other columns. */
+  readonly generated?: boolean;
+  /** A row of VALUES without a list of columns has no value for it. */
+  readonly invisible?: boolean;
 }
 
 /** A table of the old database, as information_schema tells of it. */
@@ -49,6 +55,8 @@ export interface Trigger {
   readonly name: string;
   readonly table: string;
   readonly event: WriteEvent;
+  /** It runs before the row is written, and may change it; left out: behind it. */
+  readonly before?: boolean;
   readonly text: string;
   /** The sql_mode that it was made under, as a comma-separated list. */
   readonly sqlMode: string;

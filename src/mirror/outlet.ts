@@ -119,6 +119,7 @@ export class Outlet {
       tables: target.tables,
       keys: draft.keys.length > 0 ? draft.keys : target.keys,
       keysComplete: target.keysComplete,
+      moves: draft.moves,
       barriers: target.barriers,
       span: statement.span,
       primary: {

@@ -9,8 +9,11 @@ export interface ReplayNeeds {
    * or a table that may have such defaults.
    */
   readonly clock: 'none' | 'second' | 'unsure';
-  /** Numbers that AUTO_INCREMENT gives its rows: with INSERT_ID set the same, or only a single row's, or not for certain. */
-  readonly numbers: 'none' | 'same' | 'single' | 'unsure';
+  /**
+   * Numbers that AUTO_INCREMENT gives its rows: with INSERT_ID set the same, or only a single row's, or not for certain;
+   * `untold`: an answer in rows does not name the first of them.
+   */
+  readonly numbers: 'none' | 'same' | 'single' | 'unsure' | 'untold';
 }
 
 const NOTHING_NEEDED: ReplayNeeds = { clock: 'none', numbers: 'none' };
@@ -50,6 +53,7 @@ function numbersNeed(plan: Plan, tables: readonly CatalogTable[]): ReplayNeeds['
   if (tables.some((table) => !table.known)) return 'unsure';
   const numbered = tables.filter((table) => table.autoIncrement !== null);
   if (numbered.length === 0) return 'none';
+  if (/\bRETURNING\b/i.test(digest)) return 'untold';
   if (rows === null || hazards.has('delayed')) return 'unsure';
   if (isUpsert(plan)) return 'unsure';
   // Rows that are passed over use up numbers all the same; MyISAM may number by a prefix of a key.

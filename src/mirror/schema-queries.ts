@@ -29,6 +29,7 @@ interface ColumnRow extends RowDataPacket {
   readonly engine: string | null;
   readonly name: string;
   readonly type: string;
+  readonly columnType: string;
   readonly collation: string | null;
   readonly default: string | null;
   readonly extra: string;
@@ -56,6 +57,7 @@ interface TriggerRow extends RowDataPacket {
   readonly name: string;
   readonly table: string;
   readonly event: string;
+  readonly timing: string;
   readonly text: string;
   readonly sqlMode: string;
 }
@@ -84,7 +86,7 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
   };
   const columns = await query<ColumnRow>(
     `SELECT c.TABLE_SCHEMA AS db, c.TABLE_NAME AS \`table\`, t.ENGINE AS engine, c.COLUMN_NAME AS name,
-            c.DATA_TYPE AS type, c.COLLATION_NAME AS collation, c.COLUMN_DEFAULT AS \`default\`,
+            c.DATA_TYPE AS type, c.COLUMN_TYPE AS columnType, c.COLLATION_NAME AS collation, c.COLUMN_DEFAULT AS \`default\`,
             c.EXTRA AS extra, c.IS_NULLABLE AS nullable
        FROM information_schema.COLUMNS c
        JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME
@@ -106,8 +108,8 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
     'k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION',
   );
   const triggers = await query<TriggerRow>(
-    `SELECT TRIGGER_NAME AS name, EVENT_OBJECT_TABLE AS \`table\`, EVENT_MANIPULATION AS event, ACTION_STATEMENT AS text,
-            SQL_MODE AS sqlMode
+    `SELECT TRIGGER_NAME AS name, EVENT_OBJECT_TABLE AS \`table\`, EVENT_MANIPULATION AS event, ACTION_TIMING AS timing,
+            ACTION_STATEMENT AS text, SQL_MODE AS sqlMode
        FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA {scope}`,
     'EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME',
   );
@@ -185,10 +187,13 @@ function columnOf(row: ColumnRow, { server, planOf }: SchemaScope): TableColumn 
   return {
     name: row.name,
     type: row.type,
+    columnType: row.columnType,
     ...(row.collation === null ? {} : { collation: row.collation }),
     ...(onInsert === 'fixed' ? {} : { onInsert }),
     ...(onUpdate === undefined ? {} : { onUpdate }),
     ...(/auto_increment/i.test(row.extra) ? { autoIncrement: true } : {}),
+    ...(/\b(?:STORED|VIRTUAL|PERSISTENT)\b/i.test(row.extra) ? { generated: true } : {}),
+    ...(/\bINVISIBLE\b/i.test(row.extra) ? { invisible: true } : {}),
   };
 }
 
@@ -210,8 +215,9 @@ function collectForeignKeys(rows: readonly ForeignKeyRow[]): ForeignKey[] {
   return [...made.values()];
 }
 
-function triggerOf({ name, table, event, text, sqlMode }: TriggerRow): Trigger {
-  return { name, table, event: event.toLowerCase() as WriteEvent, text, sqlMode };
+function triggerOf({ name, table, event, timing, text, sqlMode }: TriggerRow): Trigger {
+  const before = /^before$/i.test(timing) ? { before: true } : {};
+  return { name, table, event: event.toLowerCase() as WriteEvent, ...before, text, sqlMode };
 }
 
 /** Without SHOW VIEW the definition is an empty text. */

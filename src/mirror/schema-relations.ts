@@ -79,6 +79,18 @@ export class SchemaRelations {
     return touched.includes(null) ? 'unknown' : 'known';
   }
 
+  /** May a trigger give rows of the table another value of the column than the statement did? */
+  assigns(table: string, column: string): boolean {
+    const name = column.replace(/[^\w]/g, '.');
+    const assigned = new RegExp(`(?:\\bSET|\\bINTO|,)\\s*NEW\\s*\\.\\s*[\`"]?${name}(?!\\w)`, 'i');
+    return this.#schema.triggers.some(
+      ({ table: on, before, text }) =>
+        on === table &&
+        before === true &&
+        (assigned.test(text) || (COMMENT.test(text) && /\bNEW\b/i.test(text))),
+    );
+  }
+
   /** Triggers act on it, as far as is known, or foreign keys tie it to others. */
   isTied(table: string): boolean {
     const { foreignKeys } = this.#schema;
@@ -206,6 +218,9 @@ function cascadesOn(key: ForeignKey, { event, columns }: Change): boolean {
   if (event === 'insert' || !key.onUpdate) return false;
   return columns === null || key.columns.some((column) => columns.has(column.toLowerCase()));
 }
+
+/** Where it stands between words, they are not looked for one behind the other. */
+const COMMENT = /\/\*|--|#/;
 
 const eventKey = (table: string, event: WriteEvent): string => `${event} ${table}`;
 

@@ -7,6 +7,7 @@ import type { Plan } from '../sql/plan.ts';
 import { canNarrow, type DatabaseMap, rewrite } from '../sql/rewrite.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
 import type { BoundPlan } from './bound-plan.ts';
+import { isUpsert } from './plan-changes.ts';
 import { keepsWhole, type PreparedStatement, type PreparedText } from './prepared-statements.ts';
 import { sameNumbers } from './replay-needs.ts';
 import { RowHash } from './row-hash.ts';
@@ -182,6 +183,8 @@ export class Selector {
     { sql, prepared, keys, isCut }: WhatIsReplayed,
   ): ReplayDraft {
     const isRead = plan.kind === 'read';
+    const compareAffected = !isRead && !isCut && (affectedAsReplayed(plan) || !session.foundRows);
+    const isDoubtful = bound.replayability !== 'faithful' || bound.needs.numbers === 'untold';
     return {
       sql,
       prepared,
@@ -196,11 +199,21 @@ export class Selector {
       bringsNumbers: found.bringsNumbers && !bound.traces.runsTriggers,
       keys,
       rowHash: compared ? new RowHash() : null,
-      // With FOUND_ROWS the client was told of rows matched, not changed: a lane is told of rows changed.
-      compareAffected: !isRead && !isCut && (plan.kind === 'delete' || !session.foundRows),
-      doubtful: !isRead && bound.replayability !== 'faithful',
+      compareAffected,
+      moves: bound.moves,
+      doubtful: !isRead && (isDoubtful || (passesOver(plan) && !compareAffected)),
     };
   }
+}
+
+/** With FOUND_ROWS a client is told of rows that an UPDATE matched, not changed: a lane is told of rows changed. */
+function affectedAsReplayed(plan: Plan): boolean {
+  return plan.kind === 'delete' || (/^(?:INSERT|REPLACE)\b/.test(plan.digest) && !isUpsert(plan));
+}
+
+/** With IGNORE it may pass over rows for others that stand in their way: only by how many it changed is that seen. */
+function passesOver(plan: Plan): boolean {
+  return /\bIGNORE\b/i.test(plan.digest);
 }
 
 /** A lane reads a text, and looks for its tables, as its session does now; the primary as that did when it was prepared. */

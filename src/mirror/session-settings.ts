@@ -18,6 +18,8 @@ const NOTHING_SET: ReadonlyMap<string, string> = new Map();
 /** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
 const NOT_PUT_BACK = [...CARRIED.keys()].filter((name) => !['sql_mode', ...NAMES_VARIABLES].includes(name));
 
+const UTF8 = /^['"]?utf8/i;
+
 /** Of sessions that have set nothing, this many for each way to begin: by what they begin with, and by the rest of what makes a context. */
 const BEGUN_MAX = 1000;
 const begun = new WeakMap<SessionBeginning, Map<string, ReplayContext>>();
@@ -33,7 +35,9 @@ export class SessionSettings {
   /** Variables that were set to something unknown, or to what a replay can't have. */
   #unknown: Set<string> | null = null;
   #context: ReplayContext | null = null;
+  /** These two are made when they are asked for. */
   #words: string | null = null;
+  #speaksUtf8: boolean | null = null;
 
   /** `names`: the SET NAMES that stands for the login's collation. */
   constructor(
@@ -58,7 +62,7 @@ export class SessionSettings {
   /** The connection was reset, or its user changed. */
   reset(names: string): void {
     this.#context = null;
-    this.#words = null;
+    this.#wordsChanged();
     this.#set = null;
     this.#unknown = null;
     this.#names = names;
@@ -166,6 +170,12 @@ export class SessionSettings {
     return editedMode(edit, this.mode, this.#defaultMode);
   }
 
+  /** The client's character set is a form of UTF-8, for all that is known. */
+  get speaksUtf8(): boolean {
+    this.#speaksUtf8 ??= UTF8.test(this.valueOf('character_set_client') ?? '');
+    return this.#speaksUtf8;
+  }
+
   /** By what a literal's value and collation are told from another's of the same bytes. */
   get words(): string {
     this.#words ??= [this.#names, ...WORDS_VARIABLES.map((name) => this.#wordOf(name))].join();
@@ -176,14 +186,19 @@ export class SessionSettings {
     return this.#unknown?.has(name) === true ? '?' : (this.#set?.get(name) ?? '');
   }
 
-  #notKnown(name: string): void {
+  #wordsChanged(): void {
     this.#words = null;
+    this.#speaksUtf8 = null;
+  }
+
+  #notKnown(name: string): void {
+    this.#wordsChanged();
     this.#unknown ??= new Set();
     this.#unknown.add(name);
   }
 
   #forget(name: string): void {
-    this.#words = null;
+    this.#wordsChanged();
     this.#set?.delete(name);
     this.#unknown?.delete(name);
   }

@@ -238,6 +238,11 @@ export class SessionState {
     return this.#settings.words;
   }
 
+  /** What its literals hold beyond ASCII is UTF-8; false: that is not known, or they hold other bytes. */
+  get speaksUtf8(): boolean {
+    return this.#settings.speaksUtf8;
+  }
+
   /** A value as a parameter of EXECUTE … USING; null: it is not known. */
   boundValueOf(value: AssignedValue): BoundValue | null {
     return this.valuesStand ? boundValue(this.#valueOf(value), this.#settings.words, this.#mode) : null;

@@ -15,6 +15,8 @@ export interface SettlementOptions {
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly doubt: (replay: Replay, reason: DoubtReason) => void;
+  /** Is one of its keys in doubt, or where they are not known, anything of its tables? */
+  readonly inDoubt: (replay: Replay) => boolean;
   /** It is known what became of the replay, and every doubt of it is noted. */
   readonly over: (replay: Replay) => void;
 }
@@ -90,11 +92,15 @@ export class Settlement {
     metrics.mirror(replay.kind, 'mirrored');
     metrics.replay(replay.kind, replay.primary.seconds, (answer.answeredAtMs - answer.sentAtMs) / 1000);
     if (unfaithful === true && replay.kind !== 'read') this.#options.doubt(replay, 'hazard');
+    if (replay.moves && this.#options.inDoubt(replay)) this.#options.doubt(replay, 'hazard');
     const { rowHash: primaryHash } = replay.primary;
     if (primaryHash !== null && rowHash !== null)
       this.#compare(replay, primaryHash, rowHash, unfaithful === true);
-    if (replay.primary.compareAffected && answer.affectedRows !== replay.primary.affectedRows) {
-      const detail = `affected rows: old ${replay.primary.affectedRows}, new ${answer.affectedRows}`;
+    const { compareAffected, affectedRows, rows } = replay.primary;
+    // With RETURNING the rows that were changed are those of the answer.
+    if (compareAffected && (answer.affectedRows !== affectedRows || answer.rows !== rows)) {
+      const [old, fresh] = answer.rows === rows ? [affectedRows, answer.affectedRows] : [rows, answer.rows];
+      const detail = `affected rows: old ${old}, new ${fresh}`;
       this.#mismatch(replay, 'affected_rows', detail);
       this.#options.doubt(replay, 'affected_rows');
     }

@@ -31,7 +31,7 @@ import { Straddles } from './straddles.ts';
 import type { TableKey } from './table-key.ts';
 import type { SessionTap, TapSource } from './tap.ts';
 import { type RecorderOptions, TransactionRecorder } from './transaction-recorder.ts';
-import type { Unit } from './unit.ts';
+import type { Replay, Unit } from './unit.ts';
 import { WritesUnderWay } from './writes-under-way.ts';
 import { XaBranches } from './xa-branches.ts';
 
@@ -58,6 +58,8 @@ type Dropped = Extract<FailedDefinition, `dropped_${string}`>;
 
 /** What the sessions of a shard have prepared, together: a thousand sessions of a session's bound would be too much. */
 const PREPARED_BYTES_MAX = 256 * 1024 * 1024;
+
+const WHOLE_NUMBER = /^-?\d+$/;
 
 export class ShardMirror implements TapSource {
   readonly mismatches = new Mismatches();
@@ -96,6 +98,7 @@ export class ShardMirror implements TapSource {
       incidents,
       wallClock: options.wallClock,
       doubt: (replay, reason) => this.#doubt(replay.tables, replay.keys, replay.keysComplete, reason),
+      inDoubt: (replay) => this.#inDoubt(replay),
       over: ({ span }) => {
         if (span !== null) this.#writes.settled(span);
       },
@@ -261,6 +264,13 @@ export class ShardMirror implements TapSource {
     for (const { table, key } of keys) this.#note(table, key, reason);
     if (complete && keys.length > 0) return;
     for (const table of tables) this.#note(table, null, reason);
+  }
+
+  /** A key that is no number may be in doubt under another spelling. */
+  #inDoubt({ tables, keys, keysComplete }: Replay): boolean {
+    const { journal } = this.#options;
+    if (!keysComplete || keys.length === 0) return tables.some((table) => journal.inDoubt(table, null));
+    return keys.some(({ table, key }) => journal.inDoubt(table, WHOLE_NUMBER.test(key) ? key : null));
   }
 
   #note(table: string, key: string | null, reason: DoubtReason): void {

@@ -11,7 +11,7 @@ import type { BulkInsert } from './bulk-execution.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { executedBy, namedExecution, usedValue } from './executed-text.ts';
 import { executedUsing, executedWith } from './executed-values.ts';
-import { numberedRows, parameters, targetOf } from './keyed-target.ts';
+import { numberedRows, parameters, readsKeys, targetOf } from './keyed-target.ts';
 import { LongData } from './long-data.ts';
 import type { NamedStatement } from './named-statements.ts';
 import { nameBranch, withRoutines } from './out-of-sight.ts';
@@ -220,7 +220,8 @@ export class StatementReader {
     const compared = this.#selector.compares(plan, bound, execution);
     const keyed = this.#selector.asksForKeys(plan.kind, compared);
     const found = keyed ? readKeys(bound.binding, sql, lexed, parameters(execution, session)) : NO_KEYS;
-    const isSure = complete && session.quotesKnown && !plan.tables.some(({ name }) => redefined.has(name));
+    const isRead = session.quotesKnown && readsKeys(found, session);
+    const isSure = complete && isRead && !plan.tables.some(({ name }) => redefined.has(name));
     const target = keyed
       ? targetOf(
           bound,

@@ -36,6 +36,8 @@ export interface ReplayDraft {
   readonly keys: readonly TableKey[];
   readonly rowHash: RowHash | null;
   readonly compareAffected: boolean;
+  /** It may give rows another key: where one of its keys is in doubt, all of them are. */
+  readonly moves: boolean;
   /** The result may differ from the primary's even so: a doubt besides the replay. */
   readonly doubtful: boolean;
 }

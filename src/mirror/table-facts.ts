@@ -1,9 +1,9 @@
 /** What replays depend on of one table of the old database: its key, engine, defaults, indexes and ties. */
 import type { KeyType } from '../sql/key-text.ts';
 import type { MovedTable } from '../sql/keys.ts';
-import { keyFold } from './key-folding.ts';
 import type { TableColumn, TableSchema, WriteEvent } from './old-schema.ts';
 import { EVENTS, type SchemaRelations, type TriggersSeen } from './schema-relations.ts';
+import { storedKey } from './stored-key.ts';
 
 /** A column that takes the clock where a statement names no value for it. */
 export interface ClockDefault {
@@ -16,6 +16,8 @@ export interface ClockDefault {
 export interface CatalogTable extends MovedTable {
   /** False: the schema does not tell of it (yet), and what stands below is the most careful guess. */
   readonly known: boolean;
+  /** The server makes the key of a row's other columns, or a trigger may. */
+  readonly keyMade: boolean;
   /** A rollback undoes changes to it. Null: not known. */
   readonly transactional: boolean | null;
   /** The column that the server numbers. */
@@ -61,6 +63,7 @@ export function unknownTable(name: string, key: string | null): CatalogTable {
     key,
     columns: null,
     known: false,
+    keyMade: false,
     transactional: null,
     autoIncrement: null,
     clockDefaults: [],
@@ -83,15 +86,20 @@ export function describeTable(
   const folded = key?.toLowerCase();
   const keyColumn = columns.find((column) => column.name.toLowerCase() === folded);
   const keyType = keyColumn === undefined ? undefined : keyTypeOf(keyColumn.type.toLowerCase());
-  const fold = keyColumn === undefined ? null : keyFold(keyColumn.type.toLowerCase(), keyColumn.collation);
+  // What the server makes of a row's other columns, or a trigger of it, no statement tells.
+  const isMade =
+    keyColumn !== undefined && (keyColumn.generated === true || relations.assigns(name, keyColumn.name));
+  const fold = isMade ? () => null : keyColumn === undefined ? null : storedKey(keyColumn);
   const changes = EVENTS.map((event) => ({ event, columns: null }));
   return {
     name,
     key,
-    columns: columns.map((column) => column.name),
+    columns: visibleColumns(schema),
     ...(keyType === undefined ? {} : { keyType }),
     ...(fold === null ? {} : { fold }),
-    numbered: keyColumn?.autoIncrement === true,
+    numbered: keyColumn?.autoIncrement === true && !isMade,
+    keyMade: isMade,
+    otherUniques: otherUniques(schema, folded),
     known: true,
     transactional: TRANSACTIONAL_ENGINES.has((schema.engine ?? '').toLowerCase()),
     autoIncrement: columns.find((column) => column.autoIncrement === true)?.name ?? null,
@@ -113,6 +121,11 @@ function keyTypeOf(type: string): KeyType {
   return STRING_TYPES.test(type) ? 'string' : undefined;
 }
 
+/** Those that a row of VALUES without a list of columns has values for. */
+export function visibleColumns({ columns }: TableSchema): string[] {
+  return columns.filter(({ invisible }) => invisible !== true).map(({ name }) => name);
+}
+
 function clockDefaultsOf({ name, onInsert, onUpdate }: TableColumn): ClockDefault[] {
   const filled: ClockDefault[] = [];
   if (typeof onInsert === 'number') filled.push({ column: name, on: 'insert', fraction: onInsert });
@@ -125,10 +138,13 @@ function clockDefaultsOf({ name, onInsert, onUpdate }: TableColumn): ClockDefaul
 
 function isSerial(schema: TableSchema, key: string | undefined): boolean {
   const numbered = schema.columns.find((column) => column.autoIncrement === true)?.name.toLowerCase();
-  const indexes = [schema.primaryKey, ...(schema.uniques ?? [])].filter((columns) => columns.length > 0);
-  return indexes.some((columns) => {
-    const names = columns.map((column) => column.toLowerCase());
-    if (names.length === 1 && names[0] === numbered) return false;
-    return key === undefined || !names.includes(key);
-  });
+  return otherUniques(schema, key).some((names) => names.length > 1 || names[0] !== numbered);
+}
+
+/** Unique indexes without the key, by their columns in small letters. */
+function otherUniques({ primaryKey, uniques = [] }: TableSchema, key: string | undefined): string[][] {
+  const indexes = [primaryKey, ...uniques].filter((columns) => columns.length > 0);
+  return indexes
+    .map((columns) => columns.map((column) => column.toLowerCase()))
+    .filter((names) => key === undefined || !names.includes(key));
 }

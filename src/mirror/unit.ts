@@ -43,6 +43,8 @@ export interface Replay {
   readonly tables: readonly string[];
   readonly keys: readonly TableKey[];
   readonly keysComplete: boolean;
+  /** It may give rows another key: where one of its keys is in doubt, all of them are. */
+  readonly moves: boolean;
   /** Tables that it may change besides, or whose units keep one order, whatever its keys. */
   readonly barriers: readonly string[];
   readonly primary: PrimaryAnswer;

@@ -14,6 +14,10 @@ export interface MovedTable {
   readonly keyType?: KeyType;
   /** The server numbers the key column (AUTO_INCREMENT); left out: it does not. */
   readonly numbered?: boolean;
+  /** The column that the server numbers; left out: none. */
+  readonly autoIncrement?: string | null;
+  /** Unique indexes without the key, by their columns in small letters: by one an upsert may touch a row of another key. */
+  readonly otherUniques?: readonly (readonly string[])[];
   /** Gives the text that stands for all spellings of a key, null where it can't be told; left out: each key has one. */
   readonly fold?: (key: string) => string | null;
 }
@@ -38,8 +42,7 @@ export interface Binding {
   readonly keySlots: readonly (readonly number[] | null)[];
   /**
    * Every moved table of the statement has its key in `keySlots`, so that the keys found are all that it can
-   * touch (given that `readKeys` could read each). The hazard `upsert` stands beside it: by another unique
-   * index an upsert may touch a row of another key.
+   * touch (given that `readKeys` could read each).
    */
   readonly keysComplete: boolean;
   readonly prune: Prune;
@@ -67,7 +70,8 @@ export function bind(plan: Plan, sessionDatabase: string | null, catalog: Catalo
   };
   let complete = tables.length > 0 && !hidesKeys(plan);
   moved.forEach((table, index) => {
-    if (table !== null && !bindReference(plan, index, table, mark)) complete = false;
+    if (table === null) return;
+    if (!bindReference(plan, index, table, mark) || crossesKeys(plan, table)) complete = false;
   });
   return {
     plan,
@@ -89,6 +93,17 @@ function scopeOf(moved: readonly (MovedTable | null)[]): Binding['scope'] {
 
 function hidesKeys(plan: Plan): boolean {
   return plan.hazards.has('any_effect') || plan.hazards.has('conditional');
+}
+
+/** By a number that it leaves to the server, an upsert meets no row. */
+function crossesKeys({ hazards, rows }: Plan, { autoIncrement, otherUniques = [] }: MovedTable): boolean {
+  if (!hazards.has('upsert')) return false;
+  const numbered = autoIncrement?.toLowerCase();
+  const isLeftOut =
+    numbered !== undefined &&
+    rows !== null &&
+    rows.columns?.every((column) => column.toLowerCase() !== numbered) === true;
+  return otherUniques.some((columns) => !(isLeftOut && columns.length === 1 && columns[0] === numbered));
 }
 
 type Mark = (slot: number, table: MovedTable) => void;

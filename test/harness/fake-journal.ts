@@ -42,6 +42,14 @@ export class FakeJournal implements Journal {
     this.log.push(`note ${reason} ${table}/${key ?? '*'}`);
   }
 
+  inDoubt(table: string, key: string | null): boolean {
+    return this.log.some((line) =>
+      key === null
+        ? line.startsWith('note') && line.includes(` ${table}/`)
+        : line.endsWith(` ${table}/${key}`),
+    );
+  }
+
   get size(): number {
     return this.log.filter((line) => line.startsWith('note')).length;
   }

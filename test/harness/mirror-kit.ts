@@ -74,6 +74,7 @@ export function selectedStatement(text: string, shape: StatementShape = {}): Sta
     keys: keysOf(table, keys),
     rowHash: null,
     compareAffected: false,
+    moves: false,
     doubtful: false,
     ...shape.draft,
   };
@@ -151,6 +152,7 @@ export function errorResult(errno: number): ResultSummary {
 }
 
 export interface ReplayShape {
+  readonly moves?: boolean;
   readonly keys?: readonly (number | string)[];
   readonly table?: string;
   readonly keysComplete?: boolean;
@@ -172,6 +174,7 @@ export function replayOf(text: string, shape: ReplayShape = {}): Replay {
     tables: [table],
     keys: keysOf(table, keys),
     keysComplete: shape.keysComplete ?? true,
+    moves: shape.moves ?? false,
     span: null,
     moment: ANY_MOMENT,
     barriers: [],

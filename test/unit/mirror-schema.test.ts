@@ -4,6 +4,7 @@ import { ShardCatalog } from '../../src/mirror/catalog.ts';
 import { insertFilling, updateFilling } from '../../src/mirror/default-filling.ts';
 import { keyFold } from '../../src/mirror/key-folding.ts';
 import { type OldSchema, schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts';
+import { storedKey } from '../../src/mirror/stored-key.ts';
 import { planOf } from '../harness/mirror-kit.ts';
 
 const table = (name: string, more: Partial<TableSchema> = {}): TableSchema => ({
@@ -172,5 +173,66 @@ describe('a string key', () => {
   it('is unknown where its spellings can’t be told', () => {
     expect(keyFold('varchar', 'utf8mb4_general_ci')?.('Ａ')).toBeNull();
     expect(keyFold('enum', 'utf8mb4_general_ci')?.('a')).toBeNull();
+  });
+});
+
+describe('what a key column keeps as it is written', () => {
+  it.each([
+    ['tinyint', 'tinyint(4)', ['-128', '0', '127'], ['-129', '128', '300']],
+    ['tinyint', 'tinyint(3) unsigned', ['0', '255'], ['-1', '256']],
+    ['bigint', 'bigint(20)', ['-9223372036854775808', '9223372036854775807'], ['9223372036854775808']],
+    ['bigint', 'bigint(20) unsigned', ['18446744073709551615'], ['-1', '18446744073709551616']],
+    ['year', 'year(4)', ['1910', '2149'], ['5', '99', '0', '2150', '1900']],
+    [
+      'date',
+      'date',
+      ['2026-01-03', '1999-12-28'],
+      ['20260103', '2026-1-3', '2026-02-30', '0000-01-01', '2026-13-01'],
+    ],
+    ['decimal', 'decimal(6,2)', ['0', '-9999', '42'], ['99999', '4.2', '042', '4x']],
+    ['decimal', 'decimal(4,0) unsigned', ['9999'], ['-1', '10000']],
+    ['uuid', 'uuid', ['123e4567-e89b-12d3-a456-426655440000'], ['123e4567e89b12d3a456426655440000']],
+    ['varbinary', 'varbinary(4)', ['abcd'], ['abcde', 'é']],
+    ['tinyblob', 'tinyblob', ['a'], ['a'.repeat(64)]],
+    ['datetime', 'datetime', [], ['2026-01-03', '2026-01-03 00:00:00']],
+    ['double', 'double', [], ['5']],
+    ['bit', 'bit(8)', [], ['5']],
+  ])('%s, %s: %j, not %j', (type, columnType, kept, others) => {
+    const fold = storedKey({ type, columnType });
+    expect(kept.filter((key) => fold?.(key) !== key)).toEqual([]);
+    expect(others.filter((key) => fold?.(key) !== null)).toEqual([]);
+  });
+
+  it.each([
+    ['latin1_swedish_ci', 'é', '日'],
+    ['latin1_bin', 'é', 'ł'],
+    ['latin2_general_ci', 'e', 'ł'],
+    ['utf8mb3_bin', '日', '🍣'],
+    ['utf8mb4_bin', '🍣', 'abcdef'],
+  ])('of %s: %s, not %s', (collation, kept, other) => {
+    const fold = storedKey({ type: 'varchar', columnType: 'varchar(4)', collation });
+    expect(fold?.(kept)).not.toBeNull();
+    expect(fold?.(other)).toBeNull();
+  });
+
+  it('a key that the server makes, or that a trigger may change, is none that a statement tells', () => {
+    const made = { columns: [{ name: 'folderid', type: 'bigint', generated: true }] };
+    expect(messagesOf(made)?.fold?.('5')).toBeNull();
+    const ahead = (text: string) => ({ ...trigger('messages', text), before: true });
+    const foldWith = (one: OldSchema['triggers'][number]) =>
+      catalogOf([table('messages')], { triggers: [one] }).table('app', 'messages')?.fold;
+    for (const text of ['SET NEW.folderid = 5', 'set new.`FolderID`=5', 'SET NEW.n = 1, NEW . folderid = 2'])
+      expect(foldWith(ahead(text))?.('5'), text).toBeNull();
+    expect(foldWith(ahead('SET/**/NEW.folderid = 5'))?.('5')).toBeNull();
+    expect(foldWith(ahead('SET NEW.n = NEW.folderid'))).toBeUndefined();
+    expect(foldWith(trigger('messages', 'SET NEW.folderid = 5'))).toBeUndefined();
+  });
+
+  it('a column that is invisible has no place in a row without a list of columns', () => {
+    const columns = [
+      { name: 'hidden', type: 'bigint', invisible: true },
+      { name: 'folderid', type: 'bigint' },
+    ];
+    expect(messagesOf({ columns })?.columns).toEqual(['folderid']);
   });
 });

@@ -18,15 +18,26 @@ function createRig() {
   const incidents = new KeptIncidents();
   const doubts: string[] = [];
   const over: Replay[] = [];
+  const suspects = new Set<string>();
   const settlement = new Settlement({
     metrics,
     mismatches,
     incidents,
     wallClock: () => 0,
     doubt: (replay, reason) => doubts.push(`${reason} ${replay.keys.map(({ key }) => key).join(',')}`),
+    inDoubt: ({ keys }) => keys.some(({ key }) => suspects.has(key)),
     over: (replay) => over.push(replay),
   });
-  return { metrics, mismatches, incidents, doubts, over, settlement, outcomes: () => outcomesOf(metrics) };
+  return {
+    metrics,
+    mismatches,
+    incidents,
+    doubts,
+    over,
+    suspects,
+    settlement,
+    outcomes: () => outcomesOf(metrics),
+  };
 }
 
 const write = (key: number, shape: ReplayShape = {}): Replay =>
@@ -175,4 +186,32 @@ describe('settlement', () => {
       ),
     );
   });
+});
+
+it('a write that gives rows another key is a doubt where one of its keys is', () => {
+  const rig = createRig();
+  const moving = unitOf([write(1, { moves: true })]);
+  rig.settlement.ran(moving, { outcome: 'answered', results: [answer({})], errno: 0 });
+  expect(rig.doubts).toEqual([]);
+  rig.suspects.add('1');
+  rig.settlement.ran(moving, { outcome: 'answered', results: [answer({})], errno: 0 });
+  rig.settlement.ran(unitOf([write(1)]), { outcome: 'answered', results: [answer({})], errno: 0 });
+  expect(rig.doubts).toEqual(['hazard 1']);
+});
+
+it('an answer in rows is compared by how many they are', () => {
+  const rig = createRig();
+  const deleting = unitOf([write(1, { primary: { rows: 2, affectedRows: 0, compareAffected: true } })]);
+  rig.settlement.ran(deleting, {
+    outcome: 'answered',
+    results: [answer({ rows: 2, affectedRows: 0 })],
+    errno: 0,
+  });
+  expect(rig.doubts).toEqual([]);
+  rig.settlement.ran(deleting, {
+    outcome: 'answered',
+    results: [answer({ rows: 1, affectedRows: 0 })],
+    errno: 0,
+  });
+  expect(rig.doubts).toEqual(['affected_rows 1']);
 });
