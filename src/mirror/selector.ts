@@ -9,6 +9,7 @@ import type { ExecutePacket } from '../wire/execute-packet.ts';
 import type { BoundPlan } from './bound-plan.ts';
 import { isUpsert } from './plan-changes.ts';
 import { keepsWhole, type PreparedStatement, type PreparedText } from './prepared-statements.ts';
+import { readsAlike } from './read-words.ts';
 import { sameNumbers } from './replay-needs.ts';
 import { RowHash } from './row-hash.ts';
 import type { Sampler } from './sampler.ts';
@@ -219,11 +220,11 @@ function passesOver(plan: Plan): boolean {
 /** A lane reads a text, and looks for its tables, as its session does now; the primary as that did when it was prepared. */
 export function isAtHome(
   plan: Plan,
-  { database, words }: Pick<PreparedStatement, 'database' | 'words'>,
+  { sql, database, words }: Pick<PreparedStatement, 'sql' | 'database' | 'words'>,
   session: SessionState,
 ): boolean {
-  // A read may at worst bring other rows than the primary's.
-  if (plan.kind !== 'read' && words !== session.words) return false;
+  const isAlike = plan.kind === 'read' ? readsAlike(sql, words, session.words) : words === session.words;
+  if (!isAlike) return false;
   return database === session.database || plan.tables.every((table) => table.database !== null);
 }
 

@@ -9,11 +9,11 @@ import {
 } from '../sql/session-variables.ts';
 import { namedIn } from './character-names.ts';
 import { editedMode, type ModeEdit, modeText } from './mode-edit.ts';
+import { BEFORE_MODE } from './read-words.ts';
 import { NAMES_VARIABLES, type ReplayContext, sharedContext } from './replay-context.ts';
 import { ANY_VARIABLE, type SessionBeginning } from './session-beginning.ts';
 import type { ServerKind } from './sql-modes.ts';
 
-const WORDS_VARIABLES = [...NAMES_VARIABLES, 'sql_mode'];
 const NOTHING_SET: ReadonlyMap<string, string> = new Map();
 /** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
 const NOT_PUT_BACK = [...CARRIED.keys()].filter((name) => !['sql_mode', ...NAMES_VARIABLES].includes(name));
@@ -178,8 +178,13 @@ export class SessionSettings {
 
   /** By what a literal's value and collation are told from another's of the same bytes. */
   get words(): string {
-    this.#words ??= [this.#names, ...WORDS_VARIABLES.map((name) => this.#wordOf(name))].join();
+    this.#words ??= this.#makeWords();
     return this.#words;
+  }
+
+  #makeWords(): string {
+    const names = [this.#names, ...NAMES_VARIABLES.map((name) => this.#wordOf(name))];
+    return names.join() + BEFORE_MODE + (this.mode ?? this.#wordOf('sql_mode'));
   }
 
   #wordOf(name: string): string {

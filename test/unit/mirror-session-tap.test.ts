@@ -987,6 +987,27 @@ describe('prepared statements', () => {
     },
   );
 
+  const ASCII_READ = 'SELECT title FROM messages WHERE folderid = ?';
+  it.each([
+    [ASCII_READ, 'SET NAMES latin1', 'mirrored'],
+    ["SELECT 'é' FROM messages WHERE folderid = ?", 'SET NAMES latin1', 'skipped'],
+    [ASCII_READ, "SET sql_mode = 'STRICT_ALL_TABLES'", 'mirrored'],
+    [ASCII_READ, "SET sql_mode = 'PIPES_AS_CONCAT'", 'skipped'],
+    [ASCII_READ, "SET sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES'", 'skipped'],
+  ] as const)(
+    'that read go on where nothing changed what they say: %s behind %s is %s',
+    (read, change, end) => {
+      const rig = new Rig();
+      rig.query("SET sql_mode = ''");
+      rig.prepare(read, 3, 1);
+      rig.query(change);
+      rig.say(executePayload(3, ['17']));
+      expect(rig.units).toHaveLength(end === 'mirrored' ? 1 : 0);
+      expect(rig.outcomes).toEqual(end === 'mirrored' ? {} : { skipped_unsupported: 1 });
+      expect(rig.doubts).toEqual([]);
+    },
+  );
+
   it('follow the settings that they make', () => {
     const rig = new Rig();
     rig.prepare("SET sql_mode = 'ANSI'", 3, 0);
