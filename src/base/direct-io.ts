@@ -30,17 +30,22 @@ export interface DirectOwner {
 
 /** What one read can bring: as much as Node's own reads. */
 const READ_BYTES = 64 * 1024;
-/** Larger chunks get memory of their own, so that a slow reader can't hold on to more than it was sent. */
+/** Larger chunks have a stage of their own, one each: a slow reader holds on to a stage for what it was sent. */
 const STAGED_MAX = 8 * 1024;
 const STAGE_BYTES = 64 * 1024;
 /** Views of so many bytes at most are kept: most commands and replies are short, and a view costs as much as a copy. */
 const VIEWS_MAX = 1024;
+/** Of longer ones the latest few lengths are: the rows of one statement come in the same lengths over and over. */
+const LONG_VIEWS = 256;
 
 const arrivals = Buffer.allocUnsafeSlow(READ_BYTES);
 let stage = Buffer.allocUnsafeSlow(STAGE_BYTES);
 let stageUsed = 0;
 const arrivalViews: Buffer[] = [];
 let stageViews: Buffer[] = [];
+let longStage = Buffer.allocUnsafeSlow(STAGE_BYTES);
+const longViews: Buffer[] = new Array<Buffer>(LONG_VIEWS).fill(arrivals);
+let longStageViews: Buffer[] = new Array<Buffer>(LONG_VIEWS).fill(longStage);
 let spareRequest: WriteRequest | null = null;
 
 type EndListener = (count: number, arrayBuffer: ArrayBuffer | undefined) => void;
@@ -97,7 +102,7 @@ export class DirectIo {
   arrived(arrayBuffer: ArrayBuffer | undefined): void {
     const { streamBaseState, kReadBytesOrError } = this.#binding;
     const count = streamBaseState[kReadBytesOrError]!;
-    if (count > 0) this.#handler.data(view(arrivalViews, arrivals, 0, count));
+    if (count > 0) this.#handler.data(arrived(count));
     else if (count < 0) this.#ended(count, arrayBuffer);
   }
 
@@ -119,6 +124,7 @@ export class DirectIo {
       return this.#waiting === 0;
     }
     if (bytes.buffer === stage.buffer) useStage(bytes.length);
+    else if (bytes.buffer === longStage.buffer) useLongStage();
     request.buffer = bytes;
     request.oncomplete = (written) => this.#onWritten(written);
     this.#waiting++;
@@ -187,7 +193,11 @@ class SocketOwner implements DirectOwner {
 /** A copy that stays as it is until the kernel has it; the stage's next bytes, used up only if it has to wait. */
 function staged(chunk: Buffer): Buffer {
   const { length } = chunk;
-  if (length > STAGED_MAX) return Buffer.from(chunk);
+  if (length > STAGE_BYTES) return Buffer.from(chunk);
+  if (length > STAGED_MAX) {
+    chunk.copy(longStage, 0, 0, length);
+    return longView(longStageViews, longStage, length);
+  }
   if (stageUsed + length > STAGE_BYTES) {
     stage = Buffer.allocUnsafeSlow(STAGE_BYTES);
     useStage(-stageUsed);
@@ -201,6 +211,15 @@ function useStage(bytes: number): void {
   stageViews = [];
 }
 
+function useLongStage(): void {
+  longStage = Buffer.allocUnsafeSlow(STAGE_BYTES);
+  longStageViews = new Array<Buffer>(LONG_VIEWS).fill(longStage);
+}
+
+function arrived(count: number): Buffer {
+  return count > VIEWS_MAX ? longView(longViews, arrivals, count) : view(arrivalViews, arrivals, 0, count);
+}
+
 /** The bytes of `memory` from `start` on; `kept` holds the views of that very start, by length. */
 function view(kept: Buffer[], memory: Buffer, start: number, length: number): Buffer {
   if (length > VIEWS_MAX) return memory.subarray(start, start + length);
@@ -208,5 +227,15 @@ function view(kept: Buffer[], memory: Buffer, start: number, length: number): Bu
   if (known !== undefined) return known;
   const made = memory.subarray(start, start + length);
   kept[length] = made;
+  return made;
+}
+
+/** The first bytes of `memory`; `kept` holds views of it, each in the place that its length shares with others. */
+function longView(kept: Buffer[], memory: Buffer, length: number): Buffer {
+  const place = length % LONG_VIEWS;
+  const known = kept[place]!;
+  if (known.length === length) return known;
+  const made = memory.subarray(0, length);
+  kept[place] = made;
   return made;
 }
