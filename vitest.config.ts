@@ -1,4 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/harness/longest-first.ts';
+
+/** Tests wait for their servers for half of their time; and each file may start servers of some 100 MB. */
+const FILES_AT_ONCE = Math.min(2 * availableParallelism(), 8);
+/** A short run of a chaos suite is like an integration test; a full one measures, and has the machine for itself. */
+const isShort = process.env.UNDERSTUDY_CHAOS === 'short';
 
 const serverTests = {
   // Children end with the thread that started them, so that thread must be the process itself.
@@ -11,6 +18,7 @@ const serverTests = {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -18,6 +26,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           pool: 'forks',
           testTimeout: 30_000,
+          maxWorkers: FILES_AT_ONCE,
           sequence: { groupOrder: 0 },
         },
       },
@@ -26,8 +35,8 @@ export default defineConfig({
           ...serverTests,
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          maxWorkers: FILES_AT_ONCE,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -36,8 +45,8 @@ export default defineConfig({
           name: 'chaos',
           include: ['test/chaos/**/*.test.ts'],
           testTimeout: 600_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          maxWorkers: isShort ? FILES_AT_ONCE : 1,
+          sequence: { groupOrder: isShort ? 0 : 1 },
         },
       },
     ],
