@@ -79,6 +79,7 @@ function modeOf({ full, journal, keys }: SyncArguments, faults: string[]): SyncM
 function shardsOf(text: string | undefined, config: Config, faults: string[]): readonly string[] {
   const known = config.shards.map(({ name }) => name);
   const wanted = listOf(text) ?? known;
+  if (wanted.length === 0) faults.push('--shard: names no shard');
   for (const name of wanted)
     if (!known.includes(name)) faults.push(`--shard: ${name} is no shard of ${config.file}`);
   return wanted;
@@ -87,6 +88,7 @@ function shardsOf(text: string | undefined, config: Config, faults: string[]): r
 function tablesOf(text: string | undefined, config: Config, faults: string[]): readonly string[] | null {
   const wanted = listOf(text);
   if (wanted === null) return null;
+  if (wanted.length === 0) faults.push('--table: names no table');
   const { tables } = config;
   if (tables !== '*')
     for (const name of wanted)

@@ -26,7 +26,11 @@ function fileReason(file: string | undefined): Promise<string | null> {
   if (file === undefined) return Promise.resolve(null);
   return access(file).then(
     () => `the file ${file} is there`,
-    () => null,
+    (error: NodeJS.ErrnoException) =>
+      // A file that nobody may look at may be there.
+      error.code === 'ENOENT' || error.code === 'ENOTDIR'
+        ? null
+        : `whether ${file} is there can't be seen: ${error.message}`,
   );
 }
 

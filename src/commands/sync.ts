@@ -10,6 +10,8 @@ import { runSync } from '../sync/sync-run.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 import { findProxies } from './find-proxies.ts';
 import { readSyncArguments, type SyncArguments } from './sync-arguments.ts';
+import { syncFaultOf } from './sync-faults.ts';
+import { checkFiles } from './sync-files.ts';
 import { pausesOf } from './sync-pauses.ts';
 import { startTelling } from './sync-telling.ts';
 
@@ -47,8 +49,14 @@ function addTo(url: string, before: string[] | undefined): string[] {
 async function sync(options: SyncArguments, context: CommandContext): Promise<number> {
   const config = loadConfig(options.config);
   const wishes = readSyncArguments(options, config);
+  const pauseFile = options.pauseFile ?? config.sync.pauseFile;
+  const from = options.pauseFile === undefined ? `${config.file}: sync.pauseFile` : '--pause-file';
+  await checkFiles({
+    report: options.report,
+    pause: pauseFile === undefined ? undefined : { file: pauseFile, from },
+  });
   const telling = await startTelling(wishes.selection.shards, wishes.adminPort, config, context);
-  const pauses = await pausesOf(options.pauseFile ?? config.sync.pauseFile, config, telling.warns);
+  const pauses = await pausesOf(pauseFile, config, telling.warns);
   const stopping = stopAtSignals();
   try {
     const { journals, silent } = await reach(wishes.proxies, config, telling.warns);
@@ -69,6 +77,11 @@ async function sync(options: SyncArguments, context: CommandContext): Promise<nu
     telling.print(endLines(report));
     if (options.report !== undefined) await writeReport(options.report, report);
     return report.verdict === 'clean' ? 0 : 1;
+  } catch (error) {
+    const fault = syncFaultOf(error, config);
+    if (fault === null) throw error;
+    telling.warns(fault.text);
+    return fault.code;
   } finally {
     stopping.end();
     pauses.close();

@@ -18,6 +18,8 @@ export interface SyncedTable {
   /** Its replicas, where there are any. */
   readonly crawled: CrawledTable;
   readonly primaries: Sides<GroupReader>;
+  /** `not`: it is one group, of no key. */
+  readonly grouped: 'by column' | 'not';
   /** `unlike`: one side may take two spellings of a key for one that are two on the other. */
   readonly spellings: 'alike' | 'unlike';
   readonly settler: GroupSettler;

@@ -19,6 +19,8 @@ export interface ServerLoadOptions {
   readonly blind: (server: string, reason: string) => void;
 }
 
+const FOLLOWS_NOBODY =
+  'it follows no primary that it knows of; where it is no replica, what it lacks is taken for what its primary lacks';
 /** A reading is good for so long. */
 const FRESH_MS = 1000;
 
@@ -67,9 +69,9 @@ export class ServerLoad {
     const { server } = this.#options;
     if (server.role === 'primary') return null;
     const state = await replicationState(server);
-    if (state.type === 'unknown' && !this.#isBlind) {
+    if (!this.#isBlind && (state.type === 'unknown' || state.type === 'none')) {
       this.#isBlind = true;
-      this.#options.blind(server.name, state.reason);
+      this.#options.blind(server.name, state.type === 'unknown' ? state.reason : FOLLOWS_NOBODY);
     }
     return lagText(server.name, state, maxLagMs);
   }

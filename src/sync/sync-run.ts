@@ -1,13 +1,14 @@
 /** A whole sync of one process: the passes over its tables and journals, one after the other. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { messageOf } from '../base/errors.ts';
+import { messageOf, UsageError } from '../base/errors.ts';
 import { CheckpointFile } from './checkpoint.ts';
 import { type PassListener, runPass } from './full-pass.ts';
 import { crawlWays } from './group-crawl.ts';
 import { type GroupOutcome, unreadOutcomes } from './group-outcome.ts';
 import { runJournalPass } from './journal-pass.ts';
 import { compareKeys } from './key-comparison.ts';
+import { canonicalKey } from './key-order.ts';
 import { ALL_KEYS } from './key-range.ts';
 import { MemoryRangeQueue, type RangeRecord } from './memory-range-queue.ts';
 import { addCounts, countsOf, NO_COUNTS, type PassCounts } from './pass-counts.ts';
@@ -33,6 +34,7 @@ export async function runSync(options: SyncRunOptions): Promise<SyncReport> {
   const run = new Run(options);
   try {
     const { told, stop } = options;
+    await run.checkSelection();
     return await runJob(options.plan, {
       full: (pass) => run.full(pass),
       journal: (pass) => run.journal(pass),
@@ -69,6 +71,38 @@ class Run {
       told.took(side, seconds);
     });
     this.#log = new PassLog(this.#tools.now);
+  }
+
+  /** Rejects with UsageError where tables or keys were asked for that are none: nothing would be looked at. */
+  async checkSelection(): Promise<void> {
+    const { selection, plan, told } = this.#options;
+    if (selection.tables === null && plan.mode !== 'keys') return;
+    const names = new Map<string, readonly string[]>();
+    for (const shard of selection.shards) names.set(shard, await this.#tools.tablesOf(shard));
+    const known = new Set([...names.values()].flat());
+    const faults = (selection.tables ?? []).filter((table) => !known.has(table));
+    if (faults.length > 0)
+      throw new UsageError(`--table: ${faults.join(', ')}: no shard that was asked for has such a table`);
+    if (plan.mode !== 'keys') return;
+    for (const [shard, tables] of names)
+      for (const table of tables) await this.#checkKeys(shard, table, (text) => told.warns(text));
+  }
+
+  async #checkKeys(shard: string, table: string, warns: (text: string) => void): Promise<void> {
+    const { selection } = this.#options;
+    // A table that can't be compared is told of by its pass.
+    const opened = await this.#tools.tables.open(shard, table).catch(() => null);
+    if (opened === null) return;
+    if (opened.grouped === 'not') {
+      const text = `--keys: ${table} of shard ${shard} has no group column, and so no keys`;
+      if (selection.tables !== null) throw new UsageError(`${text}: leave it out of --table`);
+      warns(text);
+    }
+    try {
+      for (const key of selection.keys) canonicalKey(opened.crawled.order, key);
+    } catch (error) {
+      throw new UsageError(`--keys: of ${table}: ${messageOf(error)}; name other tables by --table`);
+    }
   }
 
   async full(pass: number): Promise<PassReport> {

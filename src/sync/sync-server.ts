@@ -48,13 +48,24 @@ export interface SyncServerOptions {
   readonly streamLimitMs: number;
 }
 
+/** It could not be connected to, or would not let the account in; `cause` says why. */
+export class ServerUnreachable extends Error {
+  override readonly name = 'ServerUnreachable';
+  readonly place: Pick<SyncServerOptions, 'shard' | 'side' | 'role' | 'database'>;
+
+  constructor(message: string, place: ServerUnreachable['place'], cause: unknown) {
+    super(message, { cause });
+    this.place = place;
+  }
+}
+
 const ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 100;
 const MD5_OF_NOTHING = 'd41d8cd98f00b204e9800998ecf8427e';
 /** ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT: the transaction was, or can be, undone and made again. */
 const LOCK_ERRORS: ReadonlySet<number> = new Set([1213, 1205]);
 
-/** Connects once, to learn what it is. Rejects, naming the server, where that fails. */
+/** Connects once, to learn what it is. Rejects with ServerUnreachable, naming the server, where that fails. */
 export async function openSyncServer(options: SyncServerOptions): Promise<SyncServer> {
   const { pool, shard, side, database } = options;
   const name = `${side} ${shard} ${pool.server.host}:${pool.server.port}`;
@@ -65,7 +76,7 @@ export async function openSyncServer(options: SyncServerOptions): Promise<SyncSe
     pool.giveBack(connection);
     return new PooledServer(options, { name, kind, version, hasMd5 });
   } catch (error) {
-    throw new Error(`${name}: ${messageOf(error)}`, { cause: error });
+    throw new ServerUnreachable(`${name}: ${messageOf(error)}`, options, error);
   }
 }
 

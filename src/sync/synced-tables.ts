@@ -128,6 +128,7 @@ export class SyncedTables {
       table,
       crawled: { readers, direction, order },
       primaries,
+      grouped: pair.group === null ? 'not' : 'by column',
       spellings: spellingsOf(pair),
       bounds: () => boundsOf(pair, servers),
       size: new BatchSize({ initial: settings.batchGroups, targetSeconds: settings.targetMs / 1000 }),

@@ -47,6 +47,7 @@ export function fakeSyncedTable({ table, old, fresh, result }: FakeTableOptions)
     fresh: sides.new,
     crawled: { readers: sides, direction: OLD_TO_NEW, order: 'numeric' },
     primaries: sides,
+    grouped: 'by column',
     spellings: 'alike',
     bounds: () => Promise.resolve({ least: null, greatest: null }),
     size: new BatchSize({ initial: 2, max: 3 }),

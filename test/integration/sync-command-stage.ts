@@ -1,8 +1,8 @@
 /** What the tests of `understudy sync` share: its configuration, and the command run in this process. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
-import { messageOf } from '../../src/base/errors.ts';
+import { Command, CommanderError } from 'commander';
+import { messageOf, UsageError } from '../../src/base/errors.ts';
 import { registerSync } from '../../src/commands/sync.ts';
 import type { SyncReport } from '../../src/sync/sync-report.ts';
 import { freePort } from '../harness/ports.ts';
@@ -48,6 +48,9 @@ export interface SyncRun {
   readonly report: SyncReport | null;
 }
 
+/** The code of an error that no one foresaw: the program would print its stack. */
+const UNFORESEEN = 70;
+
 /** What the command has said so far. */
 export interface LiveRun {
   code: number;
@@ -55,7 +58,7 @@ export interface LiveRun {
   stderr: string;
 }
 
-/** `understudy sync ...args` in this process; what it throws is bad usage. */
+/** `understudy sync ...args` in this process; of what it throws the code is as the program's. */
 export function runSyncCommand(config: string, ...args: readonly string[]): Promise<SyncRun> {
   return startSyncCommand(config, ...args).ended;
 }
@@ -83,10 +86,16 @@ export function startSyncCommand(
   const ended = program
     .parseAsync(['sync', '--config', config, '--report', file, ...args], { from: 'user' })
     .then(() => ({ ...live, report: readReport(file) }))
-    .catch((error: unknown) => ({ ...live, code: 2, stderr: messageOf(error), report: null }));
+    .catch((error: unknown) => ({
+      ...live,
+      code: error instanceof UsageError || error instanceof CommanderError ? 2 : UNFORESEEN,
+      stderr: live.stderr + messageOf(error),
+      report: null,
+    }));
   return { live, ended };
 }
 
-function readReport(file: string): SyncReport {
+function readReport(file: string): SyncReport | null {
+  if (!existsSync(file)) return null;
   return JSON.parse(readFileSync(file, 'utf8')) as SyncReport;
 }
