@@ -1,11 +1,16 @@
 /** Replays between MariaDB and MySQL 9: collations, modes and types that one of the two has and the other has not. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readJournal } from '../harness/journal-entries.ts';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
+import { temporaryDirectory } from '../harness/temp.ts';
 import { addedBy, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const SCHEMA = `CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(60), at DATETIME, doc JSON,
@@ -67,6 +72,22 @@ describe.each([
     expect(expected).toHaveLength(rows);
     expect(await content(fresh, NEW_DATABASE)).toEqual(expected);
   }
+
+  it('LOAD DATA is not replayed, and leaves a doubt on the table', async () => {
+    const file = join(temporaryDirectory('load'), 'rows');
+    writeFileSync(file, '2\t1\tb\n');
+    const into = 'INTO TABLE messages (folderid, itemid, title)';
+    const added = await through(async (client) => {
+      const streamed = () => Readable.from([Buffer.from('1\t1\ta\n')]);
+      await client.query({ sql: `LOAD DATA LOCAL INFILE 'x' ${into}`, infileStreamFactory: streamed });
+      await client.query(`LOAD DATA INFILE '${file}' ${into}`);
+    });
+    expect(added).toMatchObject({ all: 2, mirrored: 0, hazards: 2 });
+    expect(await content(old, OLD_DATABASE)).toHaveLength(2);
+    expect(await content(fresh, NEW_DATABASE)).toEqual([]);
+    const { entries } = await readJournal(proxy, SHARD);
+    expect(entries).toContainEqual({ table: 'messages', key: null, reason: 'hazard', count: 2 });
+  });
 
   const OWN_COLLATIONS =
     oldKind === 'MySQL 9'

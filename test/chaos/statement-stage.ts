@@ -1,0 +1,184 @@
+/** Two servers, and two proxies between them: one mirrors everything, one a quarter. */
+import type { Connection, RowDataPacket } from 'mysql2/promise';
+import type { Doubt } from '../../src/journal/journal.ts';
+import { type FaultyProxy, startFaultyProxy } from '../harness/faulty-proxy.ts';
+import { startMariadb } from '../harness/mariadb.ts';
+import { startMysql } from '../harness/mysql.ts';
+import { freePort } from '../harness/ports.ts';
+import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import type { SqlServer } from '../harness/sql-server.ts';
+import { waitFor } from '../harness/wait.ts';
+import type { Dialect } from './statement-grammar.ts';
+import { FUZZED_TABLES, type FuzzedTable, fuzzedSchema, refill } from './statement-tables.ts';
+
+export const SHARD = 's00';
+export const OLD_DATABASE = 'app';
+const NEW_DATABASE = 'app_new';
+/** Of the new server: without it replays are so quick that none has another beside it to be mistaken for. */
+const LATENCY_MS = 2;
+/** By which a statement that waits for another's lock does not wait long. */
+const IMPATIENT = ['--innodb-lock-wait-timeout=1', '--lock-wait-timeout=1'];
+
+export interface DifferingKey {
+  readonly table: string;
+  /** As text; null: NULL. */
+  readonly key: string | null;
+  readonly old: readonly string[];
+  readonly new: readonly string[];
+}
+
+interface Side {
+  readonly server: SqlServer;
+  readonly connection: Connection;
+}
+
+export class StatementStage {
+  readonly proxies: readonly RunningProxy[];
+  readonly #old: Side;
+  readonly #new: Side;
+  readonly #network: FaultyProxy;
+
+  static async start(from: Dialect, to: Dialect): Promise<StatementStage> {
+    const [old, fresh] = await Promise.all([
+      startSide(from, 'old', fuzzedSchema('MyISAM', 'old')),
+      startSide(to, 'new', fuzzedSchema('InnoDB', 'new')),
+    ]);
+    const network = await startFaultyProxy(fresh.server);
+    await network.set({ mode: 'latency', ms: LATENCY_MS });
+    const moved = FUZZED_TABLES.filter((table) => table.moved);
+    const proxies = await Promise.all(
+      [100, 25].map(async (percent) =>
+        startProxy({
+          name: `proxy-${percent}`,
+          config: {
+            tables: Object.fromEntries(moved.map(({ name }) => [name, { key: 'k' }])),
+            shards: [
+              {
+                name: SHARD,
+                port: await freePort(),
+                old: { host: old.server.host, port: old.server.port, database: OLD_DATABASE },
+                new: { host: network.host, port: network.port, database: NEW_DATABASE },
+              },
+            ],
+            mirror: { reads: percent, writes: percent, deletes: percent },
+            compare: 100,
+          },
+        }),
+      ),
+    );
+    return new StatementStage(old, fresh, network, proxies);
+  }
+
+  private constructor(old: Side, fresh: Side, network: FaultyProxy, proxies: readonly RunningProxy[]) {
+    this.#old = old;
+    this.#new = fresh;
+    this.#network = network;
+    this.proxies = proxies;
+  }
+
+  get old(): SqlServer {
+    return this.#old.server;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.proxies.map((proxy) => proxy.kill9()));
+    await this.#network.close();
+    await Promise.all([this.#old, this.#new].map(({ server }) => server.destroy()));
+  }
+
+  /** The rows that every round begins with, on both servers. */
+  async refill(): Promise<void> {
+    const sql = FUZZED_TABLES.map(refill).join('; ');
+    await Promise.all([this.#old, this.#new].map(({ connection }) => connection.query(sql)));
+  }
+
+  /** Nobody writes any more, on either side. */
+  async untilQuiet(proxy: RunningProxy): Promise<void> {
+    await waitFor(
+      async () => {
+        const shard = (await proxy.status()).shards[0]!;
+        const connected = await proxy.metric('understudy_connections');
+        const waiting = await proxy.metric('understudy_mirror_queue_statements');
+        const state = { waiting, connected, pending: shard.journal.pending, shadow: shard.shadow.state };
+        if (waiting + connected + shard.journal.pending === 0 && shard.shadow.state !== 'down') return true;
+        throw new Error(JSON.stringify(state));
+      },
+      { timeoutMs: 60_000, what: 'everything to come to rest' },
+    );
+  }
+
+  /** Keys of which the two sides have other rows. */
+  async differences(): Promise<DifferingKey[]> {
+    const [old, fresh] = await Promise.all(
+      [this.#old, this.#new].map(({ connection }) => readAll(connection)),
+    );
+    return [...new Set([...old!.keys(), ...fresh!.keys()])].flatMap((name) => {
+      const [here = [], there = []] = [old!.get(name), fresh!.get(name)];
+      if (here.join('\n') === there.join('\n')) return [];
+      const [table, key] = JSON.parse(name) as [string, string | null];
+      return [{ table, key, old: here, new: there }];
+    });
+  }
+}
+
+async function startSide(dialect: Dialect, name: 'old' | 'new', schema: string): Promise<Side> {
+  const extra = name === 'old' ? IMPATIENT : [];
+  const server = await (dialect === 'mariadb' ? startMariadb({ name, extra }) : startMysql({ name, extra }));
+  const database = name === 'old' ? OLD_DATABASE : NEW_DATABASE;
+  const connection = await server.connect({ multipleStatements: true, charset: 'utf8mb4' });
+  await connection.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4; USE ${database}; ${schema}`);
+  await connection.query("SET foreign_key_checks = 0, sql_mode = '', timestamp = 1700000000");
+  return { server, connection };
+}
+
+/** A table and a key, as JSON, to the key's rows in an order of their own. */
+async function readAll(connection: Connection): Promise<ReadonlyMap<string, string[]>> {
+  const sql = FUZZED_TABLES.map(({ name }) => `SELECT k AS key_of, t.* FROM ${name} t`).join('; ');
+  const [results] = await connection.query<RowDataPacket[][]>({
+    sql,
+    rowsAsArray: true,
+    typeCast: (field) => field.buffer(),
+  });
+  const keys = new Map<string, string[]>();
+  FUZZED_TABLES.forEach(({ name }, index) => {
+    for (const row of results[index] as unknown as (Buffer | null)[][]) {
+      const [key = null, ...values] = row.map((value) => value?.toString('utf8'));
+      const at = JSON.stringify([name, key]);
+      const rows = keys.get(at) ?? [];
+      rows.push(JSON.stringify(values));
+      keys.set(at, rows.sort());
+    }
+  });
+  return keys;
+}
+
+/** Of those keys the ones that neither a doubt of theirs nor one of their table covers. */
+export function unseen(differing: readonly DifferingKey[], doubts: readonly Doubt[]): DifferingKey[] {
+  const names = new Set(
+    doubts.map(({ table, key }) => (key === null ? table : `${table}/${canonical(table, key)}`)),
+  );
+  return differing.filter(({ table, key }) => {
+    if (!tableOf(table).moved) return false;
+    return (
+      !names.has('*') &&
+      !names.has(table) &&
+      (key === null || !names.has(`${table}/${canonical(table, key)}`))
+    );
+  });
+}
+
+function tableOf(name: string): FuzzedTable {
+  return FUZZED_TABLES.find((table) => table.name === name)!;
+}
+
+/** One text for what the column takes for one key. */
+function canonical(table: string, key: string): string {
+  const { sort } = tableOf(table);
+  if (sort === 'amount') return `${Number(key)}`;
+  if (sort !== 'text') return key;
+  return key
+    .normalize('NFKD')
+    .replace(/[^\x20-\x7e]/g, '')
+    .toLowerCase()
+    .trimEnd();
+}
