@@ -191,15 +191,26 @@ describe('what Prometheus scrapes and Grafana shows', () => {
   const { providers } = parse(text('deploy/grafana/provisioning/dashboards/understudy.yml'));
   const grafana = serviceOf(compose, 'grafana');
 
-  it('is the job of the shipped file, at the admin port of the proxy', () => {
+  it('are the jobs of the shipped file: the proxy’s admin port, and that of a sync beside it', () => {
     expect(scraped.global).toEqual(shipped.global);
     expect(scraped.rule_files).toEqual(shipped.rule_files);
-    expect(scraped.scrape_configs[0].job_name).toBe(shipped.scrape_configs[0].job_name);
-    expect(scraped.scrape_configs[0].static_configs).toEqual([
-      { targets: [`understudy:${config.admin.port}`] },
-    ]);
     const { file } = config.admin.token as { file: string };
-    expect(scraped.scrape_configs[0].authorization).toEqual({ credentials_file: file });
+    const portOf = ([scrape]: { targets: string[] }[]) => scrape?.targets[0]?.split(':')[1];
+    expect(portOf(shipped.scrape_configs[0].static_configs)).toBe(String(config.admin.port));
+    expect(scraped.scrape_configs).toEqual(
+      shipped.scrape_configs.map(
+        ({ job_name, static_configs }: { job_name: string; static_configs: { targets: string[] }[] }) => ({
+          job_name,
+          authorization: { credentials_file: file },
+          static_configs: [{ targets: [`understudy:${portOf(static_configs)}`] }],
+        }),
+      ),
+    );
+  });
+
+  it('finds a sync that can write down where it is', () => {
+    const volumes = mountsOf(serviceOf(compose, 'understudy')).filter(({ source }) => source === 'journal');
+    expect(volumes.some(({ target }) => config.sync.checkpoint.startsWith(`${target}/`))).toBe(true);
   });
 
   it('comes with the alerts beside the configuration', () => {
