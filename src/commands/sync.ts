@@ -59,7 +59,7 @@ async function sync(options: SyncArguments, context: CommandContext): Promise<nu
   const pauses = await pausesOf(pauseFile, config, telling.warns);
   const stopping = stopAtSignals();
   try {
-    const { journals, silent } = await reach(wishes.proxies, config, telling.warns);
+    const { journals, silent, absent } = await reach(wishes.proxies, config, telling.warns);
     if (wishes.plan.mode === 'journal' && journals.length === 0)
       throw new UsageError(
         '--journal: no proxy can be asked for its journal; is it running? Give --proxy URL',
@@ -70,6 +70,7 @@ async function sync(options: SyncArguments, context: CommandContext): Promise<nu
       force: options.force === true,
       journals,
       silent,
+      absent,
       paused: () => pauses.reason(),
       stop: stopping.signal,
       told: telling,
@@ -91,7 +92,8 @@ async function sync(options: SyncArguments, context: CommandContext): Promise<nu
 
 interface Reached {
   readonly journals: readonly JournalClient[];
-  readonly silent: readonly string[];
+  readonly silent: readonly JournalClient[];
+  readonly absent: JournalClient | null;
 }
 
 /**
@@ -106,18 +108,23 @@ async function reach(
   const found = urls === null ? await findProxies(config) : { addresses: urls.map(addressOf), faults: [] };
   for (const fault of found.faults) warn(fault);
   const journals: JournalClient[] = [];
-  const silent: string[] = [];
+  const silent: JournalClient[] = [];
+  let absent: JournalClient | null = null;
   for (const address of found.addresses) {
     const journal = new JournalClient({ address, token: config.admin.token });
     try {
       await journal.states();
       journals.push(journal);
     } catch (error) {
-      warn(messageOf(error));
-      if (urls !== null || address.id !== undefined) silent.push(journal.name);
+      const isDue = urls !== null || address.id !== undefined;
+      if (isDue) silent.push(journal);
+      else absent = journal;
+      warn(
+        `${messageOf(error)}; ${isDue ? 'nothing is repaired until it answers' : 'it counts once it answers'}`,
+      );
     }
   }
-  return { journals, silent };
+  return { journals, silent, absent };
 }
 
 function addressOf(url: string): ProxyAddress {

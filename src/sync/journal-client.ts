@@ -83,11 +83,12 @@ export class JournalClient {
 
   /**
    * Of every shard that the proxy serves, by name. Rejects with ProxyUnreachable, also where one of its workers is down
-   * or silent: what that one has in doubt, and has still to replay, is not known then.
+   * or silent: what that one has in doubt, and has still to replay, is not known then. `once`: it is not waited for.
    */
-  async states(): Promise<ReadonlyMap<string, JournalState>> {
+  async states(patience?: 'once'): Promise<ReadonlyMap<string, JournalState>> {
     const question = { path: '/api/status', schema: stateSchema, what: 'a status report' };
     const { shards } = await this.#ask(question, {
+      ...(patience === 'once' ? { attempts: 1 } : {}),
       lacks: ({ workers }) => {
         const mute = workers.find(({ state }) => !TELLING.has(state));
         return mute && `its worker ${mute.worker} (${mute.shards.join(', ')}) is ${mute.state}`;

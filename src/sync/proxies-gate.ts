@@ -13,6 +13,8 @@ export type AskLag = () => Promise<ReadonlyMap<string, ShardLag>>;
 export interface ProxiesGateOptions {
   readonly shard: string;
   readonly proxies: readonly AskLag[];
+  /** False: none of them is there, and nothing is to be waited for. Left out: they are. */
+  readonly anyone?: () => Promise<boolean>;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly timeoutMs: number;
@@ -21,11 +23,14 @@ export interface ProxiesGateOptions {
 /** Between what the source has answered and what its proxy has taken note of. */
 const NOTICE_MS = 100;
 const POLL_MS = 50;
+/** For how long one that could not be asked is not asked again: it has been waited for. */
+const SHUT_MS = 2000;
 
 export class ProxiesGate implements MirrorGate {
   readonly #options: ProxiesGateOptions;
   /** Everything that was answered by then is replayed. */
   #replayedByMs = Number.NEGATIVE_INFINITY;
+  #shutUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ProxiesGateOptions) {
     this.#options = options;
@@ -36,9 +41,10 @@ export class ProxiesGate implements MirrorGate {
   }
 
   async replayed(sinceMs: number): Promise<boolean> {
-    const { proxies, now, timeoutMs } = this.#options;
-    if (proxies.length === 0) return true;
+    const { proxies, now, timeoutMs, anyone } = this.#options;
+    if (proxies.length === 0 || (await anyone?.()) === false) return true;
     const endMs = now() + timeoutMs;
+    if (now() < this.#shutUntilMs) return this.#replayedByMs >= sinceMs;
     for (;;) {
       if (this.#replayedByMs >= sinceMs) return true;
       // Before then no answer could tell enough.
@@ -60,6 +66,7 @@ export class ProxiesGate implements MirrorGate {
       this.#replayedByMs = Math.max(this.#replayedByMs, askedAtMs - NOTICE_MS - 1000 * Math.max(0, ...lags));
       return true;
     } catch {
+      this.#shutUntilMs = now() + SHUT_MS;
       return false;
     }
   }

@@ -130,10 +130,11 @@ class Run {
   }
 
   async journal(pass: number): Promise<PassReport | null> {
-    const { journals, silent, plan, selection, stop, told } = this.#options;
+    const { silent, plan, selection, stop, told } = this.#options;
+    const journals = await this.#tools.journals();
     if (journals.length === 0 && silent.length === 0) return null;
     const log = this.#begin('journal', pass);
-    for (const name of silent) log.failed('', '', `${name} can’t be asked for its journal`);
+    for (const { name } of silent) log.failed('', '', `${name} can’t be asked for its journal`);
     const names = new Map<string, readonly string[]>();
     for (const shard of selection.shards) names.set(shard, await this.#tools.tablesOf(shard));
     const result = await runJournalPass({
@@ -174,8 +175,8 @@ class Run {
   }
 
   async left(): Promise<JournalLeft | null> {
-    const { silent, journals, selection } = this.#options;
-    if (silent.length > 0 || journals.length === 0) return null;
+    const { silent, selection } = this.#options;
+    if (silent.length > 0) return null;
     const states = await this.#statesOrNone();
     return states.length === 0 ? null : journalLeft(states, selection.shards);
   }
@@ -274,7 +275,7 @@ class Run {
   /** None where a proxy does not answer, which is told. */
   async #statesOrNone(): Promise<readonly JournalStates[]> {
     try {
-      return await journalStates(this.#options.journals);
+      return await journalStates(await this.#tools.journals());
     } catch (error) {
       this.#options.told.warns(messageOf(error));
       return [];

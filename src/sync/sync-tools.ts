@@ -1,5 +1,6 @@
 /** What the passes of one sync work with: servers, tables and the throttle, put together from its options. */
 import type { Config } from '../config/load.ts';
+import { AbsentProxy } from './absent-proxy.ts';
 import type { MirrorGate } from './group-settling.ts';
 import type { HashMethod } from './hash-method.ts';
 import type { JournalClient } from './journal-client.ts';
@@ -30,8 +31,10 @@ export interface SyncRunOptions {
   readonly workers: number;
   /** The proxies whose journals and mirrors count. */
   readonly journals: readonly JournalClient[];
-  /** Proxies that should be there, and can't be asked: what they have in doubt is not known. */
-  readonly silent: readonly string[];
+  /** Proxies that should be there, and could not be asked: what they have in doubt, and have to replay, is not known. */
+  readonly silent: readonly JournalClient[];
+  /** One that may be there, and did not answer; null: there can be none but the others. */
+  readonly absent: JournalClient | null;
   readonly paused: () => Promise<string | null>;
   readonly told: SyncListener;
   readonly stop: AbortSignal;
@@ -49,11 +52,14 @@ export class SyncTools {
   readonly #loads = new OnceByName<readonly ServerLoad[]>();
   /** What a proxy has said for one table of a shard holds for its others. */
   readonly #gates = new Map<string, MirrorGate>();
+  readonly #absent: AbsentProxy | null;
 
   /** `took`: a checksum query took so many seconds. */
   constructor(options: SyncRunOptions, took: (side: Side, seconds: number) => void) {
     const { config, plan, method, force, paused, told, stop } = options;
     this.#options = options;
+    this.#absent =
+      options.absent === null ? null : new AbsentProxy({ journal: options.absent, now: this.now });
     this.#servers = new Servers(config, OLD_TO_NEW);
     this.throttle = new Throttle({
       serversOf: (shard) => this.#loadsOf(shard),
@@ -84,6 +90,13 @@ export class SyncTools {
     return tables === null ? names : names.filter((name) => tables.includes(name));
   }
 
+  /** Of all proxies that can be asked by now. */
+  async journals(): Promise<readonly JournalClient[]> {
+    const { journals, absent } = this.#options;
+    const came = absent !== null && (await this.#absent?.isThere()) === true;
+    return came ? [...journals, absent] : journals;
+  }
+
   /** What was lost before now is on the replicas by then, if it is on the primaries. */
   async catchUp(shard: string): Promise<void> {
     const { config, told } = this.#options;
@@ -108,9 +121,15 @@ export class SyncTools {
   #gateOf(shard: string): MirrorGate {
     const known = this.#gates.get(shard);
     if (known !== undefined) return known;
+    const { journals, silent } = this.#options;
+    const absent = this.#absent;
     const gate = new ProxiesGate({
       shard,
-      proxies: this.#options.journals.map((journal) => () => journal.states()),
+      // Beside one that can't be asked nothing is repaired: its mirror may be late all the same.
+      proxies: [...journals, ...silent, ...(absent === null ? [] : [absent])].map(
+        (proxy) => () => proxy.states(),
+      ),
+      ...(absent === null ? {} : { anyone: () => absent.isThere() }),
       now: this.now,
       timeoutMs: GATE_TIMEOUT_MS,
     });

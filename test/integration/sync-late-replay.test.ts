@@ -4,6 +4,7 @@
  */
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type FaultyProxy, startFaultyProxy } from '../harness/faulty-proxy.ts';
 import { type HeldAnswers, type PrimaryGate, startPrimaryGate } from '../harness/primary-gate.ts';
 import { type GatedStage, SHARD, startGatedStage } from './gated-stage.ts';
 import { runSyncCommand, type SyncRun, writeSyncConfig } from './sync-command-stage.ts';
@@ -18,6 +19,8 @@ let client: Connection;
 let old: PrimaryGate;
 let fresh: PrimaryGate;
 let admin: PrimaryGate;
+/** At the configuration's own address; leads to `admin`. */
+let own: FaultyProxy;
 let config: string;
 /** Each test has a row of its own. */
 let id = 0;
@@ -25,23 +28,25 @@ let id = 0;
 beforeAll(async () => {
   stage = await startGatedStage(
     `CREATE TABLE counters (id BIGINT PRIMARY KEY, x BIGINT NOT NULL);
-     INSERT INTO counters VALUES (1, 0), (2, 0), (3, 0), (4, 0)`,
+     INSERT INTO counters VALUES (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0)`,
     { tables: TABLES },
   );
   client = await stage.connect();
   old = await startPrimaryGate(stage.mariadb.port);
   fresh = await startPrimaryGate(stage.mariadb.port);
   admin = await startPrimaryGate(Number(new URL(stage.proxy.adminUrl).port));
+  own = await startFaultyProxy(admin);
   const place = ({ host, port }: PrimaryGate, database: string) => ({ host, port, database });
   config = await writeSyncConfig({
     tables: TABLES,
     shards: { [SHARD]: { old: place(old, 'old'), new: place(fresh, 'new') } },
+    more: { admin: { port: own.port } },
   });
 });
 
 afterAll(async () => {
   client?.destroy();
-  await Promise.all([old?.close(), fresh?.close(), admin?.close()]);
+  await Promise.all([old, fresh, own, admin].map((relay) => relay?.close()));
   await stage?.close();
 });
 
@@ -50,9 +55,8 @@ beforeEach(() => {
 });
 
 /** A second pass would find what the first has done wrong. */
-function sync(): Promise<SyncRun> {
-  const proxy = ['--proxy', `http://${admin.host}:${admin.port}`];
-  return runSyncCommand(config, '--keys', String(id), '--passes', '1', ...proxy);
+function sync(...more: readonly string[]): Promise<SyncRun> {
+  return runSyncCommand(config, '--keys', String(id), '--passes', '1', ...more);
 }
 
 function add(amount: number): Promise<unknown> {
@@ -95,9 +99,9 @@ async function reached(held: HeldAnswers, ended: Promise<SyncRun>): Promise<void
   if (end !== null) throw new Error(`the sync ended too early: ${end.stdout}${end.stderr}`);
 }
 
-async function settledOf(ended: Promise<SyncRun>): Promise<unknown> {
+async function settledOf(ended: Promise<SyncRun>, warning = /^$/): Promise<unknown> {
   const { report, stderr } = await ended;
-  expect(stderr).toBe('');
+  expect(stderr).toMatch(warning);
   await stage.untilIdle();
   return report?.passes[0]?.counts.settled;
 }
@@ -151,5 +155,29 @@ it('waits for the mirror where it has written a row that was still to be replaye
   await Promise.race([waits, ended]);
   late.release();
   expect(await settledOf(ended)).toMatchObject({ repaired: 1 });
+  expect(await values()).toEqual({ old: 77, new: 77 });
+});
+
+it('waits for the mirror of a proxy that was away when it began', async () => {
+  const late = await addLate();
+  await own.set({ mode: 'refuse' });
+  const looks = old.hold('GROUP BY');
+  const ended = sync();
+  await reached(looks, ended);
+  await own.set({ mode: 'pass' });
+  const waits = waitsForTheMirror();
+  looks.release();
+  await Promise.race([waits, ended]);
+  late.release();
+  expect(await settledOf(ended, /it counts once it answers/)).toMatchObject({ equal: 1, repaired: 0 });
+  expect(await values()).toEqual({ old: 77, new: 77 });
+});
+
+it('repairs nothing beside a proxy that can’t be asked', async () => {
+  const late = await addLate();
+  const ended = sync('--proxy', `http://${admin.host}:${admin.port}`, '--proxy', 'http://127.0.0.1:1');
+  expect((await ended).report?.passes[0]?.counts.settled).toMatchObject({ moving: 1, repaired: 0 });
+  late.release();
+  expect(await settledOf(ended, /nothing is repaired until it answers/)).toBeDefined();
   expect(await values()).toEqual({ old: 77, new: 77 });
 });

@@ -42,6 +42,33 @@ describe('the gate of the mirrors', () => {
     expect(await gateOf([proxyWith(() => null), gone]).replayed(sinceMs)).toBe(false);
   });
 
+  it('is shut for a while where a mirror could not be asked, which has been waited for', async () => {
+    let asked = 0;
+    const gone: AskLag = () => Promise.reject(new Error(`it is gone, and was asked ${++asked} times`));
+    const gate = gateOf([gone]);
+    expect([await gate.replayed(gate.now()), await gate.replayed(gate.now()), asked]).toEqual([
+      false,
+      false,
+      1,
+    ]);
+  });
+
+  it('is open while nobody is there, and asks who has come', async () => {
+    let lag = 0;
+    const anyone = (): Promise<boolean> => Promise.resolve(lag > 0);
+    const proxies = [(): ReturnType<AskLag> => Promise.resolve(new Map([['s00', { lagSeconds: lag }]]))];
+    const gate = new ProxiesGate({
+      shard: 's00',
+      proxies,
+      anyone,
+      now: () => performance.now(),
+      timeoutMs: 1,
+    });
+    const before = await gate.replayed(gate.now());
+    lag = 60;
+    expect([before, await gate.replayed(gate.now())]).toEqual([true, false]);
+  });
+
   it('asks once for all that lies before the last answer', async () => {
     const asked = { count: 0 };
     const gate = gateOf([proxyWith(() => null, asked)]);
