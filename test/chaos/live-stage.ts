@@ -1,6 +1,7 @@
 /** Both clusters with a replica each, a proxy between them, and clients that notice everything. */
 import { type Connection, createConnection } from 'mysql2/promise';
 import { runCli } from '../harness/cli.ts';
+import { startDelayLine } from '../harness/delay-line.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { createSchema, MESSAGE_CENTRE_TABLES, MOVED_TABLES, seed } from '../harness/message-centre.ts';
 import type { Load, Statement } from '../harness/message-centre-load.ts';
@@ -11,10 +12,13 @@ import { follow, loggedRows } from '../harness/replication.ts';
 import { compareDatabases, type DifferingRow } from '../harness/row-differences.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 import { waitFor } from '../harness/wait.ts';
+import { writeSyncConfig } from '../integration/sync-command-stage.ts';
 import { NEW, OLD, SHARD } from './centre-stage.ts';
 import { describe as describeError } from './checked-stream.ts';
 
-export const COUNTERS = 40;
+/** Those that every round of traffic writes, and all: of which each is written now and then. */
+export const HOT_COUNTERS = 40;
+export const COUNTERS = 4000;
 const TABLES = { ...MESSAGE_CENTRE_TABLES, counters: { key: 'folderid' } };
 const COUNTERS_SQL = 'CREATE TABLE counters (folderid BIGINT PRIMARY KEY, x BIGINT NOT NULL) ENGINE=InnoDB';
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -22,12 +26,16 @@ const ANSWER_TIMEOUT_MS = 30_000;
 export interface LiveStage {
   readonly replicas: readonly Mariadb[];
   readonly proxy: () => RunningProxy;
+  /** In which the sync reaches the new primary by itself, not by the mirror's way. */
+  readonly syncConfig: string;
   /** Not between a kill and the time when it is ready again. */
   isServing(): boolean;
   setRatios(percent: number): Promise<void>;
+  /** How long each piece of what the mirror says, and hears, is under way. */
+  delayReplays(ms: number): void;
   /** Rows taken away from the new side, changed and added there, and counters put out of step. */
   corrupt(): Promise<void>;
-  differing(): Promise<readonly DifferingRow[]>;
+  differing(tables?: readonly string[]): Promise<readonly DifferingRow[]>;
   /** `kill -9`, and up again with the same journal and ports. */
   killProxy(): Promise<void>;
   close(): Promise<void>;
@@ -54,19 +62,27 @@ export async function startLiveStage(options: {
     database,
     replica: { host: replica.host, port: replica.port },
   });
+  const line = await startDelayLine(fresh.port);
+  const sides = { old: place(old, oldReplica, OLD), new: place(fresh, freshReplica, NEW) };
   const config = {
     admin: { port: adminPort },
     tables: TABLES,
-    shards: [{ name: SHARD, port, old: place(old, oldReplica, OLD), new: place(fresh, freshReplica, NEW) }],
+    shards: [{ name: SHARD, port, ...sides, new: { ...sides.new, port: line.port } }],
     mirror: { reads: 0, writes: 0, deletes: 0 },
     journal: { directory: temporaryDirectory('live-journal') },
-    sync: { checkpoint: temporaryDirectory('live-sync') },
   };
+  const syncConfig = await writeSyncConfig({
+    tables: TABLES,
+    shards: { [SHARD]: sides },
+    more: { admin: config.admin },
+  });
   let proxy = await startProxy({ config });
   let serving: 'yes' | 'no' = 'yes';
   return {
     replicas: [oldReplica, freshReplica],
     proxy: () => proxy,
+    syncConfig,
+    delayReplays: (ms) => line.set(ms),
     isServing: () => serving === 'yes',
     async setRatios(percent) {
       const words = ['reads', 'writes', 'deletes'].map((kind) => `${kind}=${percent}`);
@@ -74,12 +90,12 @@ export async function startLiveStage(options: {
       if (code !== 0) throw new Error(`ratio set: ${stderr}`);
     },
     corrupt: () => corrupt(fresh),
-    async differing() {
-      const sides = [
+    async differing(tables = Object.keys(TABLES)) {
+      const databases = [
         { server: old, database: OLD },
         { server: fresh, database: NEW },
       ] as const;
-      return (await compareDatabases(...sides, () => 'folderid', Object.keys(TABLES))).differing;
+      return (await compareDatabases(...databases, () => 'folderid', tables)).differing;
     },
     async killProxy() {
       serving = 'no';
@@ -89,6 +105,7 @@ export async function startLiveStage(options: {
     },
     async close() {
       await proxy.kill9();
+      await line.close();
       await Promise.all(servers.map((server) => server.destroy()));
     },
   };
@@ -134,14 +151,26 @@ export class Seen {
   }
 }
 
+/** The statements of one session after the other. */
+export type Sessions = () => readonly Pick<Statement, 'sql' | 'params' | 'prepared'>[];
+
+export interface Course {
+  over(): boolean;
+  /** The proxy serves, so that it is worth to try again. */
+  back(): boolean;
+  /** The next session may begin. */
+  turn(): boolean;
+}
+
 /** Sessions one after the other until `over`; never rejects. */
 export async function runSessions(
-  next: () => readonly Pick<Statement, 'sql' | 'params' | 'prepared'>[],
+  next: Sessions,
   port: number,
   seen: Seen,
-  { over, back }: { readonly over: () => boolean; readonly back: () => boolean },
+  { over, back, turn }: Course,
 ): Promise<void> {
   while (!over() && seen.faults.length === 0) {
+    await waitFor(() => over() || turn(), { timeoutMs: 60_000, what: 'the turn of the next session' });
     let sql = 'connect';
     let client: Connection | undefined;
     try {
@@ -171,15 +200,15 @@ export function centreSessions(load: Load): () => readonly Statement[] {
 }
 
 /** Changes relative to what is there: done twice, or left out, they can be seen for good. */
-export function counterSessions(random: Random) {
+export function counterSessions(random: Random, counters: number) {
   const plain = (sql: string) => ({ sql, params: [], prepared: false });
   const add = (folder: number) =>
     plain(`UPDATE counters SET x = x + ${random.integer(1, 9)} WHERE folderid = ${folder}`);
   return () => {
-    const first = random.integer(1, COUNTERS - 1);
+    const first = random.integer(1, counters - 1);
     if (random.chance(0.6)) return [add(first)];
     // In one order, so that no two deadlock.
-    const statements = [plain('BEGIN'), add(first), plain('DO 1'), add(random.integer(first + 1, COUNTERS))];
+    const statements = [plain('BEGIN'), add(first), plain('DO 1'), add(random.integer(first + 1, counters))];
     return [...statements, plain(random.chance(0.9) ? 'COMMIT' : 'ROLLBACK')];
   };
 }
