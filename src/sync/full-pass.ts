@@ -25,6 +25,8 @@ export interface SyncedTable {
   readonly settler: GroupSettler;
   /** Where its keys begin and end. */
   bounds(): Promise<KeyBounds>;
+  /** Of the side that has more of them, by what its server reckons: an InnoDB table's may be far off. */
+  estimatedRows(): Promise<number>;
   /** Follows the seconds that the table's own queries take. */
   readonly size: BatchSize;
 }

@@ -10,8 +10,10 @@ export interface SyncListener {
   ranges(shard: string, ranges: number, done: number): void;
   /** One of them is over. */
   rangeDone(shard: string): void;
-  /** So many groups were compared, the same or not. */
-  looked(shard: string, groups: number): void;
+  /** So many rows of it, about, are to be looked at in the pass. */
+  expects(shard: string, rows: number): void;
+  /** So many groups, of so many rows, were compared, the same or not. */
+  looked(shard: string, groups: number, rows: number): void;
   /** What became of one of them that was not the same at the first look. */
   settled(shard: string, outcome: GroupOutcome): void;
   /** A checksum query took so many seconds. */

@@ -40,6 +40,8 @@ export class SyncProgress {
   #before = new Map<string, number>();
   #beganAtMs: number;
   #pass: PassProgress | null = null;
+  /** By shard: rows that the pass is to look at, by the servers' estimates, and those that it has looked at. */
+  #rows = new Map<string, { readonly expected: number; readonly looked: number }>();
 
   /** `now`: monotonic milliseconds. */
   constructor(shards: readonly string[], now: () => number) {
@@ -60,6 +62,7 @@ export class SyncProgress {
   begins(kind: PassKind, pass: number): void {
     this.#pass = { kind, pass };
     this.#beganAtMs = this.#now();
+    this.#rows = new Map();
     for (const [shard, { groups }] of this.#shards) {
       this.#before.set(shard, groups);
       this.#change(shard, { ranges: 0, rangesDone: 0, rangesBefore: 0 });
@@ -79,8 +82,16 @@ export class SyncProgress {
     this.#change(shard, { rangesDone: this.#of(shard).rangesDone + 1 });
   }
 
-  looked(shard: string, groups: number): void {
+  /** So many rows more are to be looked at, about. */
+  expects(shard: string, rows: number): void {
+    const { expected, looked } = this.#rowsOf(shard);
+    this.#rows.set(shard, { expected: expected + rows, looked });
+  }
+
+  looked(shard: string, groups: number, rows: number): void {
     this.#change(shard, { groups: this.#of(shard).groups + groups });
+    const { expected, looked } = this.#rowsOf(shard);
+    this.#rows.set(shard, { expected, looked: looked + rows });
   }
 
   settled(shard: string, { result, rows }: GroupOutcome): void {
@@ -103,11 +114,22 @@ export class SyncProgress {
     return seconds <= 0 ? 0 : (this.#of(shard).groups - (this.#before.get(shard) ?? 0)) / seconds;
   }
 
-  /** Seconds that the pass will still take by what its ranges took so far; null: not known yet. */
+  /**
+   * Seconds that the pass will still take: by the rows that it has looked at, while there are fewer of them than the
+   * servers had said, else by its ranges that are over. Null: not known.
+   */
   secondsLeft(shard: string): number | null {
     const { ranges, rangesDone, rangesBefore } = this.#of(shard);
+    if (ranges > 0 && rangesDone >= ranges) return 0;
+    const { expected, looked } = this.#rowsOf(shard);
+    if (looked > 0 && looked < expected) return (this.#seconds() / looked) * (expected - looked);
+    // Of the ranges that are not over nothing is known where the rows say nothing, unless some are.
     const done = rangesDone - rangesBefore;
     return done <= 0 ? null : (this.#seconds() / done) * (ranges - rangesDone);
+  }
+
+  #rowsOf(shard: string): { readonly expected: number; readonly looked: number } {
+    return this.#rows.get(shard) ?? { expected: 0, looked: 0 };
   }
 
   #seconds(): number {

@@ -152,7 +152,7 @@ class Run {
       settles: !plan.check,
       stop,
       told: {
-        looked: (shard, _table, { groups }) => told.looked(shard, groups),
+        looked: (shard, _table, { groups }) => told.looked(shard, groups, 0),
         settled: (shard, table, outcome) => this.#settled(shard, table, outcome),
         failed: (shard, table, error) => log.failed(shard, table, messageOf(error)),
       },
@@ -208,9 +208,10 @@ class Run {
   /** A table that can't be compared is told of, and is none of the pass. */
   async #rangesOf(shard: string, table: string): Promise<SyncRange[]> {
     try {
-      const { crawled, bounds } = await this.#tools.tables.open(shard, table);
+      const { crawled, bounds, estimatedRows } = await this.#tools.tables.open(shard, table);
       const ways = crawlWays(crawled.order, crawled.direction);
       const ranges = crawled.order === 'numeric' ? splitKeys(await bounds(), PARTS) : [ALL_KEYS];
+      this.#options.told.expects(shard, await estimatedRows());
       return ways.flatMap((way) => ranges.map((range) => ({ shard, table, way, range })));
     } catch (error) {
       this.#log.failed(shard, table, messageOf(error));
@@ -223,7 +224,7 @@ class Run {
     const log = this.#log;
     for (const { work, done } of queue.record().ranges) told.ranges(work.shard, 1, done ? 1 : 0);
     const listener: PassListener = {
-      batch: ({ shard }, { groups }) => told.looked(shard, groups),
+      batch: ({ shard }, { groups, rows }) => told.looked(shard, groups, rows),
       settled: ({ shard, table }, outcome) => this.#settled(shard, table, outcome),
       done: ({ shard }) => told.rangeDone(shard),
       failed: ({ shard, table }, reason) => log.failed(shard, table, reason),
@@ -247,8 +248,8 @@ class Run {
       let counts = NO_COUNTS;
       const compared = { readers: primaries, order: crawled.order };
       await throttle.turn(shard);
-      for await (const { groups, mismatches, unread } of compareKeys(compared, selection.keys, size)) {
-        told.looked(shard, groups);
+      for await (const { groups, rows, mismatches, unread } of compareKeys(compared, selection.keys, size)) {
+        told.looked(shard, groups, rows);
         const settled = mismatches.length === 0 ? [] : await settler.settle(mismatches);
         const outcomes = [...unreadOutcomes(unread), ...settled];
         for (const outcome of outcomes) this.#settled(shard, table, outcome);

@@ -131,6 +131,7 @@ export class SyncedTables {
       grouped: pair.group === null ? 'not' : 'by column',
       spellings: spellingsOf(pair),
       bounds: () => boundsOf(pair, servers),
+      estimatedRows: () => estimateOf(pair, servers),
       size: new BatchSize({ initial: settings.batchGroups, targetSeconds: settings.targetMs / 1000 }),
       settler: new StillSettler({
         table: settled,
@@ -181,6 +182,17 @@ async function boundsOf({ group, shapes }: TablePair, { primaries }: ShardServer
     return { least: row?.[0] ?? null, greatest: row?.[1] ?? null };
   });
   return boundsOfBoth(ends.old, ends.new);
+}
+
+async function estimateOf({ shapes }: TablePair, { primaries }: ShardServers): Promise<number> {
+  const rows = await onBoth(async (side) => {
+    const [row] = await primaries[side].rows(
+      'SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?',
+      [shapes[side].database, shapes[side].name],
+    );
+    return Number(row?.[0] ?? 0);
+  });
+  return Math.max(rows.old, rows.new);
 }
 
 /** Both replicas, as far as there are any. */

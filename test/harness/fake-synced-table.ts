@@ -49,6 +49,7 @@ export function fakeSyncedTable({ table, old, fresh, result }: FakeTableOptions)
     primaries: sides,
     grouped: 'by column',
     spellings: 'alike',
+    estimatedRows: () => Promise.resolve(old.length),
     bounds: () => Promise.resolve({ least: null, greatest: null }),
     size: new BatchSize({ initial: 2, max: 3 }),
     settler: {

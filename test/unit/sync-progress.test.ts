@@ -11,7 +11,7 @@ function begun(shards: readonly string[] = ['s00', 's01']): {
 } {
   const clock = { ms: 0 };
   const progress = new SyncProgress(shards, () => clock.ms);
-  progress.looked(shards[0] ?? '', 7);
+  progress.looked(shards[0] ?? '', 7, 7);
   progress.begins('full', 2);
   progress.ranges('s00', 8, 2);
   return { progress, clock };
@@ -29,7 +29,7 @@ describe('the progress', () => {
     const { progress, clock } = begun();
     clock.ms = 10_000;
     expect(progress.secondsLeft('s00')).toBeNull();
-    progress.looked('s00', 500);
+    progress.looked('s00', 500, 2000);
     progress.rangeDone('s00');
     progress.rangeDone('s00');
     expect(progress.rate('s00')).toBe(50);
@@ -37,6 +37,26 @@ describe('the progress', () => {
     expect(progress.secondsLeft('s00')).toBe(20);
     expect(progress.shards.get('s00')).toMatchObject({ groups: 507, ranges: 8, rangesDone: 4 });
     expect(progress.shards.get('s01')).toMatchObject({ groups: 0, ranges: 0 });
+  });
+
+  it('tells by the rows what is left, while the servers’ estimate is not exceeded', () => {
+    const { progress, clock } = begun();
+    progress.expects('s00', 6000);
+    progress.expects('s00', 2000);
+    clock.ms = 10_000;
+    expect(progress.secondsLeft('s00')).toBeNull();
+    progress.looked('s00', 500, 2000);
+    expect(progress.secondsLeft('s00')).toBe(30);
+    // More rows than were reckoned with say nothing of those that are left; ranges that are over do.
+    progress.looked('s00', 500, 7000);
+    expect(progress.secondsLeft('s00')).toBeNull();
+    for (let range = 0; range < 3; range++) progress.rangeDone('s00');
+    expect(progress.secondsLeft('s00')).toBe(10);
+    for (let range = 0; range < 3; range++) progress.rangeDone('s00');
+    expect(progress.secondsLeft('s00')).toBe(0);
+    progress.begins('full', 3);
+    progress.looked('s00', 1, 1);
+    expect(progress.secondsLeft('s00')).toBeNull();
   });
 
   it('counts the rows of repaired groups alone, and no group of a replica that was behind', () => {
@@ -60,7 +80,7 @@ describe('in words', () => {
   it('has a bar for each shard, with the reason where it waits', () => {
     const { progress, clock } = begun();
     clock.ms = 10_000;
-    progress.looked('s00', 500);
+    progress.looked('s00', 500, 2000);
     progress.rangeDone('s00');
     progress.waits('s01', 'somebody\nwants it');
     expect(barLines(progress, 200)).toEqual([
@@ -84,7 +104,7 @@ describe('in words', () => {
     const { progress, clock } = begun();
     expect(plainLine(new SyncProgress(['s00'], () => 0))).toBeNull();
     clock.ms = 10_000;
-    progress.looked('s00', 500);
+    progress.looked('s00', 500, 2000);
     progress.waits('s00', 'old s00 has 41 threads running');
     expect(plainLine(progress)).toBe(
       'full pass 2: 507 groups so far, 50/s, 0 mismatched, 2 of 8 ranges; s00 waits: old s00 has 41 threads running',
