@@ -143,6 +143,8 @@ describe('invariant 6: where the primary’s order of two writes can’t be know
   it('when one was sent before the other was answered', async () => {
     const answers = hold('primary', 'REPLACE INTO messages VALUES (4, 1)');
     const [first, second] = await Promise.all([stage.connect(), stage.connect()]);
+    // Of a row that is there each of them changes as many rows in either order.
+    await first.query('REPLACE INTO messages VALUES (4, 0)');
     const early = first.query('REPLACE INTO messages VALUES (4, 1)');
     await answers.answered;
     await second.query('REPLACE INTO messages VALUES (4, 2)');
@@ -156,6 +158,7 @@ describe('invariant 6: where the primary’s order of two writes can’t be know
   it('when one was sent before the other’s commit was answered', async () => {
     const answers = hold('primary', 'COMMIT /* of 5 */');
     const [first, second] = await Promise.all([stage.connect(), stage.connect()]);
+    await first.query('REPLACE INTO messages VALUES (5, 0)');
     await first.query('BEGIN');
     await first.query('REPLACE INTO messages VALUES (5, 1)');
     const commit = first.query('COMMIT /* of 5 */');
