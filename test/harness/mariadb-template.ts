@@ -15,8 +15,13 @@ let template: Promise<string> | undefined;
 
 /** Fills the directory `target`, which must not exist, with a fresh server's data: root without password. */
 export async function copyTemplate(target: string): Promise<void> {
+  await copyDirectory(await mariadbTemplate(), target);
+}
+
+/** The directory that is copied, made where there is none yet. */
+export function mariadbTemplate(): Promise<string> {
   template ??= findOrMakeTemplate();
-  await copyDirectory(await template, target);
+  return template;
 }
 
 async function findOrMakeTemplate(): Promise<string> {

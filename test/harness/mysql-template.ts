@@ -28,8 +28,13 @@ let template: Promise<string> | undefined;
 
 /** Fills the directory `target`, which must not exist, with a fresh server's data: root without password. */
 export async function copyMysqlTemplate(target: string): Promise<void> {
+  await copyDirectory(await mysqlTemplate(), target);
+}
+
+/** The directory that is copied, made where there is none yet. */
+export function mysqlTemplate(): Promise<string> {
   template ??= findOrMakeTemplate();
-  await copyDirectory(await template, target);
+  return template;
 }
 
 async function findOrMakeTemplate(): Promise<string> {

@@ -1,5 +1,5 @@
 /** The npm package, as `npm pack` makes it. */
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './cli.ts';
@@ -20,10 +20,22 @@ export const PACKAGE_VERSION = (
 export async function packRepository(folder: string): Promise<string> {
   const copy = join(folder, 'copy');
   cpSync(ROOT, copy, { recursive: true, filter: (path) => !LEFT_OUT.includes(basename(path)) });
-  // By a link npm would find what is nested in there outside of the package.
-  await runCommand('cp', ['-a', join(ROOT, 'node_modules'), join(copy, 'node_modules')]);
+  await copyModules(copy);
   await npm(['pack', '--silent', '--pack-destination', folder], copy);
   return join(folder, `understudy-${PACKAGE_VERSION}.tgz`);
+}
+
+/**
+ * By a symbolic link npm would find what is nested in there outside of the package. Nothing writes into the files,
+ * so that hard links do, where both are on one disk.
+ */
+async function copyModules(target: string): Promise<void> {
+  const modules = join(ROOT, 'node_modules');
+  const linked = await runCommand('cp', ['-al', modules, target]);
+  if (linked.code === 0) return;
+  rmSync(join(target, 'node_modules'), { recursive: true, force: true });
+  const copied = await runCommand('cp', ['-a', modules, target]);
+  if (copied.code !== 0) throw new Error(`node_modules can't be copied: ${copied.stderr}`);
 }
 
 /** Runs npm to its end. Throws, with what it wrote, where it fails. */
