@@ -230,7 +230,7 @@ describe.each([
   });
 
   it('has no more connections than its pool allows', async () => {
-    const { server, pool } = await open({ connections: 2, waitMs: 400 });
+    const { server, pool } = await open({ connections: 2, waitMs: 3000 });
     const before = (await connections()).length;
     const many = Array.from({ length: 20 }, (_, n) => server.rows('SELECT ?, SLEEP(0.01)', [n]));
     const seen = await connections();
