@@ -21,7 +21,7 @@ import { SAMPLES } from './clients/samples.ts';
 
 /** Sessions wait for their servers most of the time. */
 const AT_ONCE = 4;
-const SESSIONS_TIMEOUT_MS = 400_000;
+const SESSIONS_TIMEOUT_MS = 900_000;
 
 let stage: ClientsStage;
 const runs = new Map<Cell, Promise<Run>>();
