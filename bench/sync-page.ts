@@ -1,8 +1,11 @@
-/** What `npm run bench:sync` found, as text. */
+/** What `npm run bench:sync` found, as text, and its place in docs/sync.md. */
 import { decimals, table, thousands } from './markdown.ts';
 import type { SyncRun } from './sync-measure.ts';
 import { DIFFERING, LARGE_ROWS, ROWS } from './sync-stage.ts';
 
+export const SYNC_PAGE = new URL('../docs/sync.md', import.meta.url);
+const BEGIN = '<!-- speed: written by bench/sync.ts -->';
+const END = '<!-- end of speed -->';
 const MEGABYTE = 1_000_000;
 /** The aims, and the bound of the memory in megabytes of 1,000,000 bytes. */
 const AIMS = Object.freeze({ clean: 3, repair: 10, peak: 150 });
@@ -35,6 +38,13 @@ export function missedAims({ round, large }: SyncResults): string[] {
       : []),
     ...(peak > AIMS.peak ? [`the sync took ${decimals(peak, 0)} MB, more than ${AIMS.peak}`] : []),
   ];
+}
+
+/** The page with these figures in place of those it held. Throws where a marker is missing. */
+export function withSync(page: string, results: SyncResults): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error('docs/sync.md has lost its markers of the speed');
+  return `${page.slice(0, begin)}${[BEGIN, renderSync(results)].join('\n\n')}\n\n${page.slice(end)}`;
 }
 
 export function renderSync({ about, round, large, live }: SyncResults): string {
