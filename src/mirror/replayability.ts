@@ -1,6 +1,7 @@
 /** What a statement's hazards, and its tables, mean for its replay. `docs/sql.md` gives the reasons. */
 import type { Hazard, Plan } from '../sql/plan.ts';
 import { planChanges } from './plan-changes.ts';
+import { takesAnyOf } from './row-order.ts';
 import type { ViewBases } from './schema-relations.ts';
 import type { CatalogTable } from './table-facts.ts';
 
@@ -65,7 +66,8 @@ export function replayability(plan: Plan, around: Surroundings = NOTHING_AROUND)
       ? 'doubtful'
       : 'faithful';
   if (sessionBound) return 'never';
-  return has(plan, DOUBTFUL) || schemaIsDoubtful(plan, around) ? 'doubtful' : 'faithful';
+  const isDoubtful = has(plan, DOUBTFUL) || takesAnyOf(plan, around.tables) || schemaIsDoubtful(plan, around);
+  return isDoubtful ? 'doubtful' : 'faithful';
 }
 
 /** Triggers run anew on the new server, and defaults of expressions are filled in anew. */

@@ -16,6 +16,10 @@ export interface ClockDefault {
 export interface CatalogTable extends MovedTable {
   /** False: the schema does not tell of it (yet), and what stands below is the most careful guess. */
   readonly known: boolean;
+  /** In small letters, as the columns below. */
+  readonly primaryKey: readonly string[];
+  /** Columns whose values have one order on every server. */
+  readonly plainlyOrdered: ReadonlySet<string>;
   /** The server makes the key of a row's other columns, or a trigger may. */
   readonly keyMade: boolean;
   /** A rollback undoes changes to it. Null: not known. */
@@ -54,6 +58,9 @@ const INTEGER_TYPES: ReadonlySet<string> = new Set([
   'bigint',
   'year',
 ]);
+const ORDERED_TYPES = /^(?:(?:tiny|small|medium|big)?int|decimal|year|date|datetime|timestamp|time)$/i;
+/** There may be one of any column. */
+const ANY_UNIQUES: readonly (readonly string[])[] = [[]];
 const STRING_TYPES = /char|text|binary|blob|enum|set|uuid/;
 
 /** Of a view, or of a table not read yet, nothing more than its name is certain. */
@@ -63,7 +70,10 @@ export function unknownTable(name: string, key: string | null): CatalogTable {
     key,
     columns: null,
     known: false,
+    primaryKey: [],
+    plainlyOrdered: new Set(),
     keyMade: false,
+    otherUniques: ANY_UNIQUES,
     transactional: null,
     autoIncrement: null,
     clockDefaults: [],
@@ -98,6 +108,10 @@ export function describeTable(
     ...(keyType === undefined ? {} : { keyType }),
     ...(fold === null ? {} : { fold }),
     numbered: keyColumn?.autoIncrement === true && !isMade,
+    primaryKey: schema.primaryKey.map((column) => column.toLowerCase()),
+    plainlyOrdered: new Set(
+      columns.filter(({ type }) => ORDERED_TYPES.test(type)).map((column) => column.name.toLowerCase()),
+    ),
     keyMade: isMade,
     otherUniques: otherUniques(schema, folded),
     known: true,

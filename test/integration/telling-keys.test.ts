@@ -29,6 +29,7 @@ const TABLES = {
   hidden: `k BIGINT INVISIBLE PRIMARY KEY DEFAULT 7, ${REST}`,
   uniques: `k BIGINT PRIMARY KEY, ${REST}, UNIQUE (s)`,
   numbered: `id BIGINT AUTO_INCREMENT PRIMARY KEY, k BIGINT, ${REST}`,
+  queued: `k BIGINT, id BIGINT, ${REST}, PRIMARY KEY (k, id)`,
   grouped: `id BIGINT AUTO_INCREMENT PRIMARY KEY, k BIGINT, ${REST}`,
 };
 type Table = keyof typeof TABLES;
@@ -183,6 +184,18 @@ describe('a statement that is replayed', () => {
       'DELETE FROM plain WHERE k = 3 RETURNING n',
     ]);
     expect(await doubts(proxy, 'plain')).toEqual(['1']);
+  });
+
+  it('which rows a LIMIT takes is a doubt, unless its ORDER BY tells each two of them apart', async () => {
+    await server.query(`ALTER TABLE ${OLD}.queued ENGINE=MyISAM`);
+    await run(proxy, [
+      'INSERT INTO queued (k, id) VALUES (1, 3), (1, 2), (1, 1), (2, 3), (2, 2), (2, 1), (3, 1)',
+      'DELETE FROM queued WHERE k = 1 ORDER BY n LIMIT 1',
+      'DELETE FROM queued WHERE k = 2 ORDER BY n, id LIMIT 1',
+      'UPDATE queued SET n = 5 WHERE k = 3 AND id = 1 LIMIT 1',
+    ]);
+    expect((await differing('queued')).filter((key) => key !== '1')).toEqual([]);
+    expect(await doubts(proxy, 'queued')).toEqual(['1', '3']);
   });
 
   it('what IGNORE passes over is seen by how many rows were changed, or is a doubt', async () => {

@@ -4,7 +4,9 @@ import { ShardCatalog } from '../../src/mirror/catalog.ts';
 import { insertFilling, updateFilling } from '../../src/mirror/default-filling.ts';
 import { keyFold } from '../../src/mirror/key-folding.ts';
 import { type OldSchema, schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts';
+import { takesAnyOf } from '../../src/mirror/row-order.ts';
 import { storedKey } from '../../src/mirror/stored-key.ts';
+import { unknownTable } from '../../src/mirror/table-facts.ts';
 import { planOf } from '../harness/mirror-kit.ts';
 
 const table = (name: string, more: Partial<TableSchema> = {}): TableSchema => ({
@@ -173,6 +175,32 @@ describe('a string key', () => {
   it('is unknown where its spellings can’t be told', () => {
     expect(keyFold('varchar', 'utf8mb4_general_ci')?.('Ａ')).toBeNull();
     expect(keyFold('enum', 'utf8mb4_general_ci')?.('a')).toBeNull();
+  });
+});
+
+describe('rows that a LIMIT takes', () => {
+  const columns = [
+    ...['folderid', 'itemid', 'n'].map((name) => ({ name, type: 'bigint' })),
+    { name: 'title', type: 'varchar' },
+  ];
+  it.each([
+    ['ORDER BY folderid, itemid DESC LIMIT 1', false],
+    ['WHERE folderid = 5 ORDER BY n, messages.`itemid` LIMIT 3', false],
+    ['WHERE folderid IN (5, 6) ORDER BY itemid LIMIT 3', true],
+    ['WHERE folderid = 5 ORDER BY n LIMIT 1', true],
+    ['WHERE folderid = 5 ORDER BY title, itemid LIMIT 1', true],
+    ['WHERE folderid = 5 ORDER BY itemid + 0 LIMIT 1', true],
+    ['WHERE folderid = 5 ORDER BY RAND() LIMIT 1', true],
+    ['WHERE folderid = 5 AND itemid = 2 ORDER BY n LIMIT 1', false],
+    ['WHERE folderid = 5 LIMIT 1', true],
+    ['WHERE folderid = 5 ORDER BY n', false],
+  ])('%s: may be others on the new server: %s', (end, expected) => {
+    const found = messagesOf({ columns })!;
+    for (const start of ['DELETE FROM messages', 'UPDATE messages SET n = 1'])
+      expect(takesAnyOf(planOf(`${start} ${end}`), [found]), start).toBe(expected);
+    expect(takesAnyOf(planOf(`DELETE FROM messages ${end}`), [unknownTable('messages', 'folderid')])).toBe(
+      end.includes('LIMIT'),
+    );
   });
 });
 
