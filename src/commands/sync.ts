@@ -9,7 +9,7 @@ import { endLines, type SyncReport } from '../sync/sync-report.ts';
 import { runSync } from '../sync/sync-run.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 import { findProxies } from './find-proxies.ts';
-import { readSyncArguments, type SyncArguments } from './sync-arguments.ts';
+import { readSyncArguments, type SyncArguments, type SyncWishes } from './sync-arguments.ts';
 import { syncFaultOf } from './sync-faults.ts';
 import { checkFiles } from './sync-files.ts';
 import { pausesOf } from './sync-pauses.ts';
@@ -59,7 +59,7 @@ async function sync(options: SyncArguments, context: CommandContext): Promise<nu
   const pauses = await pausesOf(pauseFile, config, telling.warns);
   const stopping = stopAtSignals();
   try {
-    const { journals, silent, absent } = await reach(wishes.proxies, config, telling.warns);
+    const { journals, silent, absent } = await reach(wishes, config, telling.warns);
     if (wishes.plan.mode === 'journal' && journals.length === 0)
       throw new UsageError(
         '--journal: no proxy can be asked for its journal; is it running? Give --proxy URL',
@@ -101,7 +101,7 @@ interface Reached {
  * be as it should.
  */
 async function reach(
-  urls: readonly string[] | null,
+  { proxies: urls, plan }: Pick<SyncWishes, 'proxies' | 'plan'>,
   config: Config,
   warn: (text: string) => void,
 ): Promise<Reached> {
@@ -112,11 +112,12 @@ async function reach(
   let absent: JournalClient | null = null;
   for (const address of found.addresses) {
     const journal = new JournalClient({ address, token: config.admin.token });
+    const isDue = urls !== null || address.id !== undefined;
     try {
-      await journal.states();
+      if (isDue || plan.mode !== 'full') await journal.states();
+      else await askOwn(journal);
       journals.push(journal);
     } catch (error) {
-      const isDue = urls !== null || address.id !== undefined;
       if (isDue) silent.push(journal);
       else absent = journal;
       warn(
@@ -125,6 +126,16 @@ async function reach(
     }
   }
   return { journals, silent, absent };
+}
+
+/** A full pass needs no journal: where nobody listens at all it does not wait for one who may come. */
+async function askOwn(journal: JournalClient): Promise<void> {
+  try {
+    await journal.states('once');
+  } catch (error) {
+    if (/\bECONNREFUSED\b/.test(messageOf(error))) throw error;
+    await journal.states();
+  }
 }
 
 function addressOf(url: string): ProxyAddress {
