@@ -4,8 +4,8 @@ import { isDurable } from './durable-ways.ts';
 import { PROTOCOLS, type Protocol, type Target, THREAD_COUNTS, WORKLOADS, type Workload } from './results.ts';
 import { isTls } from './tls-ways.ts';
 
-/** Warm-up of what compiles itself while it runs. */
-export const WARM_UP_SECONDS = 2;
+/** Warm-up of what compiles itself while it runs: with all mirrored it goes on for some ten thousand statements. */
+export const WARM_UP_SECONDS = 4;
 /** What a run takes beyond its own length: sysbench's start and end, the metrics, the mirror's rest. */
 const RUN_EXTRA_SECONDS = 0.2;
 
