@@ -22,6 +22,7 @@ export interface SyncArguments {
   readonly pauseFile?: string;
   readonly adminPort?: string;
   readonly report?: string;
+  readonly alone?: boolean;
 }
 
 export interface SyncWishes {

@@ -1,6 +1,7 @@
 /** What keeps a sync from its work, in words that say where to look; and whether that is the configuration. */
 import { messageOf } from '../base/errors.ts';
 import type { Config } from '../config/load.ts';
+import { SharedStoreLost } from '../control/shared-store.ts';
 import { ConnectionLost, QueryTimedOut } from '../sync/sync-connection.ts';
 import { ServerUnreachable } from '../sync/sync-server.ts';
 
@@ -15,9 +16,10 @@ const PASSING = /^(?:ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|PROTOCOL_|ER
 /** ER_CON_COUNT_ERROR, ER_SERVER_SHUTDOWN, ER_TOO_MANY_USER_CONNECTIONS, ER_HOST_IS_BLOCKED */
 const PASSING_ERRORS: ReadonlySet<unknown> = new Set([1040, 1053, 1203, 1129]);
 
-/** Null: it is no server's fault, but one of ours. */
+/** Null: it is no server's fault, nor etcd's, but one of ours. */
 export function syncFaultOf(error: unknown, { file }: Pick<Config, 'file'>): SyncFault | null {
   if (error instanceof ServerUnreachable) return unreachable(error, file);
+  if (error instanceof SharedStoreLost) return { text: error.message, code: 1 };
   const isServers =
     error instanceof ConnectionLost || error instanceof QueryTimedOut || 'sqlState' in Object(error);
   return isServers ? { text: messageOf(error), code: 1 } : null;

@@ -30,8 +30,9 @@ export function plainLine(progress: SyncProgress): string | null {
   let [groups, mismatched, ranges, rangesDone, rate] = [0, 0, 0, 0, 0];
   const waiting: string[] = [];
   for (const [name, shard] of shards) {
-    groups += shard.groups;
-    mismatched += shard.mismatched;
+    const found = shard.everywhere ?? shard;
+    groups += found.groups;
+    mismatched += found.mismatched;
     ranges += shard.ranges;
     rangesDone += shard.rangesDone;
     rate += progress.rate(name);
@@ -58,7 +59,9 @@ function bar({ ranges, rangesDone }: ShardProgress): string {
   return `[${'#'.repeat(full)}${'.'.repeat(BAR_CELLS - full)}] ${percent.padStart(4)}`;
 }
 
-function figures(progress: SyncProgress, name: string, { groups, mismatched, waits }: ShardProgress): string {
+function figures(progress: SyncProgress, name: string, shard: ShardProgress): string {
+  const { waits } = shard;
+  const { groups, mismatched } = shard.everywhere ?? shard;
   const left = progress.secondsLeft(name);
   const parts = [
     `${groups} groups`,

@@ -39,6 +39,7 @@ export async function startTelling(
   return {
     begins: (kind, pass) => progress.begins(kind, pass),
     ranges: (shard, ranges, done) => progress.ranges(shard, ranges, done),
+    everywhere: (shards) => progress.everywhere(shards),
     rangeDone: (shard) => progress.rangeDone(shard),
     expects: (shard, rows) => progress.expects(shard, rows),
     looked: (shard, groups, rows) => progress.looked(shard, groups, rows),

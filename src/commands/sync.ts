@@ -5,13 +5,16 @@ import { messageOf, UsageError } from '../base/errors.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import type { ProxyAddress } from '../observe/admin-fetch.ts';
 import { JournalClient } from '../sync/journal-client.ts';
+import type { OpenedKeeper } from '../sync/pass-keeper.ts';
 import { endLines, type SyncReport } from '../sync/sync-report.ts';
 import { runSync } from '../sync/sync-run.ts';
+import type { SyncRunOptions } from '../sync/sync-tools.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 import { findProxies } from './find-proxies.ts';
 import { readSyncArguments, type SyncArguments, type SyncWishes } from './sync-arguments.ts';
 import { syncFaultOf } from './sync-faults.ts';
 import { checkFiles } from './sync-files.ts';
+import { openKeeper } from './sync-keepers.ts';
 import { pausesOf } from './sync-pauses.ts';
 import { startTelling } from './sync-telling.ts';
 
@@ -34,6 +37,7 @@ export function registerSync(program: Command, context: CommandContext): void {
     .option('--passes <number>', 'full passes at most (default: sync.passes)')
     .option('--workers <number>', 'ranges worked on at a time (default: sync.workers)')
     .option('--proxy <url>', 'a proxy’s admin address, instead of those in etcd; may be repeated', addTo)
+    .option('--alone', 'share nothing with other processes by etcd')
     .option('--pause-file <file>', 'wait while this file is there (default: sync.pauseFile)')
     .option('--force', 'also where a query would read or sort more than it should')
     .option('--admin-port <port>', 'serve /metrics and /healthz there while it runs (0: a free one)')
@@ -58,13 +62,14 @@ async function sync(options: SyncArguments, context: CommandContext): Promise<nu
   const telling = await startTelling(wishes.selection.shards, wishes.adminPort, config, context);
   const pauses = await pausesOf(pauseFile, config, telling.warns);
   const stopping = stopAtSignals();
+  let opened: OpenedKeeper | null = null;
   try {
     const { journals, silent, absent } = await reach(wishes, config, telling.warns);
     if (wishes.plan.mode === 'journal' && journals.length === 0)
       throw new UsageError(
         '--journal: no proxy can be asked for its journal; is it running? Give --proxy URL',
       );
-    const report = await runSync({
+    const run: SyncRunOptions = {
       ...wishes,
       config,
       force: options.force === true,
@@ -74,7 +79,10 @@ async function sync(options: SyncArguments, context: CommandContext): Promise<nu
       paused: () => pauses.reason(),
       stop: stopping.signal,
       told: telling,
-    });
+    };
+    const { proxies } = wishes;
+    opened = await openKeeper(run, { alone: options.alone === true, proxies });
+    const report = await runSync(run, opened.keeper);
     telling.print(endLines(report));
     if (options.report !== undefined) await writeReport(options.report, report);
     return report.verdict === 'clean' ? 0 : 1;
@@ -85,6 +93,7 @@ async function sync(options: SyncArguments, context: CommandContext): Promise<nu
     return fault.code;
   } finally {
     stopping.end();
+    opened?.close();
     pauses.close();
     await telling.end();
   }

@@ -143,7 +143,9 @@ const etcdSchema = z.strictObject({
     .min(2)
     .max(600)
     .default(10)
-    .describe('How long a proxy stays registered that is not heard of any more'),
+    .describe(
+      'How long a proxy stays registered, and a process of a shared sync keeps its ranges, that is not heard of any more',
+    ),
 });
 
 const queueSchema = z.strictObject({

@@ -16,6 +16,11 @@ export function proxiesPrefix(prefix: string): string {
   return `${prefix}proxies/`;
 }
 
+/** What the processes of one sync share: many keys, changed often, that no proxy reads or watches. */
+export function syncJobsPrefix(prefix: string): string {
+  return `${prefix}sync/jobs/`;
+}
+
 /** What `key` means, given its whole name and the shards of the configuration. */
 export function readControlKey(prefix: string, key: string, shards: readonly string[]): ControlKey {
   const parts = key.slice(prefix.length).split('/');

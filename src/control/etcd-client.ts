@@ -9,6 +9,7 @@
 import { rootCertificates } from 'node:tls';
 import { Etcd3, type IOptions } from 'etcd3';
 import type { EtcdSettings } from '../config/load.ts';
+import { controlRanges } from './control-ranges.ts';
 import { CALL_TIMEOUT_MS } from './etcd-error.ts';
 import { checkEtcdSettings } from './etcd-settings.ts';
 import type { KeyValue } from './ratio-ledger.ts';
@@ -41,7 +42,7 @@ export interface EtcdRead {
 /** An etcd client, logged in where an account is configured. Close it after the first failed call. */
 export interface EtcdClient {
   readonly etcd: Etcd3;
-  /** All keys under `prefix`, as of one revision. */
+  /** All keys under `prefix` but those of the sync's jobs, as of one revision. */
   read(prefix: string): Promise<EtcdRead>;
   /** True once etcd has said that it does not know our login (any more). */
   loginForgotten(): boolean;
@@ -74,11 +75,15 @@ export async function openEtcd(settings: EtcdSettings): Promise<EtcdClient> {
 }
 
 async function readPrefix(etcd: Etcd3, prefix: string): Promise<EtcdRead> {
-  const reply = await etcd.getAll().prefix(prefix).limit(MAX_KEYS).exec();
-  if (reply.more) throw new Error(`there are more than ${MAX_KEYS} keys under ${prefix}`);
+  const success = controlRanges(prefix).map((range) => ({ request_range: { ...range, limit: MAX_KEYS } }));
+  const reply = await etcd.kv.txn({ success });
+  const answers = reply.responses.map(({ response_range }) => response_range);
+  const keys = answers.flatMap(({ kvs }) => kvs);
+  if (keys.length > MAX_KEYS || answers.some(({ more }) => more))
+    throw new Error(`there are more than ${MAX_KEYS} keys under ${prefix}`);
   return {
     revision: Number(reply.header.revision),
-    keys: reply.kvs.map((item) => ({
+    keys: keys.map((item) => ({
       key: item.key.toString('utf8'),
       value: item.value.toString('utf8'),
       modRevision: item.mod_revision,

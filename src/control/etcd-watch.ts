@@ -2,8 +2,8 @@
  * A watch on the prefix that only says "something changed": the values are then read anew, whole and of
  * one revision, so a lost, doubled or late event can never leave us with a wrong value.
  */
-import { Range } from 'etcd3';
 import { proxiesPrefix } from './control-keys.ts';
+import { controlRanges } from './control-ranges.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import { etcdReason } from './etcd-error.ts';
 
@@ -19,7 +19,7 @@ export interface Watch {
   close(): void;
 }
 
-/** Watches all keys under `prefix` from `startRevision` on. Rejects when no stream can be opened. */
+/** Watches all keys under `prefix`, but those of the sync's jobs, from `startRevision` on. Rejects when no stream can be opened. */
 export async function openWatch(
   client: EtcdClient,
   prefix: string,
@@ -46,10 +46,8 @@ export async function openWatch(
         events.onChange();
       }
     });
-  const range = Range.prefix(prefix);
-  stream.write({
-    create_request: { key: range.start, range_end: range.end, start_revision: String(startRevision) },
-  });
+  for (const range of controlRanges(prefix))
+    stream.write({ create_request: { ...range, start_revision: String(startRevision) } });
   return {
     close: () => {
       state = 'ended';

@@ -11,7 +11,7 @@ import type { ControlSnapshot } from '../config/ratios.ts';
 import { Bell } from './bell.ts';
 import { proxiesPrefix } from './control-keys.ts';
 import type { EtcdClient } from './etcd-client.ts';
-import { CALL_TIMEOUT_MS } from './etcd-error.ts';
+import { renewLease } from './etcd-lease.ts';
 import { EtcdLink } from './etcd-link.ts';
 import type { ProxyRecord } from './proxy-record.ts';
 
@@ -171,31 +171,6 @@ class EtcdRegistration implements Registration {
       source: this.#snapshot.source,
     };
     return JSON.stringify(record);
-  }
-}
-
-/** Renews once. False when etcd no longer knows the lease; rejects when etcd does not answer. */
-async function renewLease(client: EtcdClient, lease: string): Promise<boolean> {
-  const stream = await client.etcd.leaseClient.leaseKeepAlive();
-  try {
-    return await new Promise<boolean>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error('etcd did not renew the lease in time')),
-        CALL_TIMEOUT_MS,
-      );
-      const settled = (settle: () => void): void => {
-        clearTimeout(timer);
-        settle();
-      };
-      stream
-        .on('data', (reply) => settled(() => resolve(Number(reply.TTL) > 0)))
-        .on('end', () => settled(() => reject(new Error('etcd ended the renewal of the lease'))))
-        .on('error', (error) => settled(() => reject(error)));
-      stream.write({ ID: lease });
-    });
-  } finally {
-    // Not cancelled: etcd3 would take that for a failure of the host and drop the other calls with it.
-    stream.end();
   }
 }
 

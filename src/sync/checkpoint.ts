@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { messageOf, UsageError } from '../base/errors.ts';
 import type { PassRecord } from './memory-range-queue.ts';
-import { passCountsSchema } from './pass-counts.ts';
-import type { Value } from './value.ts';
+import { rangeOutcomeSchema } from './range-outcome.ts';
+import { syncRangeSchema, writtenRange } from './range-record.ts';
 
 export interface Checkpoint {
   /** What the sync was told to do: another one does not go on from it. */
@@ -15,19 +15,9 @@ export interface Checkpoint {
   readonly record: PassRecord;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 /** Writes at most so often. */
 const EVERY_MS = 1000;
-
-/** A key of bytes; left out: an open end. */
-const valueSchema = z
-  .union([z.string(), z.null(), z.strictObject({ base64: z.string() })])
-  .transform((value): Value => (isBytes(value) ? Buffer.from(value.base64, 'base64') : value));
-
-const rangeSchema = z.strictObject({
-  after: valueSchema.optional(),
-  through: valueSchema.optional(),
-});
 
 const checkpointSchema = z.strictObject({
   version: z.literal(VERSION),
@@ -36,16 +26,11 @@ const checkpointSchema = z.strictObject({
   record: z.strictObject({
     ranges: z.array(
       z.strictObject({
-        work: z.strictObject({
-          shard: z.string(),
-          table: z.string(),
-          way: z.enum(['both', 'old', 'new']),
-          range: rangeSchema,
-        }),
+        work: syncRangeSchema,
         done: z.boolean(),
       }),
     ),
-    counts: passCountsSchema,
+    outcome: rangeOutcomeSchema,
   }),
 });
 
@@ -109,14 +94,11 @@ export class CheckpointFile {
   }
 
   async #write({ job, pass, record }: Checkpoint): Promise<void> {
-    const ranges = record.ranges.map(({ work, done }) => ({
-      work: { ...work, range: { after: encoded(work.range.after), through: encoded(work.range.through) } },
-      done,
-    }));
+    const ranges = record.ranges.map(({ work, done }) => ({ work: writtenRange(work), done }));
     await mkdir(dirname(this.#file), { recursive: true });
     await writeFile(
       `${this.#file}.tmp`,
-      JSON.stringify({ version: VERSION, job, pass, record: { ranges, counts: record.counts } }),
+      JSON.stringify({ version: VERSION, job, pass, record: { ranges, outcome: record.outcome } }),
     );
     await rename(`${this.#file}.tmp`, this.#file);
   }
@@ -125,20 +107,8 @@ export class CheckpointFile {
 function parse(text: string): Checkpoint | null {
   try {
     const { job, pass, record } = checkpointSchema.parse(JSON.parse(text));
-    const ranges = record.ranges.map(({ work, done }) => ({
-      work: { ...work, range: { after: work.range.after, through: work.range.through } },
-      done,
-    }));
-    return { job, pass, record: { ranges, counts: record.counts } };
+    return { job, pass, record };
   } catch {
     return null;
   }
-}
-
-function encoded(value: Value | undefined): string | null | { base64: string } | undefined {
-  return Buffer.isBuffer(value) ? { base64: value.toString('base64') } : (value as string | null | undefined);
-}
-
-function isBytes(value: string | null | { base64: string }): value is { base64: string } {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,15 +1,17 @@
 /** One pass over ranges of groups: several workers, each with a range of its own at a time. */
 import { messageOf } from '../base/errors.ts';
+import { SharedStoreLost } from '../control/shared-store.ts';
 import type { BatchSize } from './batch-size.ts';
 import type { ComparedBatch } from './compared-batch.ts';
 import type { CrawledTable } from './group-crawl.ts';
 import { type GroupOutcome, type GroupSettler, unreadOutcomes } from './group-outcome.ts';
 import type { GroupReader } from './group-reader.ts';
-import { countsOf } from './pass-counts.ts';
 import { crawlPatiently } from './patient-crawl.ts';
+import { failureOf, NO_OUTCOME, outcomeOf } from './range-outcome.ts';
 import type { LeasedRange, RangeQueue, SyncRange } from './range-queue.ts';
 import type { KeyBounds } from './range-split.ts';
 import type { Sides } from './side.ts';
+import type { WriteFence } from './write-fence.ts';
 
 /** One table of one shard, made ready to be worked on. */
 export interface SyncedTable {
@@ -23,6 +25,11 @@ export interface SyncedTable {
   /** `unlike`: one side may take two spellings of a key for one that are two on the other. */
   readonly spellings: 'alike' | 'unlike';
   readonly settler: GroupSettler;
+  /**
+   * The same, whose writes go behind this fence. When it resolves, nothing that another had under way for the same
+   * range can be written any more.
+   */
+  settlerBehind(fence: WriteFence): Promise<GroupSettler>;
   /** Where its keys begin and end. */
   bounds(): Promise<KeyBounds>;
   /** Of the side that has more of them, by what its server reckons: an InnoDB table's may be far off. */
@@ -34,8 +41,8 @@ export interface SyncedTable {
 export interface PassTools {
   readonly queue: RangeQueue;
   readonly workers: number;
-  /** Rejects where the table can't be compared (any more). */
-  open(work: SyncRange): Promise<SyncedTable>;
+  /** For one range. Rejects where the table can't be compared (any more). */
+  open(leased: LeasedRange): Promise<SyncedTable>;
   /** Waits for the moment at which the servers of a shard may be asked again. */
   turn(shard: string): Promise<void>;
   /** The operator wants an end: ranges are given back as they are. */
@@ -49,8 +56,6 @@ export interface PassListener {
   settled(work: SyncRange, outcome: GroupOutcome): void;
   /** Nothing is left of a range. */
   done(work: SyncRange): void;
-  /** A range could not be gone through. */
-  failed(work: SyncRange, reason: string): void;
 }
 
 /** Resolves when every range is done or has failed, or the pass was stopped. */
@@ -68,17 +73,18 @@ async function work(tools: PassTools): Promise<void> {
 
 /** A table that can't be read must not keep the others from being looked at: its range is over, and told of. */
 async function workOn(leased: LeasedRange, tools: PassTools): Promise<void> {
+  const { shard, table } = leased.work;
   try {
-    const table = await tools.open(leased.work);
-    const left = await crawl(leased, table, tools);
+    const opened = await tools.open(leased);
+    const left = await crawl(leased, opened, tools);
     if (left === 'nothing') {
-      await leased.done();
+      await leased.done(NO_OUTCOME);
       tools.told.done(leased.work);
     }
     if (left === 'something') await leased.giveBack();
   } catch (error) {
-    tools.told.failed(leased.work, messageOf(error));
-    await leased.done();
+    if (error instanceof SharedStoreLost) throw error;
+    await leased.done(failureOf(shard, table, messageOf(error)));
     tools.told.done(leased.work);
   }
 }
@@ -99,7 +105,8 @@ async function crawl(
       outcomes = [...outcomes, ...(await settler.settle(batch.mismatches))];
     }
     for (const outcome of outcomes) told.settled(range, outcome);
-    if (!(await leased.progressed(batch.range.through, countsOf(batch.groups, outcomes)))) return 'lost';
+    const outcome = outcomeOf(range, batch.groups, outcomes);
+    if (!(await leased.progressed(batch.range.through, outcome))) return 'lost';
     if (stop.aborted) return 'something';
     await turn(shard);
   }

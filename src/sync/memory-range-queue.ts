@@ -1,5 +1,5 @@
 /** A pass's ranges in this process alone. What is done of them is told to a listener, who may write it down. */
-import { addCounts, NO_COUNTS, type PassCounts } from './pass-counts.ts';
+import { addOutcomes, NO_OUTCOME, type RangeOutcome } from './range-outcome.ts';
 import type { LeasedRange, PassTotals, RangeQueue, SyncRange } from './range-queue.ts';
 import type { Value } from './value.ts';
 
@@ -16,25 +16,25 @@ export interface RangeRecord {
 
 export interface PassRecord {
   readonly ranges: readonly RangeRecord[];
-  readonly counts: PassCounts;
+  readonly outcome: RangeOutcome;
 }
 
 export class MemoryRangeQueue implements RangeQueue {
   readonly #entries: Entry[];
   readonly #changed: () => void;
-  #counts: PassCounts;
+  #outcome: RangeOutcome;
   #waiters: (() => void)[] = [];
 
   /** `changed`: what `record` tells is another from now on. */
   constructor(begin: PassRecord, changed: () => void = () => {}) {
     this.#entries = begin.ranges.map(({ work, done }) => ({ work, state: done ? 'done' : 'waiting' }));
-    this.#counts = begin.counts;
+    this.#outcome = begin.outcome;
     this.#changed = changed;
   }
 
   static of(ranges: readonly SyncRange[], changed?: () => void): MemoryRangeQueue {
     return new MemoryRangeQueue(
-      { ranges: ranges.map((work) => ({ work, done: false })), counts: NO_COUNTS },
+      { ranges: ranges.map((work) => ({ work, done: false })), outcome: NO_OUTCOME },
       changed,
     );
   }
@@ -42,7 +42,7 @@ export class MemoryRangeQueue implements RangeQueue {
   /** What is leased is as much done as its worker has told. */
   record(): PassRecord {
     const ranges = this.#entries.map(({ work, state }) => ({ work, done: state === 'done' }));
-    return { ranges, counts: this.#counts };
+    return { ranges, outcome: this.#outcome };
   }
 
   async take(): Promise<LeasedRange | null> {
@@ -56,7 +56,7 @@ export class MemoryRangeQueue implements RangeQueue {
 
   totals(): Promise<PassTotals> {
     const rangesDone = this.#entries.filter(({ state }) => state === 'done').length;
-    return Promise.resolve({ counts: this.#counts, ranges: this.#entries.length, rangesDone });
+    return Promise.resolve({ outcome: this.#outcome, ranges: this.#entries.length, rangesDone });
   }
 
   #lease(entry: Entry): LeasedRange {
@@ -64,13 +64,18 @@ export class MemoryRangeQueue implements RangeQueue {
     const { work } = entry;
     return {
       work,
-      progressed: (through: Value | undefined, counts: PassCounts) => {
-        this.#counts = addCounts(this.#counts, counts);
+      orphaned: false,
+      fence: null,
+      progressed: (through: Value | undefined, outcome: RangeOutcome) => {
+        this.#outcome = addOutcomes(this.#outcome, outcome);
         entry.work = { ...work, range: { after: through, through: work.range.through } };
         this.#changed();
         return Promise.resolve(true);
       },
-      done: () => this.#leave(entry, 'done'),
+      done: (outcome: RangeOutcome) => {
+        this.#outcome = addOutcomes(this.#outcome, outcome);
+        return this.#leave(entry, 'done');
+      },
       giveBack: () => this.#leave(entry, 'waiting'),
     };
   }

@@ -1,4 +1,5 @@
 /** How long queries took: quantiles within one percent, in memory that does not grow with their number. */
+import { z } from 'zod';
 
 /** Times are told apart from ten microseconds to three hours; what lies beyond counts as the nearest of these. */
 const SECONDS_MIN = 1e-5;
@@ -15,6 +16,12 @@ export interface QueryTimesSummary {
   readonly p995: number;
   readonly max: number;
 }
+
+export const writtenTimesSchema = z.strictObject({
+  max: z.number(),
+  buckets: z.array(z.tuple([z.number().int().min(0), z.number()])),
+});
+export type WrittenTimes = z.output<typeof writtenTimesSchema>;
 
 export class QueryTimes {
   readonly #counts = new Float64Array(BUCKETS);
@@ -43,6 +50,23 @@ export class QueryTimes {
     for (const [bucket, count] of other.#counts.entries()) this.#counts[bucket]! += count;
     this.#count += other.#count;
     this.#max = Math.max(this.#max, other.#max);
+  }
+
+  /** As it can be written down: the buckets that hold something, and how much. */
+  written(): WrittenTimes {
+    const buckets = [...this.#counts.entries()].filter(([, held]) => held > 0);
+    return { max: this.#max, buckets };
+  }
+
+  static of({ max, buckets }: WrittenTimes): QueryTimes {
+    const times = new QueryTimes();
+    times.#max = max;
+    for (const [bucket, held] of buckets) {
+      if (bucket >= BUCKETS) continue;
+      times.#counts[bucket] = held;
+      times.#count += held;
+    }
+    return times;
   }
 
   /** The time in seconds that `share` (0 to 1) of the queries took at most, by nearest rank; 0 where there is none. */

@@ -1,8 +1,9 @@
 /** The work of a pass, as ranges of keys that workers take, on this machine and on others. */
 import type { CrawlWay } from './group-crawl.ts';
 import type { KeyRange } from './key-range.ts';
-import type { PassCounts } from './pass-counts.ts';
+import type { RangeOutcome } from './range-outcome.ts';
 import type { Value } from './value.ts';
+import type { WriteFence } from './write-fence.ts';
 
 /** A stretch of one table's keys. */
 export interface SyncRange {
@@ -17,13 +18,17 @@ export interface SyncRange {
 export interface LeasedRange {
   /** What is left of it to do. */
   readonly work: SyncRange;
+  /** A worker was lost that had it: what that one has written last may be on its way yet. */
+  readonly orphaned: boolean;
+  /** Behind which its rows are written; null: nobody else can ever come to have it meanwhile. */
+  readonly fence: WriteFence | null;
   /**
-   * Everything through this key was looked at; `counts`: of what was looked at since the last call. False: the range
+   * Everything through this key was looked at; `outcome`: of what was looked at since the last call. False: the range
    * is another's by now, and the worker is to leave it alone.
    */
-  progressed(through: Value | undefined, counts: PassCounts): Promise<boolean>;
-  /** Nothing is left of it. */
-  done(): Promise<void>;
+  progressed(through: Value | undefined, outcome: RangeOutcome): Promise<boolean>;
+  /** Nothing is left of it. `outcome`: what was not told of it so far. */
+  done(outcome: RangeOutcome): Promise<void>;
   /** Gives it back as it is, for whoever takes it next. */
   giveBack(): Promise<void>;
 }
@@ -36,7 +41,7 @@ export interface RangeQueue {
 }
 
 export interface PassTotals {
-  readonly counts: PassCounts;
+  readonly outcome: RangeOutcome;
   readonly ranges: number;
   readonly rangesDone: number;
 }

@@ -3,11 +3,21 @@ import type { GroupOutcome } from './group-outcome.ts';
 import type { Side } from './side.ts';
 import type { PassKind, PassReport } from './sync-report.ts';
 
+/** Of one shard, since the pass began. */
+export interface SharedProgress {
+  readonly groups: number;
+  readonly mismatched: number;
+  readonly ranges: number;
+  readonly rangesDone: number;
+}
+
 export interface SyncListener {
   /** A pass begins; what is told of ranges from now on is of this pass. */
   begins(kind: PassKind, pass: number): void;
   /** So many ranges of a shard belong to the pass too, some of which were done before it began. */
   ranges(shard: string, ranges: number, done: number): void;
+  /** How far the pass is on all machines that share it. */
+  everywhere(shards: ReadonlyMap<string, SharedProgress>): void;
   /** One of them is over. */
   rangeDone(shard: string): void;
   /** So many rows of it, about, are to be looked at in the pass. */

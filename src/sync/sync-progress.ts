@@ -1,6 +1,7 @@
 /** How far a sync is, by shard: what its display and its metrics are made of. Pure but for the clock. */
 import type { GroupOutcome } from './group-outcome.ts';
 import { addRows, NO_ROWS, type RowCounts } from './row-counts.ts';
+import type { SharedProgress } from './sync-listener.ts';
 import type { PassKind } from './sync-report.ts';
 
 export interface ShardProgress {
@@ -15,6 +16,8 @@ export interface ShardProgress {
   readonly rangesBefore: number;
   /** Null: it is not held up. */
   readonly waits: string | null;
+  /** Of the pass, on all machines that share it; null: it is this process's alone. */
+  readonly everywhere: { readonly groups: number; readonly mismatched: number } | null;
 }
 
 export interface PassProgress {
@@ -31,6 +34,7 @@ const NOTHING: ShardProgress = Object.freeze({
   rangesDone: 0,
   rangesBefore: 0,
   waits: null,
+  everywhere: null,
 });
 
 export class SyncProgress {
@@ -65,7 +69,7 @@ export class SyncProgress {
     this.#rows = new Map();
     for (const [shard, { groups }] of this.#shards) {
       this.#before.set(shard, groups);
-      this.#change(shard, { ranges: 0, rangesDone: 0, rangesBefore: 0 });
+      this.#change(shard, { ranges: 0, rangesDone: 0, rangesBefore: 0, everywhere: null });
     }
   }
 
@@ -76,6 +80,16 @@ export class SyncProgress {
       rangesDone: rangesDone + done,
       rangesBefore: rangesBefore + done,
     });
+  }
+
+  everywhere(shards: ReadonlyMap<string, SharedProgress>): void {
+    for (const [shard, { groups, mismatched, ranges, rangesDone }] of shards) {
+      const known = this.#of(shard);
+      // What others have done before this process took part says nothing of how fast it goes now.
+      if (known.everywhere === null) this.#before.set(shard, groups);
+      const rangesBefore = known.everywhere === null ? rangesDone : known.rangesBefore;
+      this.#change(shard, { ranges, rangesDone, rangesBefore, everywhere: { groups, mismatched } });
+    }
   }
 
   rangeDone(shard: string): void {
@@ -111,7 +125,8 @@ export class SyncProgress {
   /** Groups a second since the pass began; 0 where no time has gone by. */
   rate(shard: string): number {
     const seconds = this.#seconds();
-    return seconds <= 0 ? 0 : (this.#of(shard).groups - (this.#before.get(shard) ?? 0)) / seconds;
+    const { groups, everywhere } = this.#of(shard);
+    return seconds <= 0 ? 0 : ((everywhere?.groups ?? groups) - (this.#before.get(shard) ?? 0)) / seconds;
   }
 
   /**
@@ -119,10 +134,12 @@ export class SyncProgress {
    * servers had said, else by its ranges that are over. Null: not known.
    */
   secondsLeft(shard: string): number | null {
-    const { ranges, rangesDone, rangesBefore } = this.#of(shard);
+    const { ranges, rangesDone, rangesBefore, everywhere } = this.#of(shard);
     if (ranges > 0 && rangesDone >= ranges) return 0;
     const { expected, looked } = this.#rowsOf(shard);
-    if (looked > 0 && looked < expected) return (this.#seconds() / looked) * (expected - looked);
+    // Of a shared pass the rows that others have looked at are not known here.
+    if (everywhere === null && looked > 0 && looked < expected)
+      return (this.#seconds() / looked) * (expected - looked);
     // Of the ranges that are not over nothing is known where the rows say nothing, unless some are.
     const done = rangesDone - rangesBefore;
     return done <= 0 ? null : (this.#seconds() / done) * (ranges - rangesDone);

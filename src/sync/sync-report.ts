@@ -1,10 +1,12 @@
 /** What a sync tells when a pass is over, and at its end. */
+import { z } from 'zod';
 import {
   addCounts,
   consistency,
   NO_COUNTS,
   openGroups,
   type PassCounts,
+  passCountsSchema,
   wrongGroups,
 } from './pass-counts.ts';
 import type { QueryTimesSummary } from './query-times.ts';
@@ -32,12 +34,33 @@ export interface PassReport {
   readonly checksums: QueryTimesSummary;
 }
 
+const journalCountsSchema = z.strictObject({ entries: z.number(), settled: z.number(), kept: z.number() });
+const failureSchema = z.strictObject({ shard: z.string(), table: z.string(), reason: z.string() });
+
+export const passReportSchema: z.ZodType<PassReport> = z.strictObject({
+  kind: z.enum(['full', 'journal', 'keys']),
+  pass: z.number(),
+  counts: passCountsSchema,
+  failures: z.array(failureSchema),
+  failed: z.number(),
+  journal: journalCountsSchema.nullable(),
+  seconds: z.number(),
+  checksums: z.strictObject({
+    ...{ count: z.number(), p50: z.number(), p99: z.number(), p995: z.number(), max: z.number() },
+  }),
+});
+
 /** Of all proxies together. */
 export interface JournalLeft {
   readonly keys: number;
   /** Shards that owe a full pass. */
   readonly reset: readonly string[];
 }
+
+export const journalLeftSchema: z.ZodType<JournalLeft> = z.strictObject({
+  keys: z.number(),
+  reset: z.array(z.string()),
+});
 
 export interface SyncReport {
   readonly mode: string;

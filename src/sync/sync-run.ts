@@ -1,48 +1,60 @@
-/** A whole sync of one process: the passes over its tables and journals, one after the other. */
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import { messageOf, UsageError } from '../base/errors.ts';
-import { CheckpointFile } from './checkpoint.ts';
+/** A whole sync: the passes over its tables and journals, one after the other. */
+
+import { z } from 'zod';
+import { messageOf } from '../base/errors.ts';
+import { SharedStoreLost } from '../control/shared-store.ts';
 import { type PassListener, runPass } from './full-pass.ts';
 import { crawlWays } from './group-crawl.ts';
-import { type GroupOutcome, unreadOutcomes } from './group-outcome.ts';
-import { runJournalPass } from './journal-pass.ts';
+import { unreadOutcomes } from './group-outcome.ts';
+import { settleJournals } from './journal-unit.ts';
 import { compareKeys } from './key-comparison.ts';
-import { canonicalKey } from './key-order.ts';
 import { ALL_KEYS } from './key-range.ts';
-import { MemoryRangeQueue, type RangeRecord } from './memory-range-queue.ts';
-import { addCounts, countsOf, NO_COUNTS, type PassCounts } from './pass-counts.ts';
-import { PassLog } from './pass-log.ts';
-import { type JournalStates, journalLeft, journalStates, makeGood } from './proxy-journals.ts';
-import type { SyncRange } from './range-queue.ts';
+import { LeasedTables } from './leased-tables.ts';
+import { MemoryRangeQueue } from './memory-range-queue.ts';
+import type { PassKeeper, PassPlan, PassStep } from './pass-keeper.ts';
+import { type JournalStates, journalLeft, journalStates, makeGood, owedPasses } from './proxy-journals.ts';
+import { QueryTimes } from './query-times.ts';
+import { addOutcomes, failureOf, NO_OUTCOME, outcomeOf, type RangeOutcome } from './range-outcome.ts';
+import type { LeasedRange, RangeQueue, SyncRange } from './range-queue.ts';
 import { splitKeys } from './range-split.ts';
+import { checkSelection } from './selection-check.ts';
 import { runJob } from './sync-job.ts';
 import {
   type JournalLeft,
+  journalLeftSchema,
   leftNothing,
-  type PassKind,
   type PassReport,
   type SyncReport,
 } from './sync-report.ts';
 import { type SyncRunOptions, SyncTools } from './sync-tools.ts';
 
 /** Ranges of a table: small enough that no worker is left with the last one for long. */
-const PARTS = 16;
+const PARTS_MAX = 16;
+/** Of a pass, where tables are many: each range is a key in etcd. */
+const RANGES_AIM = 4096;
+/** Stands for all tables of a shard that its journals speak of. */
+const ALL_TABLES = '*';
 
 /** Rejects with what no pass can go on without, such as a server that can't be reached any more. */
-export async function runSync(options: SyncRunOptions): Promise<SyncReport> {
-  const run = new Run(options);
+export async function runSync(options: SyncRunOptions, keeper: PassKeeper): Promise<SyncReport> {
+  const run = new Run(options, keeper);
   try {
     const { told, stop } = options;
-    await run.checkSelection();
-    return await runJob(options.plan, {
+    await run.check();
+    const report = await runJob(options.plan, {
       full: (pass) => run.full(pass),
       journal: (pass) => run.journal(pass),
       keys: (pass) => run.keys(pass),
       left: () => run.left(),
-      told: (report) => told.pass(report),
+      told: (each) => told.pass(each),
       stop,
     });
+    await keeper.end(report.verdict === 'stopped' ? 'left' : 'finished');
+    return report;
+  } catch (error) {
+    // Others need not wait for what this process had.
+    await keeper.end('left').catch(() => undefined);
+    throw error;
   } finally {
     run.close();
   }
@@ -50,227 +62,213 @@ export async function runSync(options: SyncRunOptions): Promise<SyncReport> {
 
 class Run {
   readonly #options: SyncRunOptions;
+  readonly #keeper: PassKeeper;
   readonly #tools: SyncTools;
-  readonly #checkpoint: CheckpointFile;
-  /** By which a checkpoint of the same work is known. */
-  readonly #job: string;
-  #log: PassLog;
+  #times = new QueryTimes();
 
-  constructor(options: SyncRunOptions) {
-    const { config, plan, method, told } = options;
+  constructor(options: SyncRunOptions, keeper: PassKeeper) {
     this.#options = options;
-    const { service, shards, tables } = config;
-    this.#job = JSON.stringify([shards, tables, options.selection, method, plan.check]);
-    // Another sync of the same service has a file of its own.
-    const name = `${service}-${createHash('sha256').update(this.#job).digest('hex').slice(0, 12)}.json`;
-    this.#checkpoint = new CheckpointFile(join(config.sync.checkpoint, name), (reason) =>
-      told.warns(`where the sync is could not be written down, so that it would begin anew: ${reason}`),
-    );
+    this.#keeper = keeper;
     this.#tools = new SyncTools(options, (side, seconds) => {
-      this.#log.times.record(seconds);
-      told.took(side, seconds);
+      this.#times.record(seconds);
+      options.told.took(side, seconds);
     });
-    this.#log = new PassLog(this.#tools.now);
   }
 
-  /** Rejects with UsageError where tables or keys were asked for that are none: nothing would be looked at. */
-  async checkSelection(): Promise<void> {
-    const { selection, plan, told } = this.#options;
-    if (selection.tables === null && plan.mode !== 'keys') return;
-    const names = new Map<string, readonly string[]>();
-    for (const shard of selection.shards) names.set(shard, await this.#tools.tablesOf(shard));
-    const known = new Set([...names.values()].flat());
-    const faults = (selection.tables ?? []).filter((table) => !known.has(table));
-    if (faults.length > 0)
-      throw new UsageError(`--table: ${faults.join(', ')}: no shard that was asked for has such a table`);
-    if (plan.mode !== 'keys') return;
-    for (const [shard, tables] of names)
-      for (const table of tables) await this.#checkKeys(shard, table, (text) => told.warns(text));
+  /** Rejects with UsageError where tables or keys were asked for that are none. */
+  check(): Promise<void> {
+    return checkSelection(this.#options, this.#tools);
   }
 
-  async #checkKeys(shard: string, table: string, warns: (text: string) => void): Promise<void> {
-    const { selection } = this.#options;
-    // A table that can't be compared is told of by its pass.
-    const opened = await this.#tools.tables.open(shard, table).catch(() => null);
-    if (opened === null) return;
-    if (opened.grouped === 'not') {
-      const text = `--keys: ${table} of shard ${shard} has no group column, and so no keys`;
-      if (selection.tables !== null) throw new UsageError(`${text}: leave it out of --table`);
-      warns(text);
-    }
-    try {
-      for (const key of selection.keys) canonicalKey(opened.crawled.order, key);
-    } catch (error) {
-      throw new UsageError(`--keys: of ${table}: ${messageOf(error)}; name other tables by --table`);
-    }
-  }
-
-  async full(pass: number): Promise<PassReport> {
-    const log = this.#begin('full', pass);
-    const { selection, plan, told } = this.#options;
-    const states = await this.#statesOrNone();
-    for (const shard of selection.shards) await this.#caughtUp(shard);
-    const found = pass === 1 ? await this.#checkpoint.read(this.#job) : null;
-    if (found !== null) told.warns('goes on where the sync before this one ended');
-    const record = found?.record ?? { ranges: await this.#allRanges(), counts: NO_COUNTS };
-    const queue: MemoryRangeQueue = new MemoryRangeQueue(record, () =>
-      this.#checkpoint.changed(() => ({ job: this.#job, pass, record: queue.record() })),
-    );
-    const counts = await this.#through(queue);
-    const report = log.report('full', pass, counts, null);
-    if (this.#options.stop.aborted) {
-      await this.#checkpoint.flush();
-      return report;
-    }
-    await this.#checkpoint.remove();
-    // What the pass before had looked at was looked at too early to make good what was lost since.
-    if (found === null && !plan.check && leftNothing(report) && selection.tables === null)
-      await makeGood(states, selection.shards, (text) => told.warns(text));
-    return report;
+  full(pass: number): Promise<PassReport> {
+    const { selection, plan, told, workers } = this.#options;
+    return this.#pass('full', pass, {
+      catchUp: async () => {
+        const failures: RangeOutcome[] = [];
+        for (const shard of selection.shards) failures.push(await this.#caughtUp(shard));
+        return failures.reduce(addOutcomes, NO_OUTCOME);
+      },
+      prepare: () => this.#wholePlan(),
+      work: (queue) => this.#crawl(queue, workers, (leased) => this.#tablesOf(leased)),
+      finish: async ({ owed }, report) => {
+        if (!plan.check && leftNothing(report) && selection.tables === null)
+          await makeGood(owed, await this.#tools.journals(), (text) => told.warns(text));
+      },
+    });
   }
 
   async journal(pass: number): Promise<PassReport | null> {
-    const { silent, plan, selection, stop, told } = this.#options;
-    const journals = await this.#tools.journals();
-    if (journals.length === 0 && silent.length === 0) return null;
-    const log = this.#begin('journal', pass);
-    for (const { name } of silent) log.failed('', '', `${name} can’t be asked for its journal`);
-    const names = new Map<string, readonly string[]>();
-    for (const shard of selection.shards) names.set(shard, await this.#tools.tablesOf(shard));
-    const result = await runJournalPass({
-      journals,
-      shards: selection.shards,
-      tables: (shard) => names.get(shard) ?? [],
-      open: (shard, table) => this.#tools.tables.open(shard, table),
-      selected: selection.tables,
-      wholeTable: async (shard, table) => {
-        const before = log.failures;
-        const counts = await this.#through(MemoryRangeQueue.of(await this.#rangesOf(shard, table)));
-        return { counts, unseen: log.failures === before ? 'nothing' : 'something' };
-      },
-      turn: (shard) => this.#tools.throttle.turn(shard),
-      settles: !plan.check,
-      stop,
-      told: {
-        looked: (shard, _table, { groups }) => told.looked(shard, groups, 0),
-        settled: (shard, table, outcome) => this.#settled(shard, table, outcome),
-        failed: (shard, table, error) => log.failed(shard, table, messageOf(error)),
-      },
-    });
-    const { counts, ...journal } = result;
-    return log.report('journal', pass, counts, journal);
-  }
-
-  async keys(pass: number): Promise<PassReport> {
-    const log = this.#begin('keys', pass);
-    const { selection, stop } = this.#options;
-    let counts = NO_COUNTS;
-    for (const shard of selection.shards) {
-      for (const table of await this.#tools.tablesOf(shard)) {
-        if (stop.aborted) break;
-        counts = addCounts(counts, await this.#keysOf(shard, table, log));
-      }
-    }
-    return log.report('keys', pass, counts, null);
-  }
-
-  async left(): Promise<JournalLeft | null> {
     const { silent, selection } = this.#options;
-    if (silent.length > 0) return null;
-    const states = await this.#statesOrNone();
-    return states.length === 0 ? null : journalLeft(states, selection.shards);
+    const isAny = async (): Promise<boolean> =>
+      silent.length > 0 || (await this.#tools.journals()).length > 0;
+    if (!(await this.#keeper.agree(z.boolean(), isAny))) return null;
+    return this.#pass('journal', pass, {
+      prepare: () => Promise.resolve(planOf(selection.shards.map((shard) => wholeOf(shard, ALL_TABLES)))),
+      work: (queue) =>
+        this.#inTurn(queue, (leased) => {
+          const tables = this.#tablesOf(leased);
+          const wholeTable = (shard: string, table: string) => this.#wholeTable(shard, table, tables);
+          return settleJournals(this.#options, { leased, tools: this.#tools, tables, wholeTable });
+        }),
+    });
+  }
+
+  keys(pass: number): Promise<PassReport> {
+    const { selection } = this.#options;
+    return this.#pass('keys', pass, {
+      prepare: async () => {
+        const units: SyncRange[] = [];
+        for (const shard of selection.shards)
+          for (const table of await this.#tools.tablesOf(shard)) units.push(wholeOf(shard, table));
+        return planOf(units);
+      },
+      work: (queue) => this.#inTurn(queue, (leased) => this.#keysOf(leased)),
+    });
+  }
+
+  left(): Promise<JournalLeft | null> {
+    const { silent, selection } = this.#options;
+    return this.#keeper.agree(journalLeftSchema.nullable(), async () => {
+      if (silent.length > 0) return null;
+      const states = await this.#statesOrNone();
+      return states.length === 0 ? null : journalLeft(states, selection.shards);
+    });
   }
 
   close(): void {
     this.#tools.close();
   }
 
-  #begin(kind: PassKind, pass: number): PassLog {
-    this.#log = new PassLog(this.#tools.now);
+  #pass(
+    kind: PassStep['kind'],
+    pass: number,
+    steps: Pick<PassStep, 'prepare' | 'work'> & Partial<Pick<PassStep, 'catchUp' | 'finish'>>,
+  ): Promise<PassReport> {
+    this.#times = new QueryTimes();
     this.#options.told.begins(kind, pass);
-    return this.#log;
+    const nothing = { catchUp: () => Promise.resolve(NO_OUTCOME), finish: () => Promise.resolve() };
+    return this.#keeper.pass({ kind, pass, times: this.#times, ...nothing, ...steps });
   }
 
-  #settled(shard: string, table: string, outcome: GroupOutcome): void {
-    this.#log.settled(shard, table, outcome);
-    this.#options.told.settled(shard, outcome);
-  }
-
-  async #allRanges(): Promise<readonly RangeRecord[]> {
-    const ranges: SyncRange[] = [];
-    for (const shard of this.#options.selection.shards) {
-      for (const table of await this.#tools.tablesOf(shard))
-        ranges.push(...(await this.#rangesOf(shard, table)));
-    }
-    return ranges.map((work) => ({ work, done: false }));
+  async #wholePlan(): Promise<PassPlan> {
+    const { selection } = this.#options;
+    const states = await this.#statesOrNone();
+    const tables: { readonly shard: string; readonly table: string }[] = [];
+    for (const shard of selection.shards)
+      for (const table of await this.#tools.tablesOf(shard)) tables.push({ shard, table });
+    const parts = Math.max(1, Math.min(PARTS_MAX, Math.floor(RANGES_AIM / tables.length)));
+    let plan = planOf([]);
+    for (const { shard, table } of tables) plan = joined(plan, await this.#rangesOf(shard, table, parts));
+    return { ...plan, owed: owedPasses(states, selection.shards) };
   }
 
   /** A table that can't be compared is told of, and is none of the pass. */
-  async #rangesOf(shard: string, table: string): Promise<SyncRange[]> {
+  async #rangesOf(shard: string, table: string, parts = PARTS_MAX): Promise<PassPlan> {
     try {
       const { crawled, bounds, estimatedRows } = await this.#tools.tables.open(shard, table);
       const ways = crawlWays(crawled.order, crawled.direction);
-      const ranges = crawled.order === 'numeric' ? splitKeys(await bounds(), PARTS) : [ALL_KEYS];
+      const ranges = crawled.order === 'numeric' ? splitKeys(await bounds(), parts) : [ALL_KEYS];
       this.#options.told.expects(shard, await estimatedRows());
-      return ways.flatMap((way) => ranges.map((range) => ({ shard, table, way, range })));
+      return planOf(ways.flatMap((way) => ranges.map((range) => ({ shard, table, way, range }))));
     } catch (error) {
-      this.#log.failed(shard, table, messageOf(error));
-      return [];
+      return { ...planOf([]), outcome: failureOf(shard, table, messageOf(error)) };
     }
   }
 
-  async #through(queue: MemoryRangeQueue): Promise<PassCounts> {
-    const { workers, stop, told } = this.#options;
-    const log = this.#log;
-    for (const { work, done } of queue.record().ranges) told.ranges(work.shard, 1, done ? 1 : 0);
+  #tablesOf(leased: LeasedRange): LeasedTables {
+    return new LeasedTables({
+      leased,
+      open: (shard, table) => this.#tools.tables.open(shard, table),
+      caughtUp: async (shard) => {
+        const { failures } = await this.#caughtUp(shard);
+        if (failures[0] !== undefined) throw new Error(failures[0].reason);
+      },
+    });
+  }
+
+  #crawl(queue: RangeQueue, workers: number, tablesOf: (leased: LeasedRange) => LeasedTables): Promise<void> {
+    const { stop, told } = this.#options;
     const listener: PassListener = {
       batch: ({ shard }, { groups, rows }) => told.looked(shard, groups, rows),
-      settled: ({ shard, table }, outcome) => this.#settled(shard, table, outcome),
+      settled: ({ shard }, outcome) => told.settled(shard, outcome),
       done: ({ shard }) => told.rangeDone(shard),
-      failed: ({ shard, table }, reason) => log.failed(shard, table, reason),
     };
-    await runPass({
+    return runPass({
       queue,
       workers,
-      open: ({ shard, table }) => this.#tools.tables.open(shard, table),
+      open: (leased) => tablesOf(leased).open(leased.work.shard, leased.work.table),
       turn: (shard) => this.#tools.throttle.turn(shard),
       stop,
       told: listener,
     });
-    return (await queue.totals()).counts;
   }
 
-  async #keysOf(shard: string, table: string, log: PassLog): Promise<PassCounts> {
-    const { selection, told } = this.#options;
-    const { tables, throttle } = this.#tools;
-    try {
-      const { crawled, primaries, size, settler } = await tables.open(shard, table);
-      let counts = NO_COUNTS;
-      const compared = { readers: primaries, order: crawled.order };
-      await throttle.turn(shard);
-      for await (const { groups, rows, mismatches, unread } of compareKeys(compared, selection.keys, size)) {
-        told.looked(shard, groups, rows);
-        const settled = mismatches.length === 0 ? [] : await settler.settle(mismatches);
-        const outcomes = [...unreadOutcomes(unread), ...settled];
-        for (const outcome of outcomes) this.#settled(shard, table, outcome);
-        counts = addCounts(counts, countsOf(groups, outcomes));
-        await throttle.turn(shard);
-      }
-      return counts;
-    } catch (error) {
-      log.failed(shard, table, messageOf(error));
-      return NO_COUNTS;
+  /** Units that are no ranges of keys, one after the other. */
+  async #inTurn(queue: RangeQueue, work: (leased: LeasedRange) => Promise<RangeOutcome>): Promise<void> {
+    const { stop } = this.#options;
+    while (!stop.aborted) {
+      const leased = await queue.take();
+      if (leased === null) return;
+      const outcome = await this.#unit(leased, work);
+      if (!stop.aborted) await leased.done(outcome);
+      // What was done of it is told, and the unit is begun anew by whoever goes on.
+      else if (await leased.progressed(leased.work.range.after, outcome)) await leased.giveBack();
     }
+  }
+
+  async #unit(
+    leased: LeasedRange,
+    work: (leased: LeasedRange) => Promise<RangeOutcome>,
+  ): Promise<RangeOutcome> {
+    try {
+      return await work(leased);
+    } catch (error) {
+      if (error instanceof SharedStoreLost) throw error;
+      return failureOf(leased.work.shard, leased.work.table, messageOf(error));
+    }
+  }
+
+  async #wholeTable(shard: string, table: string, tables: LeasedTables): Promise<RangeOutcome> {
+    const { workers, told } = this.#options;
+    const { ranges, outcome } = await this.#rangesOf(shard, table);
+    told.ranges(shard, ranges.length, 0);
+    const queue = MemoryRangeQueue.of(ranges);
+    await this.#crawl(queue, workers, () => tables);
+    return addOutcomes(outcome, (await queue.totals()).outcome);
+  }
+
+  async #keysOf(leased: LeasedRange): Promise<RangeOutcome> {
+    const { selection, told, stop } = this.#options;
+    const { shard, table } = leased.work;
+    const { crawled, primaries, size, settler } = await this.#tablesOf(leased).open(shard, table);
+    const { throttle } = this.#tools;
+    let outcome = NO_OUTCOME;
+    await throttle.turn(shard);
+    for await (const { groups, rows, mismatches, unread } of compareKeys(
+      { readers: primaries, order: crawled.order },
+      selection.keys,
+      size,
+    )) {
+      told.looked(shard, groups, rows);
+      const settled = mismatches.length === 0 ? [] : await settler.settle(mismatches);
+      const outcomes = [...unreadOutcomes(unread), ...settled];
+      for (const one of outcomes) told.settled(shard, one);
+      outcome = addOutcomes(outcome, outcomeOf({ shard, table }, groups, outcomes));
+      if (stop.aborted) break;
+      await throttle.turn(shard);
+    }
+    return outcome;
   }
 
   /**
    * A sync that was killed may have repaired groups of which a write was still on its way to the new side: before that
    * is done, such a group looks as it should.
    */
-  async #caughtUp(shard: string): Promise<void> {
-    if (!(await this.#tools.replayed(shard)))
-      this.#log.failed(shard, '', 'the mirror has not replayed in time what was written before the pass');
+  async #caughtUp(shard: string): Promise<RangeOutcome> {
+    const isReplayed = await this.#tools.replayed(shard);
     await this.#tools.catchUp(shard);
+    if (isReplayed) return NO_OUTCOME;
+    return failureOf(shard, '', 'the mirror has not replayed in time what was written before the pass');
   }
 
   /** None where a proxy does not answer, which is told. */
@@ -282,4 +280,20 @@ class Run {
       return [];
     }
   }
+}
+
+function wholeOf(shard: string, table: string): SyncRange {
+  return { shard, table, way: 'both', range: ALL_KEYS };
+}
+
+function planOf(ranges: readonly SyncRange[]): PassPlan {
+  return { ranges, outcome: NO_OUTCOME, owed: [] };
+}
+
+function joined(left: PassPlan, right: PassPlan): PassPlan {
+  return {
+    ranges: [...left.ranges, ...right.ranges],
+    outcome: addOutcomes(left.outcome, right.outcome),
+    owed: [...left.owed, ...right.owed],
+  };
 }

@@ -5,6 +5,7 @@ import type { ServerKind, Side } from './side.ts';
 import { ConnectionLost, type SyncConnection, type WriteStatement } from './sync-connection.ts';
 import type { Loan, SyncPool } from './sync-pool.ts';
 import type { Row } from './value.ts';
+import { behindFence, type WriteFence } from './write-fence.ts';
 
 export type ServerRole = 'primary' | 'replica';
 
@@ -27,9 +28,10 @@ export interface SyncServer {
   stream(sql: string, values?: readonly unknown[]): AsyncIterable<Row>;
   /**
    * One transaction; resolves to the rows that it changed. Rejects with ConnectionLost where the connection broke in
-   * the COMMIT, so that it may have been done. Rejects on a server that was opened for reading alone.
+   * the COMMIT, so that it may have been done. Rejects on a server that was opened for reading alone, and with RangeLost
+   where the fence does not hold any more.
    */
-  write(statements: readonly WriteStatement[]): Promise<number>;
+  write(statements: readonly WriteStatement[], fence?: WriteFence): Promise<number>;
   /** Lets go of it. The pool, and its connections, are the caller's. */
   close(): Promise<void>;
 }
@@ -123,11 +125,15 @@ class PooledServer implements SyncServer {
     }
   }
 
-  write(statements: readonly WriteStatement[]): Promise<number> {
+  write(statements: readonly WriteStatement[], fence?: WriteFence): Promise<number> {
     const { access, queryLimitMs } = this.#options;
     if (access === 'read') return Promise.reject(new Error(`${this.name} is there to be read alone`));
     return this.#steadily(
-      () => this.#with('write', (connection) => connection.transact(statements, queryLimitMs)),
+      () =>
+        this.#with('write', (connection) => {
+          const transact = (): Promise<number> => connection.transact(statements, queryLimitMs);
+          return fence === undefined ? transact() : behindFence(connection, fence, transact);
+        }),
       (error) => (error instanceof ConnectionLost ? !error.committing : LOCK_ERRORS.has(errnoOf(error))),
     );
   }

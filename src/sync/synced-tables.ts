@@ -3,6 +3,7 @@ import type { ParsedConfig } from '../config/schema.ts';
 import { BatchSize } from './batch-size.ts';
 import { type CatchUp, waitForReplica } from './catch-up.ts';
 import type { SyncedTable } from './full-pass.ts';
+import type { GroupSettler } from './group-outcome.ts';
 import { openGroupParts } from './group-parts.ts';
 import type { GroupReader } from './group-reader.ts';
 import { type MirrorGate, StillSettler } from './group-settling.ts';
@@ -108,21 +109,25 @@ export class SyncedTables {
       identity: pair.identity.map((column) => column.order),
     };
     const triggers = repairs ? await this.#triggers(shard, pair, servers) : [];
-    const settled = new TableSettling({
-      meddlers: meddlersText(triggers, ownColumns(pair, direction)),
-      order,
-      primaries,
-      replicas: hasReplica ? readers : null,
-      catchUp: () => catchUpBoth(servers, settings.catchUpTimeoutMs),
-      rows,
-      repair: new RowRepair({
-        sql: new RepairSql(pair, direction, servers.primaries),
-        orders: rows.identity,
-        source: servers.primaries[direction.source],
-        target: servers.repaired,
-        rowsPerTransaction: settings.rowsPerTransaction,
-      }),
-    });
+    const settlerOf = (target: Pick<SyncServer, 'write'>): GroupSettler => {
+      const settled = new TableSettling({
+        meddlers: meddlersText(triggers, ownColumns(pair, direction)),
+        order,
+        primaries,
+        replicas: hasReplica ? readers : null,
+        catchUp: () => catchUpBoth(servers, settings.catchUpTimeoutMs),
+        rows,
+        repair: new RowRepair({
+          sql: new RepairSql(pair, direction, servers.primaries),
+          orders: rows.identity,
+          source: servers.primaries[direction.source],
+          target,
+          rowsPerTransaction: settings.rowsPerTransaction,
+        }),
+      });
+      const gate = gateOf(shard);
+      return new StillSettler({ table: settled, gate, direction, repairs, pauseMs: PAUSE_MS, stop });
+    };
     return {
       shard,
       table,
@@ -133,14 +138,12 @@ export class SyncedTables {
       bounds: () => boundsOf(pair, servers),
       estimatedRows: () => estimateOf(pair, servers),
       size: new BatchSize({ initial: settings.batchGroups, targetSeconds: settings.targetMs / 1000 }),
-      settler: new StillSettler({
-        table: settled,
-        gate: gateOf(shard),
-        direction,
-        repairs,
-        pauseMs: PAUSE_MS,
-        stop,
-      }),
+      settler: settlerOf(servers.repaired),
+      settlerBehind: async (fence) => {
+        // A transaction of nothing: it waits for the one that another may have under way.
+        if (repairs) await servers.repaired.write([], fence);
+        return settlerOf({ write: (statements) => servers.repaired.write(statements, fence) });
+      },
     };
   }
 

@@ -153,7 +153,7 @@ class Syncs {
   /** What is written down is whole, and no group is forgotten again. */
   #resumesFrom(): void {
     const text = this.text();
-    const groups = text === null ? 0 : Number(JSON.parse(text).record.counts.groups);
+    const groups = text === null ? 0 : Number(JSON.parse(text).record.outcome.counts.groups);
     expect(groups).toBeGreaterThanOrEqual(this.#groups);
     this.#groups = groups;
   }

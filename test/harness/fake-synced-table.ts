@@ -1,7 +1,7 @@
 /** A table in memory as a pass works on it; its settler makes the target the same as the source. */
 import { BatchSize } from '../../src/sync/batch-size.ts';
 import type { SyncedTable } from '../../src/sync/full-pass.ts';
-import type { GroupOutcome } from '../../src/sync/group-outcome.ts';
+import type { GroupOutcome, GroupSettler } from '../../src/sync/group-outcome.ts';
 import { canonicalKey } from '../../src/sync/key-order.ts';
 import { OLD_TO_NEW } from '../../src/sync/side.ts';
 import type { Value } from '../../src/sync/value.ts';
@@ -40,6 +40,9 @@ export function fakeSyncedTable({ table, old, fresh, result }: FakeTableOptions)
     const rows = { missing: 0, extra: 0, different: end === 'equal' ? 0 : 1 };
     return { key, result: end, rows, reason: null };
   };
+  const settler: GroupSettler = {
+    settle: (mismatches) => Promise.resolve(mismatches.map(({ key }) => settleOne(key))),
+  };
   return {
     shard: 's00',
     table,
@@ -52,8 +55,7 @@ export function fakeSyncedTable({ table, old, fresh, result }: FakeTableOptions)
     estimatedRows: () => Promise.resolve(old.length),
     bounds: () => Promise.resolve({ least: null, greatest: null }),
     size: new BatchSize({ initial: 2, max: 3 }),
-    settler: {
-      settle: (mismatches) => Promise.resolve(mismatches.map(({ key }) => settleOne(key))),
-    },
+    settler,
+    settlerBehind: () => Promise.resolve(settler),
   };
 }

@@ -220,7 +220,7 @@ describe('a sync of a MyISAM cluster in latin1 and a new one of InnoDB in utf8mb
     killed.signal('SIGKILL');
     await killed.exited;
     await lock.end();
-    const { groups } = JSON.parse(readFileSync(checkpoint, 'utf8')).record.counts;
+    const { groups } = JSON.parse(readFileSync(checkpoint, 'utf8')).record.outcome.counts;
     expect(groups).toBeGreaterThan(0);
     const { code, report, stderr } = await runSyncCommand(config, '--full');
     expect(stderr).toContain('goes on where the sync before this one ended');

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type Checkpoint, CheckpointFile } from '../../src/sync/checkpoint.ts';
 import { ALL_KEYS } from '../../src/sync/key-range.ts';
 import { NO_COUNTS } from '../../src/sync/pass-counts.ts';
+import { addOutcomes, failureOf, NO_OUTCOME } from '../../src/sync/range-outcome.ts';
 import { boundsOfBoth, splitKeys } from '../../src/sync/range-split.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 
@@ -60,7 +61,10 @@ describe('a checkpoint', () => {
         { work: { ...work, range: { after: null, through: '7' } }, done: false },
         { work: { ...work, range: { after: Buffer.from([0, 255]), through: undefined } }, done: true },
       ],
-      counts: { ...NO_COUNTS, groups: 3 },
+      outcome: addOutcomes(
+        { ...NO_OUTCOME, counts: { ...NO_COUNTS, groups: 3 } },
+        failureOf('s00', 'notes', 'it is not there'),
+      ),
     },
   };
   const fileOf = (): string => join(temporaryDirectory('checkpoint'), 'sync', 'test.json');

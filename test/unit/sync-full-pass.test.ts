@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { runPass, type SyncedTable } from '../../src/sync/full-pass.ts';
 import { ALL_KEYS } from '../../src/sync/key-range.ts';
 import { MemoryRangeQueue } from '../../src/sync/memory-range-queue.ts';
-import { consistency, type PassCounts, wrongGroups } from '../../src/sync/pass-counts.ts';
+import { consistency, NO_COUNTS, type PassCounts, wrongGroups } from '../../src/sync/pass-counts.ts';
+import { failureOf, NO_OUTCOME } from '../../src/sync/range-outcome.ts';
 import type { SyncRange } from '../../src/sync/range-queue.ts';
 import { type FakeSyncedTable, fakeSyncedTable, rowsOf } from '../harness/fake-synced-table.ts';
 
@@ -31,7 +32,7 @@ class Rig {
     await runPass({
       queue,
       workers,
-      open: ({ table }): Promise<SyncedTable> => {
+      open: ({ work: { table } }): Promise<SyncedTable> => {
         const found = this.tables.get(table);
         return found === undefined ? Promise.reject(new Error('no such table')) : Promise.resolve(found);
       },
@@ -47,10 +48,11 @@ class Rig {
         },
         settled: ({ table }, { key, result }) => this.settled.push(`${table}/${key} ${result}`),
         done: () => {},
-        failed: ({ table }, reason) => this.failures.push(`${table}: ${reason}`),
       },
     });
-    return (await queue.totals()).counts;
+    const { counts, failures } = (await queue.totals()).outcome;
+    this.failures.push(...failures.map(({ table, reason }) => `${table}: ${reason}`));
+    return counts;
   }
 }
 
@@ -109,7 +111,7 @@ describe('a pass', () => {
     await rig.run(queue, 1);
     const record = structuredClone(queue.record());
     expect(record.ranges.some(({ done }) => !done)).toBe(true);
-    expect(record.counts.groups).toBeGreaterThan(0);
+    expect(record.outcome.counts.groups).toBeGreaterThan(0);
     const resumed = new Rig([...rig.tables.values()]);
     const counts = await resumed.run(new MemoryRangeQueue(record));
     expect(counts).toMatchObject({ groups: 81, settled: { repaired: 3 } });
@@ -132,13 +134,17 @@ describe('ranges in memory', () => {
     });
     await Promise.resolve();
     expect(second).toBe('waiting');
-    await first!.progressed('12', { ...(await queue.totals()).counts, groups: 5 });
+    await first!.progressed('12', { ...NO_OUTCOME, counts: { ...NO_COUNTS, groups: 5 } });
     await first!.giveBack();
     const leased = await taking;
     expect(leased?.work.range).toEqual({ after: '12', through: ALL_KEYS.through });
-    await leased!.done();
+    await leased!.done(failureOf('s00', 'messages', 'too late'));
     expect(await queue.take()).toBeNull();
-    expect(await queue.totals()).toMatchObject({ ranges: 1, rangesDone: 1, counts: { groups: 5 } });
+    expect(await queue.totals()).toMatchObject({
+      ranges: 1,
+      rangesDone: 1,
+      outcome: { counts: { groups: 5 }, failed: 1 },
+    });
   });
 });
 

@@ -1,0 +1,163 @@
+/** Several processes share one sync by etcd: each range is one process's at a time, and nothing is lost with any. */
+import type { RowDataPacket } from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  PREFIX,
+  type SharedSyncStage,
+  type SyncEnd,
+  startSharedSyncStage,
+} from '../harness/shared-sync-stage.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const FOLDERS = 200;
+/** Groups of both tables. */
+const GROUPS = 2 * FOLDERS;
+
+let stage: SharedSyncStage;
+
+beforeAll(async () => {
+  stage = await startSharedSyncStage();
+});
+
+afterAll(() => stage?.close());
+
+/** Eight groups, of which the one of folder 1000 is on the new side alone. */
+async function corrupt(): Promise<void> {
+  await stage.spoil(
+    'DELETE FROM messages WHERE folderid IN (7, 70, 140)',
+    "UPDATE messages SET title = 'other' WHERE folderid IN (20, 190)",
+    "INSERT INTO messages VALUES (1000, 1, 'extra')",
+    "UPDATE notes SET body = NULL WHERE owner = 'o12'",
+    "DELETE FROM notes WHERE owner = 'o150' LIMIT 1",
+  );
+}
+const CORRUPTED = 8;
+const PAUSE = `${PREFIX}sync/pause`;
+
+/** A repair of folder 7 stands still, in the middle of its transaction, until the function is called. */
+async function inTheWay(): Promise<() => Promise<void>> {
+  const row = await stage.fresh.connect({ database: 'mc_new' });
+  await row.query('START TRANSACTION');
+  await row.query("INSERT INTO messages VALUES (7, 18, 'in the way')");
+  return async () => {
+    await row.query('ROLLBACK');
+    await row.end();
+  };
+}
+
+async function untilRepairStands(): Promise<void> {
+  await waitFor(
+    async () => {
+      const waiting = await stage.fresh.query<RowDataPacket[]>(
+        "SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'",
+      );
+      return waiting.length > 0;
+    },
+    { what: 'a repair to stand still', timeoutMs: 30_000 },
+  );
+}
+
+function fullCounts({ report }: SyncEnd): unknown {
+  return report?.passes.map(({ kind, counts, failed }) => [
+    kind,
+    counts.groups,
+    counts.settled.repaired,
+    failed,
+  ]);
+}
+
+describe('processes of the same options', () => {
+  it('share one sync, each with ranges of its own, and tell the same of all of it', async () => {
+    await stage.fill(FOLDERS);
+    await corrupt();
+    await stage.etcd.put(PAUSE, 'until both are there');
+    const runs = await Promise.all([stage.start('--full'), stage.start('--full')]);
+    await waitFor(async () => new Set((await stage.state()).claims.map(({ member }) => member)).size === 2, {
+      what: 'both to have a range',
+      timeoutMs: 30_000,
+    });
+    await stage.etcd.del(PAUSE);
+    const [one, other] = await Promise.all(runs.map(({ ended }) => ended));
+    expect(one!.exit.code, one!.said).toBe(0);
+    expect(other!.report).toEqual(one!.report);
+    expect(fullCounts(one!)).toEqual([
+      ['full', GROUPS + 1, CORRUPTED, 0],
+      ['full', GROUPS, 0, 0],
+    ]);
+    expect(
+      [one!.said, other!.said].filter((said) => said.includes('takes part in the sync that runs on')),
+    ).toHaveLength(1);
+    expect(await stage.differing()).toEqual([]);
+    expect([...(await stage.state()).all.keys()]).toEqual([]);
+  });
+
+  it('take over what one had that was killed, from where it was, and count everything once', async () => {
+    await stage.fill(FOLDERS);
+    await corrupt();
+    const clear = await inTheWay();
+    const lost = await stage.start('--full');
+    await untilRepairStands();
+    await lost.child.kill9();
+    const other = await stage.start('--full');
+    await clear();
+    const end = await other.ended;
+    expect(end.exit.code, end.said).toBe(0);
+    expect(end.said).toMatch(/takes part in the sync|goes on where the sync before/);
+    expect(fullCounts(end)).toEqual([
+      ['full', GROUPS + 1, CORRUPTED, 0],
+      ['full', GROUPS, 0, 0],
+    ]);
+    expect(await stage.differing()).toEqual([]);
+  });
+
+  it('wait for an etcd that is away for a while', async () => {
+    await stage.fill(FOLDERS);
+    await corrupt();
+    const clear = await inTheWay();
+    const run = await stage.start('--full');
+    await untilRepairStands();
+    await stage.etcd.kill9();
+    await clear();
+    await waitFor(() => run.child.stderr().includes('the sync waits for it'), { what: 'it to tell' });
+    await stage.etcd.restart();
+    const end = await run.ended;
+    expect(end.exit.code, end.said).toBe(0);
+    expect(end.said).toContain('etcd answers again');
+    expect(await stage.differing()).toEqual([]);
+  });
+});
+
+it('one that was taken for lost writes nothing any more for what another has', async () => {
+  await stage.fill(FOLDERS);
+  await stage.spoil('DELETE FROM messages WHERE folderid = 7');
+  await stage.fresh.query('SET GLOBAL log_output = "TABLE", general_log = ON; TRUNCATE mysql.general_log');
+  const clear = await inTheWay();
+  const lost = await stage.start('--full', '--table', 'messages');
+  await untilRepairStands();
+  lost.child.pause();
+  const other = await stage.start('--full', '--table', 'messages');
+  await waitFor(async () => (await stage.state()).members.length === 1 && other.child.running(), {
+    what: 'the first to be taken for lost',
+    timeoutMs: 30_000,
+  });
+  await stage.old.query("UPDATE mc_old.messages SET title = 'newer' WHERE folderid = 7");
+  await clear();
+  const end = await other.ended;
+  expect(end.exit.code, end.said).toBe(0);
+  const after = await writers();
+  expect(after.length).toBe(2);
+  lost.child.resume();
+  await lost.ended;
+  expect(await writers()).toEqual(after);
+  expect(await stage.differing()).toEqual([]);
+  await stage.fresh.query('SET GLOBAL general_log = OFF');
+}, 120_000);
+
+/** Connections that have written to the folder, in their order. */
+async function writers(): Promise<readonly number[]> {
+  const found = await stage.fresh.query<RowDataPacket[]>(
+    `SELECT thread_id FROM mysql.general_log WHERE command_type = 'Query' AND argument LIKE 'DELETE FROM %messages%'
+     ORDER BY event_time`,
+  );
+  return found.map(({ thread_id }) => Number(thread_id));
+}
