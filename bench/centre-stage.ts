@@ -1,7 +1,7 @@
 /** The message centre's 16 shards on two servers, and the three ways to them; each way has rows of its own. */
 
 import type { LoadShard } from '../scripts/demo/load-messages.ts';
-import { type Mariadb, startMariadb } from '../test/harness/mariadb.ts';
+import { type Mariadb, startMariadb, TO_THE_DISK } from '../test/harness/mariadb.ts';
 import { createSchema, MESSAGE_CENTRE_TABLES, seed } from '../test/harness/message-centre.ts';
 import { freePort } from '../test/harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../test/harness/proxy.ts';
@@ -10,7 +10,7 @@ export const SHARDS = 16;
 export const FOLDERS = 30;
 /** So that a read finds about as many rows as the original site’s did. */
 const ROWS = { rowsMin: 200, rowsMax: 4000 } as const;
-const SERVER_SETTINGS = ['--innodb-flush-log-at-trx-commit=2', '--max-connections=1000'];
+const SERVER_SETTINGS = ['--innodb-flush-log-at-trx-commit=2', '--max-connections=1000', ...TO_THE_DISK];
 
 export const CENTRE_WAYS = ['direct', 'mirror-0', 'mirror-100'] as const;
 export type CentreWayName = (typeof CENTRE_WAYS)[number];

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../test/harness/cli.ts';
-import { type Mariadb, startMariadb } from '../test/harness/mariadb.ts';
+import { type Mariadb, startMariadb, TO_THE_DISK } from '../test/harness/mariadb.ts';
 import { freePort } from '../test/harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../test/harness/proxy.ts';
 import { temporaryDirectory } from '../test/harness/temp.ts';
@@ -21,7 +21,7 @@ const EVERYTHING = { reads: 100, writes: 100, deletes: 100 } as const;
 const WITHOUT_JOURNAL = new URL('without-journal.mjs', import.meta.url).href;
 const NET_RELAY = fileURLToPath(new URL('net-relay.ts', import.meta.url));
 /** The tables and their indexes fit many times over: the way is measured, not the disk. */
-const SERVER_SETTINGS = ['--innodb-buffer-pool-size=256M', '--max-connections=1000'];
+const SERVER_SETTINGS = ['--innodb-buffer-pool-size=256M', '--max-connections=1000', ...TO_THE_DISK];
 /** A commit is with the kernel when it is answered, and on the disk within a second. */
 const QUICK_COMMITS = ['--innodb-flush-log-at-trx-commit=2'];
 /** What a server does of its own accord, where our harness sets it otherwise: each commit is on the disk when it is answered. */

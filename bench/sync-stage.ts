@@ -1,7 +1,7 @@
 /** What the sync is measured on: two servers with the same tables, of which one is then made to differ. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Mariadb, startMariadb } from '../test/harness/mariadb.ts';
+import { type Mariadb, startMariadb, TO_THE_DISK } from '../test/harness/mariadb.ts';
 import { freePort } from '../test/harness/ports.ts';
 import { temporaryDirectory } from '../test/harness/temp.ts';
 
@@ -45,7 +45,10 @@ export async function startSyncClusters(): Promise<SyncClusters> {
 }
 
 function start(name: string): Promise<Mariadb> {
-  return startMariadb({ name, extra: ['--innodb-buffer-pool-size=384M', '--max-statement-time=0'] });
+  return startMariadb({
+    name,
+    extra: ['--innodb-buffer-pool-size=384M', '--max-statement-time=0', ...TO_THE_DISK],
+  });
 }
 
 async function fill(server: Mariadb): Promise<void> {
