@@ -150,7 +150,8 @@ describe.each<readonly [Kind, Kind]>([
       "INSERT INTO counted (title) VALUES ('kept')",
       "UPDATE counted SET title = 'found' WHERE id IS NULL",
     );
-    expect(added).toEqual(faithful(7));
+    // The rows are the same, but which of them a LIMIT takes in a BLOB's order is not relied on.
+    expect(added).toEqual({ ...faithful(7), doubts: 1 });
     expect(await title(2)).toBe('7');
     await expectSame(5);
   });
@@ -163,8 +164,8 @@ describe.each<readonly [Kind, Kind]>([
       'SET max_sort_length = 64',
       "UPDATE messages SET title = 'first' WHERE folderid = 1 ORDER BY title, itemid LIMIT 1",
     );
-    // Between the kinds even the same value comes to other rows.
-    expect(added).toEqual({ ...faithful(3), doubts: oldKind === newKind ? 0 : 1 });
+    // A LIMIT in a BLOB's order is a doubt; between the kinds even the same setting comes to other rows: another one.
+    expect(added).toEqual({ ...faithful(3), doubts: oldKind === newKind ? 1 : 2 });
     expect(await title(oldKind === 'MariaDB' ? 1 : 2)).toBe('first');
     if (oldKind === newKind) await expectSame(2);
   });
