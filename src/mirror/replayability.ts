@@ -66,8 +66,23 @@ export function replayability(plan: Plan, around: Surroundings = NOTHING_AROUND)
       ? 'doubtful'
       : 'faithful';
   if (sessionBound) return 'never';
-  const isDoubtful = has(plan, DOUBTFUL) || takesAnyOf(plan, around.tables) || schemaIsDoubtful(plan, around);
+  const isDoubtful =
+    has(plan, DOUBTFUL) ||
+    takesAnyOf(plan, around.tables) ||
+    picksByYear(plan, around.tables) ||
+    schemaIsDoubtful(plan, around);
   return isDoubtful ? 'doubtful' : 'faithful';
+}
+
+/** From the first condition on, as far as nothing but the order and the number of rows comes behind it. */
+const CONDITIONS = /\b(?:WHERE|ON|HAVING)\b(.*?)(?:\bORDER BY\b|\bLIMIT\b|$)/is;
+const WORD = /[\p{L}\p{N}_$]+/gu;
+
+/** MySQL and MariaDB may take a number of one or two digits for other years where a YEAR column is held against it. */
+function picksByYear({ digest }: Plan, tables: readonly CatalogTable[]): boolean {
+  if (!tables.some(({ years }) => years.size > 0)) return false;
+  const words = CONDITIONS.exec(digest)?.[1]?.match(WORD) ?? [];
+  return words.some((word) => tables.some(({ years }) => years.has(word.toLowerCase())));
 }
 
 /** Triggers run anew on the new server, and defaults of expressions are filled in anew. */

@@ -20,6 +20,8 @@ export interface CatalogTable extends MovedTable {
   readonly primaryKey: readonly string[];
   /** Columns whose values have one order on every server. */
   readonly plainlyOrdered: ReadonlySet<string>;
+  /** Its columns of type YEAR. */
+  readonly years: ReadonlySet<string>;
   /** The server makes the key of a row's other columns, or a trigger may. */
   readonly keyMade: boolean;
   /** A rollback undoes changes to it. Null: not known. */
@@ -59,6 +61,7 @@ const INTEGER_TYPES: ReadonlySet<string> = new Set([
   'year',
 ]);
 const ORDERED_TYPES = /^(?:(?:tiny|small|medium|big)?int|decimal|year|date|datetime|timestamp|time)$/i;
+const YEAR_TYPE = /^year$/i;
 /** There may be one of any column. */
 const ANY_UNIQUES: readonly (readonly string[])[] = [[]];
 const STRING_TYPES = /char|text|binary|blob|enum|set|uuid/;
@@ -72,6 +75,7 @@ export function unknownTable(name: string, key: string | null): CatalogTable {
     known: false,
     primaryKey: [],
     plainlyOrdered: new Set(),
+    years: new Set(),
     keyMade: false,
     otherUniques: ANY_UNIQUES,
     transactional: null,
@@ -109,9 +113,8 @@ export function describeTable(
     ...(fold === null ? {} : { fold }),
     numbered: keyColumn?.autoIncrement === true && !isMade,
     primaryKey: schema.primaryKey.map((column) => column.toLowerCase()),
-    plainlyOrdered: new Set(
-      columns.filter(({ type }) => ORDERED_TYPES.test(type)).map((column) => column.name.toLowerCase()),
-    ),
+    plainlyOrdered: columnsOf(columns, ORDERED_TYPES),
+    years: columnsOf(columns, YEAR_TYPE),
     keyMade: isMade,
     otherUniques: otherUniques(schema, folded),
     known: true,
@@ -128,6 +131,11 @@ export function describeTable(
     },
     cascades: relations.cascades(name, changes).filter(isMoved),
   };
+}
+
+/** In small letters. */
+function columnsOf(columns: readonly TableColumn[], types: RegExp): ReadonlySet<string> {
+  return new Set(columns.filter(({ type }) => types.test(type)).map(({ name }) => name.toLowerCase()));
 }
 
 function keyTypeOf(type: string): KeyType {

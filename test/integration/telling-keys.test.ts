@@ -31,6 +31,7 @@ const TABLES = {
   numbered: `id BIGINT AUTO_INCREMENT PRIMARY KEY, k BIGINT, ${REST}`,
   queued: `k BIGINT, id BIGINT, ${REST}, PRIMARY KEY (k, id)`,
   grouped: `id BIGINT AUTO_INCREMENT PRIMARY KEY, k BIGINT, ${REST}`,
+  dated: `id BIGINT PRIMARY KEY, k BIGINT, y YEAR, ${REST}`,
 };
 type Table = keyof typeof TABLES;
 const NAMES = Object.keys(TABLES) as Table[];
@@ -196,6 +197,17 @@ describe('a statement that is replayed', () => {
     ]);
     expect((await differing('queued')).filter((key) => key !== '1')).toEqual([]);
     expect(await doubts(proxy, 'queued')).toEqual(['1', '3']);
+  });
+
+  it('which rows a YEAR in a condition picks is a doubt', async () => {
+    await run(proxy, [
+      'INSERT INTO dated (id, k, y) VALUES (1, 1, 2009), (2, 2, 2009), (3, 3, 2009)',
+      'UPDATE dated SET n = 1 WHERE k = 1 AND y IN (8, 09)',
+      'UPDATE dated SET n = 1, y = 10 WHERE k = 2',
+      'DELETE FROM dated WHERE k = 3 ORDER BY y, id LIMIT 1',
+    ]);
+    expect(await differing('dated')).toEqual([]);
+    expect(await doubts(proxy, 'dated')).toEqual(['1']);
   });
 
   it('what IGNORE passes over is seen by how many rows were changed, or is a doubt', async () => {
