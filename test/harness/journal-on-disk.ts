@@ -33,7 +33,12 @@ export function isExposedOnDisk(directory: string): boolean {
   const slots = [0, STATE_SLOT_BYTES].flatMap((from) => {
     const text = bytes.toString('latin1', from, from + STATE_SLOT_BYTES);
     const json = text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1);
-    return json === '' ? [] : [JSON.parse(json) as { turn: number; exposed: boolean }];
+    try {
+      return [JSON.parse(json) as { turn: number; exposed: boolean }];
+    } catch {
+      // Empty, or being written this very moment: then the other slot holds.
+      return [];
+    }
   });
   return slots.sort((left, right) => right.turn - left.turn)[0]?.exposed === true;
 }

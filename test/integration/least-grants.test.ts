@@ -152,8 +152,21 @@ describe.each(['MariaDB', 'MySQL 9'] as const)('on %s', (kind) => {
     const client = await connect('all');
     for (const sql of HOSTILE) await client.query(sql).catch(() => undefined);
     await client.end();
+    // A session that begins before the global sql_mode was read again is not replayed.
+    let item = 0;
+    await waitFor(
+      async () => {
+        const mirrored = await outcome('all', 'mirrored');
+        const early = await connect('all', 'vault');
+        item += 1;
+        await early.query(`INSERT INTO old_all.messages VALUES (90, ${item}, 'from elsewhere')`);
+        await early.end();
+        await untilMirrorIsIdle(proxy);
+        return (await outcome('all', 'mirrored')) > mirrored;
+      },
+      { what: 'the settings of the old server to be read again' },
+    );
     const elsewhere = await connect('all', 'vault');
-    await elsewhere.query("INSERT INTO old_all.messages VALUES (90, 1, 'from elsewhere')");
     await elsewhere.query("INSERT INTO messages VALUES (1, 1, 'another table of that name')");
     await elsewhere.end();
     await untilMirrorIsIdle(proxy);
