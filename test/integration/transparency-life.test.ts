@@ -197,12 +197,13 @@ describe('invariant 1: binlogs and progress reports', () => {
       expect(registered.error).toBeNull();
       client.send(Buffer.concat([Buffer.of(COM.BINLOG_DUMP), dump(4, file, 77)]));
       const [last] = await stage.old.query<RowDataPacket[]>('SHOW MASTER STATUS');
-      await waitFor(() => client.received().includes('DELETE FROM app.t WHERE id = 9'), {
-        what: 'the last event',
-      });
+      const lastText = 'DELETE FROM app.t WHERE id = 9';
+      await waitFor(() => client.received().includes(lastText), { what: 'the last event' });
       expect(last?.Position).toBe(log?.Position);
-      const from = 4 + client.greeting.length;
-      hashes.push(createHash('sha256').update(client.received().subarray(from)).digest('hex'));
+      // What comes behind that text may or may not be there yet.
+      const end = client.received().indexOf(lastText) + lastText.length;
+      const dumped = client.received().subarray(4 + client.greeting.length, end);
+      hashes.push(createHash('sha256').update(dumped).digest('hex'));
       client.close();
     }
     expect(hashes[1]).toBe(hashes[0]);
