@@ -4,7 +4,7 @@
  */
 import type { DrilledTable } from './drill-down.ts';
 import { groupsByKey } from './group-join.ts';
-import type { GroupSum, Mismatch } from './group-sum.ts';
+import { isSameSum, type Mismatch } from './group-sum.ts';
 import { canonicalIdentity, type KeyOrder } from './key-order.ts';
 import type { RowDifference, RowSum } from './row-difference.ts';
 import { rowDifference } from './row-merge.ts';
@@ -68,7 +68,7 @@ export async function lookAtRows(
     const [ours, theirs] = [sides[direction.source], sides[direction.target]];
     const sums = { old: sides.old?.sum ?? null, new: sides.new?.sum ?? null };
     const pair = { key: (sums.old ?? sums.new)!.key, ...sums };
-    if (isSame(sums.old, sums.new)) return { ...pair, differences: [] };
+    if (isSameSum(sums.old, sums.new)) return { ...pair, differences: [] };
     if (ours?.rows === null || theirs?.rows === null) return { ...pair, differences: null };
     const rows = { ours: ours?.rows ?? [], theirs: theirs?.rows ?? [] };
     const decode = { ours: readers[direction.source].row, theirs: readers[direction.target].row };
@@ -88,10 +88,6 @@ async function groupsOf(
   );
   // Each of another key, and in the order of the answer.
   return new Map([...byKey.keys()].map((name, at) => [name, groups[at]!]));
-}
-
-function isSame(old: GroupSum | null, fresh: GroupSum | null): boolean {
-  return old?.rows === fresh?.rows && old?.sum === fresh?.sum;
 }
 
 interface OfBoth<T> {

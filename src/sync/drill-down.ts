@@ -1,5 +1,5 @@
 /** Finds the rows that differ in a group that differs, in memory that does not grow with the group. */
-import type { Mismatch } from './group-sum.ts';
+import { isSameSum, type Mismatch } from './group-sum.ts';
 import {
   canonicalIdentity,
   compareIdentities,
@@ -9,7 +9,7 @@ import {
 } from './key-order.ts';
 import type { RowDifference, RowSum } from './row-difference.ts';
 import { mergeRows, rowDifference } from './row-merge.ts';
-import { ALL_ROWS, type RangeSum, type RowReader } from './row-reader.ts';
+import { ALL_ROWS, type RowReader } from './row-reader.ts';
 import { type Direction, onBoth, type Side, type Sides } from './side.ts';
 import type { Row, Value } from './value.ts';
 
@@ -73,7 +73,7 @@ async function* mergeRanges(
     const through = earlier(orders, ends.old, ends.new);
     const range = { after, through };
     const sums = await onBoth((side) => readers[side].sum(key, range));
-    if (!sameSums(sums)) yield* mergeGroup(table, key, orders, range);
+    if (!isSameSum(sums.old, sums.new)) yield* mergeGroup(table, key, orders, range);
     if (through === undefined) return;
     if (after !== undefined && compareIdentities(orders, after, through) >= 0)
       throw new Error('a range of rows ends before it begins');
@@ -122,10 +122,6 @@ async function* lookUpFrom(
       throw new Error('a server gave a row behind itself');
     after = last;
   }
-}
-
-function sameSums({ old, new: fresh }: Sides<RangeSum>): boolean {
-  return old.rows === fresh.rows && old.sum === fresh.sum;
 }
 
 /** Undefined: neither side has so many rows left. */

@@ -1,6 +1,6 @@
 /** Holds the groups of both sides against each other. */
 import type { ComparedGroups } from './compared-batch.ts';
-import type { GroupSum, Mismatch } from './group-sum.ts';
+import { type GroupSum, isSameSum, type Mismatch } from './group-sum.ts';
 import { canonicalKey, type KeyOrder } from './key-order.ts';
 import type { Sides } from './side.ts';
 import type { Value } from './value.ts';
@@ -26,8 +26,7 @@ export function joinGroups(sides: Sides<GroupsByKey>): Omit<ComparedGroups, 'sec
   for (const [key, old] of sides.old) {
     const other = sides.new.get(key) ?? null;
     rows += Math.max(old.rows, other?.rows ?? 0);
-    if (other === null || other.rows !== old.rows || other.sum !== old.sum)
-      mismatches.push({ key: old.key, old, new: other });
+    if (!isSameSum(old, other)) mismatches.push({ key: old.key, old, new: other });
   }
   for (const [key, other] of sides.new) {
     if (sides.old.has(key)) continue;

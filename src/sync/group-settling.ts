@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../base/errors.ts';
 import type { CloseLook } from './drill-bundle.ts';
 import type { GroupOutcome, GroupSettler } from './group-outcome.ts';
-import type { GroupSum, Mismatch } from './group-sum.ts';
+import { isSameSum, type Mismatch } from './group-sum.ts';
 import { NO_ROWS, type RowCounts } from './row-counts.ts';
 import type { Direction } from './side.ts';
 import { QueryTimedOut } from './sync-connection.ts';
@@ -247,9 +247,4 @@ class Work {
 /** Undefined: neither side has it. */
 function isSame(pair: GroupPair | undefined): boolean {
   return pair === undefined || isSameSum(pair.old, pair.new);
-}
-
-function isSameSum(one: GroupSum | null, other: GroupSum | null): boolean {
-  if (one === null || other === null) return one === other;
-  return one.rows === other.rows && one.sum === other.sum;
 }

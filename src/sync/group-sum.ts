@@ -14,3 +14,12 @@ export interface Mismatch {
   readonly old: GroupSum | null;
   readonly new: GroupSum | null;
 }
+
+/** Whether both sides came to the same rows; null: that side has none. */
+export function isSameSum(
+  one: Pick<GroupSum, 'rows' | 'sum'> | null,
+  other: Pick<GroupSum, 'rows' | 'sum'> | null,
+): boolean {
+  if (one === null || other === null) return one === other;
+  return one.rows === other.rows && one.sum === other.sum;
+}

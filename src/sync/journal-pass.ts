@@ -52,6 +52,7 @@ export interface JournalPassResult {
   readonly kept: number;
 }
 
+const NO_RESULT: JournalPassResult = { counts: NO_COUNTS, entries: 0, settled: 0, kept: 0 };
 /** Stands for any table of the shard. */
 const ANY_TABLE = '*';
 /** Keys that are compared and settled together. */
@@ -62,7 +63,7 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
 /** A journal that can't be read, or settled, is told of: what it has in doubt stays in it. */
 export async function runJournalPass(tools: JournalPassTools): Promise<JournalPassResult> {
-  let result: JournalPassResult = { counts: NO_COUNTS, entries: 0, settled: 0, kept: 0 };
+  let result = NO_RESULT;
   for (const journal of tools.journals) {
     for (const [shard, held] of await servedBy(journal, tools)) {
       result = addResults(result, await settleShard(journal, shard, held, tools));
@@ -99,7 +100,7 @@ async function settleShard(
   held: number,
   tools: JournalPassTools,
 ): Promise<JournalPassResult> {
-  let result: JournalPassResult = { counts: NO_COUNTS, entries: 0, settled: 0, kept: 0 };
+  let result = NO_RESULT;
   let waiting: PageOfDoubts[] = [];
   const settle = async ({ doubts, cursor }: PageOfDoubts): Promise<void> => {
     if (doubts.length === 0 || !tools.settles) return;

@@ -4,7 +4,7 @@ import type { GroupAnswer, GroupReader } from './group-reader.ts';
 import type { GroupSum } from './group-sum.ts';
 import { QueryTimedOut } from './sync-connection.ts';
 import { timed } from './timing.ts';
-import type { Value } from './value.ts';
+import { spellingOf, type Value } from './value.ts';
 
 /**
  * Of one group it asks for its parts, if `parts` has any. QueryTimedOut is what is left where that does not help, and
@@ -20,9 +20,9 @@ export function patientReader(reader: GroupReader, parts: GroupParts | null): Gr
       const half = Math.ceil(keys.length / 2);
       const first = await groupsOf(keys.slice(0, half));
       // Of spellings that the side takes for one, each half may have been told all.
-      const told = new Set(first.map(({ key }) => nameOf(key)));
+      const told = new Set(first.map(({ key }) => spellingOf(key)));
       const second = await groupsOf(keys.slice(half));
-      return [...first, ...second.filter(({ key }) => !told.has(nameOf(key)))];
+      return [...first, ...second.filter(({ key }) => !told.has(spellingOf(key)))];
     }
   };
   /** `keys`: all spellings of one key. */
@@ -50,8 +50,4 @@ export function patientReader(reader: GroupReader, parts: GroupParts | null): Gr
         }
       }),
   };
-}
-
-function nameOf(key: Value): string {
-  return key === null ? 'null' : `=${key.toString('latin1')}`;
 }

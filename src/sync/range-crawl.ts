@@ -6,6 +6,7 @@ import type { BatchSize } from './batch-size.ts';
 import type { ComparedBatch } from './compared-batch.ts';
 import { shownKey } from './group-join.ts';
 import type { RangeReader } from './group-reader.ts';
+import { isSameSum } from './group-sum.ts';
 import { compareValues, type SharedOrder } from './key-order.ts';
 import type { KeyRange } from './key-range.ts';
 import { onBoth, type Sides } from './side.ts';
@@ -45,7 +46,7 @@ export async function* crawlRanges(
       rows,
       largestRows: Math.min(rows, 1),
     });
-    if (rows !== sums.new.rows || sums.old.sum !== sums.new.sum) {
+    if (!isSameSum(sums.old, sums.new)) {
       yield* inDetail(stretch);
     } else {
       const seconds = { old: sums.old.seconds, new: sums.new.seconds };

@@ -65,13 +65,11 @@ export class RepairSql {
       .join(' UNION ALL ');
   }
 
-  /** `copies`: of a table without identity, how many such rows go. */
+  /** Of a table without identity: so many of the rows of one hash. */
   remove(key: Value, identity: Row, copies: number): string {
     const { target } = this.#direction;
-    const from = `DELETE FROM ${this.#table(target)}`;
-    if (this.#pair.identity.length > 0) return `${from} WHERE ${this.#ofIdentity(target, [identity])}`;
     const hash = `${this.#checksums[target].rowHash} = ${literal(identity[0] ?? null)}`;
-    return `${from} WHERE ${this.#inGroup(target, key)} AND ${hash} LIMIT ${copies}`;
+    return `DELETE FROM ${this.#table(target)} WHERE ${this.#inGroup(target, key)} AND ${hash} LIMIT ${copies}`;
   }
 
   /** One statement for all rows whose identities are to go, of whichever group they are. */

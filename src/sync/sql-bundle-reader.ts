@@ -6,7 +6,7 @@ import type { RowSum } from './row-difference.ts';
 import type { BundledGroup, BundleReader } from './row-reader.ts';
 import type { KeyColumn } from './table-pair.ts';
 import type { TableSide } from './table-side.ts';
-import type { Row, Value } from './value.ts';
+import { type Row, spellingOf, type Value } from './value.ts';
 
 /** Neither is in a number, a time, hexadecimal digits or a hash. */
 const BETWEEN_COLUMNS = '|';
@@ -84,7 +84,7 @@ class SqlBundleReader implements BundleReader {
       { readonly key: Value; readonly sum: ClientSum; readonly rows: string[] }
     >();
     for await (const [key = null, text = null, hash = null, ...values] of rows) {
-      const name = key === null ? 'null' : `=${key.toString('latin1')}`;
+      const name = spellingOf(key);
       const group = groups.get(name) ?? { key, sum: new ClientSum(), rows: [] };
       groups.set(name, group);
       const rowSum = clientRowSum(hash, values);

@@ -8,7 +8,7 @@ import { openRangeReader } from './sql-range-reader.ts';
 import type { KeyColumn } from './table-pair.ts';
 import { TableSide, type TableSideOptions } from './table-side.ts';
 import { timed } from './timing.ts';
-import type { Row, Value } from './value.ts';
+import { type Row, spellingOf, type Value } from './value.ts';
 
 /** `options.pair` may have nothing to group by: then it is one group, whose key is NULL. */
 export function openGroupReader(options: TableSideOptions): GroupReader {
@@ -148,7 +148,7 @@ class SqlGroupReader implements GroupReader {
     });
     const sums = new Map<string, { readonly key: Value; readonly sum: ClientSum }>();
     for await (const [key = null, hash = null, ...values] of rows) {
-      const name = key === null ? 'null' : `=${key.toString('latin1')}`;
+      const name = spellingOf(key);
       const group = sums.get(name) ?? { key, sum: new ClientSum() };
       sums.set(name, group);
       group.sum.add(clientRowSum(hash, values));

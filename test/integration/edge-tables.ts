@@ -23,6 +23,15 @@ export interface EdgeTable {
 const VALUES = "INSERT INTO {t} VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'c')";
 const WRONG = "INSERT INTO {t} VALUES (1, 1, 'A'), (3, 3, 'c'), (4, 4, 'd')";
 const SAMPLE = { old: [VALUES], new: [WRONG] };
+const PLACES = {
+  sql: 'CREATE TABLE {t} (g INT, id INT, p GEOMETRY NOT NULL, PRIMARY KEY (g, id))',
+  rows: {
+    old: [
+      "INSERT INTO {t} VALUES (1, 1, ST_GeomFromText('POINT(1 2)', 4326)), (2, 2, ST_GeomFromText('POINT(13.4 52.5)', 4326))",
+    ],
+    new: ["INSERT INTO {t} VALUES (1, 1, ST_GeomFromText('POINT(1 2)', 4326))"],
+  },
+};
 
 /** A missing, an extra and a different row of a table grouped by its one key column. */
 function keyed(title: string, type: string, keys: readonly [string, string, string, string]): EdgeTable {
@@ -342,13 +351,7 @@ export const EDGE_TABLES: readonly EdgeTable[] = [
     title: 'geometry of SRID 4326, byte for byte',
     name: 'places',
     key: 'g',
-    sql: 'CREATE TABLE {t} (g INT, id INT, p GEOMETRY NOT NULL, PRIMARY KEY (g, id))',
-    rows: {
-      old: [
-        "INSERT INTO {t} VALUES (1, 1, ST_GeomFromText('POINT(1 2)', 4326)), (2, 2, ST_GeomFromText('POINT(13.4 52.5)', 4326))",
-      ],
-      new: ["INSERT INTO {t} VALUES (1, 1, ST_GeomFromText('POINT(1 2)', 4326))"],
-    },
+    ...PLACES,
     reads: { old: 'g, id, HEX(p), ST_X(p), ST_Y(p)', new: 'g, id, HEX(p), ST_X(p), ST_Y(p)' },
     only: 'MariaDB',
   },
@@ -356,13 +359,7 @@ export const EDGE_TABLES: readonly EdgeTable[] = [
     title: 'geometry of SRID 4326, whose axes MySQL shows the other way round',
     name: 'turned places',
     key: 'g',
-    sql: 'CREATE TABLE {t} (g INT, id INT, p GEOMETRY NOT NULL, PRIMARY KEY (g, id))',
-    rows: {
-      old: [
-        "INSERT INTO {t} VALUES (1, 1, ST_GeomFromText('POINT(1 2)', 4326)), (2, 2, ST_GeomFromText('POINT(13.4 52.5)', 4326))",
-      ],
-      new: ["INSERT INTO {t} VALUES (1, 1, ST_GeomFromText('POINT(1 2)', 4326))"],
-    },
+    ...PLACES,
     reads: { old: 'g, id, HEX(p), ST_X(p), ST_Y(p)', new: 'g, id, HEX(p), ST_Longitude(p), ST_Latitude(p)' },
     only: 'MySQL 9',
     after: [['SELECT ST_AsText(p) FROM `turned places`', ['["POINT(2 1)"]', '["POINT(52.5 13.4)"]']]],

@@ -2,11 +2,12 @@
  * A statement’s keys are those of the rows that it changes, whatever the server makes of what is written: each row that
  * comes out otherwise on the new server has its key, or its table, in the journal.
  */
-import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise';
+import type { Connection, ConnectionOptions } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readJournal } from '../harness/journal-entries.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { compareDatabases } from '../harness/row-differences.ts';
 import { shardBetween } from '../harness/shard-databases.ts';
 import { untilMirrorIsIdle } from './stage.ts';
 
@@ -70,15 +71,10 @@ async function run(
 
 /** Keys of a table, as text, whose rows are not the same on both sides. */
 async function differing(table: Table): Promise<string[]> {
-  const read = async (database: string): Promise<string[]> =>
-    (
-      await server.query<RowDataPacket[]>(
-        `SELECT CAST(k AS CHAR) AS key_of, t.*, k FROM ${database}.${table} t`,
-      )
-    ).map((row) => JSON.stringify(row));
-  const [old, fresh] = await Promise.all([read(OLD), read(NEW)]);
-  const one = [...old.filter((row) => !fresh.includes(row)), ...fresh.filter((row) => !old.includes(row))];
-  return [...new Set(one.map((row) => String((JSON.parse(row) as { key_of: string }).key_of)))].sort();
+  const found = await compareDatabases({ server, database: OLD }, { server, database: NEW }, () => 'k', [
+    table,
+  ]);
+  return [...new Set(found.differing.map(({ key }) => key))].sort();
 }
 
 /** The keys of a table that are in doubt; `*`: all of them. */
