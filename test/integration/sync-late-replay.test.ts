@@ -12,6 +12,8 @@ import { runSyncCommand, type SyncRun, writeSyncConfig } from './sync-command-st
 const TABLES = { counters: { key: 'id' } };
 /** Of the mirror's state: more than a sync asks without having to wait for it. */
 const QUESTIONS = 5;
+/** A replay is held until the sync has given up waiting for it, on a busy machine too; the lanes are not to give it up. */
+const HELD_MS_MAX = 60_000;
 
 let stage: GatedStage;
 let client: Connection;
@@ -29,7 +31,7 @@ beforeAll(async () => {
   stage = await startGatedStage(
     `CREATE TABLE counters (id BIGINT PRIMARY KEY, x BIGINT NOT NULL);
      INSERT INTO counters VALUES (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0)`,
-    { tables: TABLES },
+    { tables: TABLES, lanes: { timeoutMs: HELD_MS_MAX } },
   );
   client = await stage.connect();
   old = await startPrimaryGate(stage.mariadb.port);
