@@ -48,6 +48,11 @@ export class CompoundDetector {
     return this.compound;
   }
 
+  /** The opening or closing of a comment that only some servers execute, as token number `index`: the verb may stand in it. */
+  condition(index: number): void {
+    if (this.phase === 'verb' && index === this.verbAt) this.verbAt = index + 1;
+  }
+
   /** Any word outside a chain, with its keyword id, before it is counted as token number `index`. */
   word(id: number, index: number): void {
     switch (this.phase) {

@@ -148,10 +148,19 @@ function weigh(
   const kind = reading.verb.kind;
   if (!list.conditional) return { kind, isCertain: lexed.state === 'complete' };
   hazards.add('conditional');
-  const other = readStatement(new TokenList(sql, lexed, mode, 'without'), lexed);
+  const rest = new TokenList(sql, lexed, mode, 'without');
+  const other = readStatement(rest, lexed);
   for (const hazard of other.hazards) hazards.add(hazard);
+  if (rest.length > 0 && !isAlike(reading, other)) hazards.add('any_effect');
   const isGraver = GRAVITY[other.verb.kind] > GRAVITY[kind];
   return { kind: isGraver ? other.verb.kind : kind, isCertain: false };
+}
+
+/** The same is done to the same tables. */
+function isAlike(one: Reading, other: Reading): boolean {
+  const written = ({ tables }: Reading): string =>
+    JSON.stringify(tables.filter((table) => table.written).map(({ database, name }) => [database, name]));
+  return one.verb.word === other.verb.word && written(one) === written(other);
 }
 
 /** The parser may name aliases and common tables too; a table that it misses, or one of ours, is a quarrel. */

@@ -130,6 +130,7 @@ export class TokenWriter {
   /** The opening or closing of a comment that only some servers execute. */
   condition(kind: number, version: number, start: number, end: number): void {
     this.settle();
+    this.compound.condition(this.lexed.tokenCount);
     const tag = kind === TOKEN.conditionOpen ? CONDITION_TAG : ~CONDITION_TAG;
     this.digester.token(kind, version, version ^ tag, version, start, end, 0);
   }

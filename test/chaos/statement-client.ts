@@ -1,12 +1,11 @@
 /** One client that sends random statements, in whatever way a client may, and does not mind being refused. */
 import { Readable } from 'node:stream';
-import { type Connection as BulkConnection, createConnection as connectBulk } from 'mariadb';
 import type { Connection, ConnectionOptions } from 'mysql2/promise';
 import type { Random } from '../harness/random.ts';
+import { byConnector, type Connector, sendBulk, shown } from './statement-connector.ts';
 import type { StatementGrammar } from './statement-grammar.ts';
 import {
   AUTOCOMMIT,
-  BULK,
   ISOLATION,
   LOADED,
   LOCKS,
@@ -35,7 +34,7 @@ export const WAYS = [
   'ends',
   'resets',
   'load',
-  'bulk',
+  'connector',
   'use',
   'hidden',
   'pipelined',
@@ -47,7 +46,6 @@ export interface ClientOptions {
   readonly random: Random;
   readonly grammar: StatementGrammar;
   readonly ways: ReadonlySet<Way>;
-  readonly mariadb: boolean;
   readonly address: ConnectionOptions & {
     readonly host: string;
     readonly port: number;
@@ -131,7 +129,7 @@ export class StatementClient {
     add('ends', () => this.#end());
     add('resets', () => this.#reset());
     add('load', () => this.#load());
-    if (this.#options.mariadb) add('bulk', () => this.#bulk());
+    add('connector', () => this.#connector());
     add('use', () =>
       this.#sendAny([
         'USE mysql',
@@ -351,25 +349,13 @@ export class StatementClient {
     );
   }
 
-  async #bulk(): Promise<void> {
-    const { host, port, database } = this.#options.address;
-    const client: BulkConnection = await connectBulk({ host, port, user: 'root', database, bulk: true });
-    const isWhole = this.#random.chance(0.5);
-    const rows = Array.from({ length: this.#random.integer(1, 4) }, () => [
-      this.#random.integer(0, 99),
-      this.#random.integer(1, 9),
-      this.#random.integer(1, 4),
-    ]);
-    const sql = this.#random.pick(BULK);
-    try {
-      if (isWhole) await client.beginTransaction();
-      await client.batch(sql, rows);
-      if (isWhole) await (this.#random.chance(0.7) ? client.commit() : client.rollback());
-      this.#say(`bulk ${isWhole} ${sql} ${shown(rows)} → ok`);
-    } catch (error) {
-      this.#say(`bulk ${isWhole} ${sql} ${shown(rows)} → ${(error as Error).message.slice(0, 80)}`);
-    }
-    await client.end().catch(() => null);
+  /** As MariaDB's connector sends it: many rows at once, or values of types of their own. */
+  async #connector(): Promise<void> {
+    const { sql, values } = this.#withParameters(this.#options.grammar.write());
+    const work = this.#random.chance(0.6)
+      ? sendBulk(this.#random)
+      : { title: `typed ${sql} ${shown(values)}`, run: (client: Connector) => client.execute(sql, values) };
+    this.#say(`${work.title} → ${await byConnector(this.#options.address, work.run)}`);
   }
 
   /** Several commands before the first is answered. */
@@ -380,8 +366,4 @@ export class StatementClient {
       : this.#random.pick(this.#options.ways.has('settings') ? SETTINGS : ['BEGIN']);
     await Promise.all([this.#send(first), this.#send(grammar.write()), this.#send(grammar.write())]);
   }
-}
-
-function shown(values: readonly unknown[]): string {
-  return JSON.stringify(values, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
 }

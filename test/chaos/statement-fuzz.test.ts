@@ -10,9 +10,9 @@ import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import { badLogLines } from './centre-stage.ts';
 import { chaosRun } from './chaos-run.ts';
 import { StatementClient, WAYS } from './statement-client.ts';
-import { type Dialect, StatementGrammar, TRAITS } from './statement-grammar.ts';
+import { StatementGrammar, TRAITS } from './statement-grammar.ts';
 import { type DifferingKey, OLD_DATABASE, SHARD, StatementStage, unseen } from './statement-stage.ts';
-import { FUZZED_TABLES } from './statement-tables.ts';
+import type { Dialect } from './statement-tables.ts';
 
 const run = chaosRun('statement-fuzz');
 /** In a round, over all clients. */
@@ -67,11 +67,12 @@ describe.each(PAIRS)(`from %s to %s (${run.title})`, (from, to) => {
       new Set(Array.from({ length: random.integer(0, max) }, () => random.pick(all)));
     const tables = [
       ...some(
-        FUZZED_TABLES.filter(({ moved }) => moved),
+        stage.tables.filter(({ moved }) => moved),
         3,
       ),
-      random.pick(FUZZED_TABLES),
+      random.pick(stage.tables),
     ];
+    const staying = stage.tables.find(({ moved }) => !moved)!;
     const traits = some(TRAITS, 3);
     const ways = some(WAYS, 2);
     const count = random.pick([1, 1, 2, 4]);
@@ -83,9 +84,10 @@ describe.each(PAIRS)(`from %s to %s (${run.title})`, (from, to) => {
       return new StatementClient({
         name: `c${index}`,
         random: own,
-        grammar: new StatementGrammar({ random: own, dialect: from, traits, tables, database: OLD_DATABASE }),
+        grammar: new StatementGrammar({
+          ...{ random: own, dialect: from, traits, tables, staying, database: OLD_DATABASE },
+        }),
         ways,
-        mariadb: from === 'mariadb',
         address: { host: '127.0.0.1', port: proxy.port(SHARD), database: OLD_DATABASE, user: 'root' },
         connect: (options: ConnectionOptions) => stage.old.connect(options),
         log: (line) => void log.push(line),
@@ -109,7 +111,7 @@ describe.each(PAIRS)(`from %s to %s (${run.title})`, (from, to) => {
     totals.quiet += doubts.length === 0 ? 1 : 0;
     totals.tables += written.size;
     totals.open += wide.has('*') ? 0 : [...written].filter((table) => !wide.has(table)).length;
-    const silent = unseen(differing, doubts);
+    const silent = unseen(stage.tables, differing, doubts);
     await settle(proxy, cursor, doubts);
     return silent.length === 0 ? null : told(round, silent, doubts);
   }

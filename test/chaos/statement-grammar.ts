@@ -1,9 +1,8 @@
 /** Random writes and reads, as SQL: what an application sends, and what none in its senses would. */
 import type { Random } from '../harness/random.ts';
 import { oddConditions } from './statement-conditions.ts';
-import { FUZZED_TABLES, type FuzzedTable, spelledKey } from './statement-tables.ts';
-
-export type Dialect = 'mariadb' | 'mysql';
+import { spelledKey } from './statement-keys.ts';
+import type { Dialect, FuzzedTable } from './statement-tables.ts';
 
 /** What a round's statements may have: a round with few of them leaves few doubts that could excuse a difference. */
 export const TRAITS = [
@@ -30,6 +29,8 @@ export interface GrammarOptions {
   readonly dialect: Dialect;
   readonly traits: ReadonlySet<Trait>;
   readonly tables: readonly FuzzedTable[];
+  /** One that does not move. */
+  readonly staying: FuzzedTable;
   readonly database: string;
 }
 
@@ -45,8 +46,8 @@ export class StatementGrammar {
   }
 
   table(): FuzzedTable {
-    const { tables } = this.#options;
-    if (this.#has('stays', 0.1)) return FUZZED_TABLES.find(({ moved }) => !moved)!;
+    const { tables, staying } = this.#options;
+    if (this.#has('stays', 0.1)) return staying;
     return this.#random.pick(tables);
   }
 
@@ -250,25 +251,22 @@ export class StatementGrammar {
       const assigned = columns.map((column) => `${column} = ${this.#value(column, table, true)}`);
       return `${verb}${into} ${name} SET ${assigned.join(', ')}${after}${returning}`;
     }
-    const isWhole =
-      table.name !== 'numbered' &&
-      table.name !== 'made' &&
-      columns === table.columns &&
-      this.#random.chance(0.4);
+    const whole = columns === table.columns && this.#random.chance(0.4) ? table.whole : null;
+    const filled = whole ?? columns;
     const rows = Array.from(
       { length: this.#random.heavyTailed(1, 5, 1.5) },
-      () => `(${columns.map((column) => this.#value(column, table, true)).join(', ')})`,
+      () => `(${filled.map((column) => this.#value(column, table, true)).join(', ')})`,
     );
     const isRows = this.#options.dialect === 'mysql' && !replaces && this.#has('odd_values', 0.1);
     const listed = isRows ? rows.map((row) => `ROW${row}`) : rows;
-    const named = isWhole ? '' : ` (${columns.join(', ')})`;
+    const named = whole !== null ? '' : ` (${columns.join(', ')})`;
     return `${verb}${into} ${name}${named} ${this.#random.chance(0.95) || isRows ? 'VALUES' : 'VALUE'} ${listed.join(', ')}${after}${returning}`;
   }
 
   #onDuplicate(table: FuzzedTable): string {
     if (!this.#has('upserts', 0.4)) return '';
     const sets = ['n = n + 1', 'n = VALUES(n)', 's = VALUES(s)', "s = CONCAT(s, '!'), n = 3"];
-    if (this.#options.traits.has('moves') && table.name !== 'made')
+    if (this.#options.traits.has('moves') && table.sort !== 'made')
       sets.push(`k = ${this.key(table)}`, 'k = VALUES(k) + 1', `k = VALUES(k)`);
     if (table.columns.includes('id')) sets.push('id = LAST_INSERT_ID(id), n = n + 1');
     return ` ON DUPLICATE KEY UPDATE ${this.#random.pick(sets)}`;
@@ -302,6 +300,12 @@ export class StatementGrammar {
       `${source} ORDER BY n LIMIT 2`,
       `${source} UNION ${source}`,
       `WITH c AS (SELECT 1) ${source}`,
+      `WITH c AS (SELECT * FROM ${this.#name(from)}) SELECT ${chosen.join(', ')} FROM c x${this.#where(from, 'x')}`,
+      `WITH RECURSIVE r AS (SELECT 1 AS one UNION ALL SELECT one + 1 FROM r WHERE one < 3) SELECT ${chosen.join(', ')} FROM ${this.#name(from)} x JOIN r${this.#where(from, 'x')}`,
+      source.replace(/\bn\b/, 'ROW_NUMBER() OVER (ORDER BY x.k, x.n)'),
+      source.replace(/\bn\b/, 'SUM(x.n) OVER (PARTITION BY x.s)'),
+      `SELECT * FROM (${source}) d`,
+      `SELECT ${chosen.join(', ')} FROM ${this.#name(from)} x${this.#where(from, 'x')} GROUP BY x.n, x.s, x.k`,
     );
     return `${verb} INTO ${this.#name(table)} (${columns.join(', ')}) ${query}`;
   }
@@ -310,7 +314,7 @@ export class StatementGrammar {
     const at = qualifier === '' ? '' : `${qualifier}.`;
     const sets = [`${at}n = ${this.#number(table, false)}`];
     if (this.#random.chance(0.3)) sets.push(`${at}s = ${this.#text(false)}`);
-    if (this.#has('moves', 0.3) && table.name !== 'made')
+    if (this.#has('moves', 0.3) && table.sort !== 'made')
       sets.push(
         this.#pick(`${at}k = ${this.key(table)}`, `${at}k = ${at}k + 1`, `${at}K = ${this.key(table)}`),
       );

@@ -8,8 +8,8 @@ import { freePort } from '../harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { waitFor } from '../harness/wait.ts';
-import type { Dialect } from './statement-grammar.ts';
-import { FUZZED_TABLES, type FuzzedTable, fuzzedSchema, refill } from './statement-tables.ts';
+import type { KeySort } from './statement-keys.ts';
+import { type Dialect, type FuzzedTable, fuzzedSchema, fuzzedTables, refill } from './statement-tables.ts';
 
 export const SHARD = 's00';
 export const OLD_DATABASE = 'app';
@@ -32,20 +32,29 @@ interface Side {
   readonly connection: Connection;
 }
 
+interface Between {
+  readonly network: FaultyProxy;
+  readonly proxies: readonly RunningProxy[];
+  readonly tables: readonly FuzzedTable[];
+}
+
 export class StatementStage {
   readonly proxies: readonly RunningProxy[];
+  /** Of both servers. */
+  readonly tables: readonly FuzzedTable[];
   readonly #old: Side;
   readonly #new: Side;
   readonly #network: FaultyProxy;
 
   static async start(from: Dialect, to: Dialect): Promise<StatementStage> {
+    const tables = fuzzedTables(from, to);
     const [old, fresh] = await Promise.all([
-      startSide(from, 'old', fuzzedSchema('MyISAM', 'old')),
-      startSide(to, 'new', fuzzedSchema('InnoDB', 'new')),
+      startSide(from, 'old', fuzzedSchema('MyISAM', 'old', tables)),
+      startSide(to, 'new', fuzzedSchema('InnoDB', 'new', tables)),
     ]);
     const network = await startFaultyProxy(fresh.server);
     await network.set({ mode: 'latency', ms: LATENCY_MS });
-    const moved = FUZZED_TABLES.filter((table) => table.moved);
+    const moved = tables.filter((table) => table.moved);
     const proxies = await Promise.all(
       [100, 25].map(async (percent) =>
         startProxy({
@@ -66,14 +75,15 @@ export class StatementStage {
         }),
       ),
     );
-    return new StatementStage(old, fresh, network, proxies);
+    return new StatementStage(old, fresh, { network, proxies, tables });
   }
 
-  private constructor(old: Side, fresh: Side, network: FaultyProxy, proxies: readonly RunningProxy[]) {
+  private constructor(old: Side, fresh: Side, { network, proxies, tables }: Between) {
     this.#old = old;
     this.#new = fresh;
     this.#network = network;
     this.proxies = proxies;
+    this.tables = tables;
   }
 
   get old(): SqlServer {
@@ -88,7 +98,7 @@ export class StatementStage {
 
   /** The rows that every round begins with, on both servers. */
   async refill(): Promise<void> {
-    const sql = FUZZED_TABLES.map(refill).join('; ');
+    const sql = this.tables.map(refill).join('; ');
     await Promise.all([this.#old, this.#new].map(({ connection }) => connection.query(sql)));
   }
 
@@ -110,7 +120,7 @@ export class StatementStage {
   /** Keys of which the two sides have other rows. */
   async differences(): Promise<DifferingKey[]> {
     const [old, fresh] = await Promise.all(
-      [this.#old, this.#new].map(({ connection }) => readAll(connection)),
+      [this.#old, this.#new].map(({ connection }) => readAll(connection, this.tables)),
     );
     return [...new Set([...old!.keys(), ...fresh!.keys()])].flatMap((name) => {
       const [here = [], there = []] = [old!.get(name), fresh!.get(name)];
@@ -132,15 +142,18 @@ async function startSide(dialect: Dialect, name: 'old' | 'new', schema: string):
 }
 
 /** A table and a key, as JSON, to the key's rows in an order of their own. */
-async function readAll(connection: Connection): Promise<ReadonlyMap<string, string[]>> {
-  const sql = FUZZED_TABLES.map(({ name }) => `SELECT k AS key_of, t.* FROM ${name} t`).join('; ');
+async function readAll(
+  connection: Connection,
+  tables: readonly FuzzedTable[],
+): Promise<ReadonlyMap<string, string[]>> {
+  const sql = tables.map(({ name }) => `SELECT k AS key_of, t.* FROM ${name} t`).join('; ');
   const [results] = await connection.query<RowDataPacket[][]>({
     sql,
     rowsAsArray: true,
     typeCast: (field) => field.buffer(),
   });
   const keys = new Map<string, string[]>();
-  FUZZED_TABLES.forEach(({ name }, index) => {
+  tables.forEach(({ name }, index) => {
     for (const row of results[index] as unknown as (Buffer | null)[][]) {
       const [key = null, ...values] = row.map((value) => value?.toString('utf8'));
       const at = JSON.stringify([name, key]);
@@ -153,29 +166,28 @@ async function readAll(connection: Connection): Promise<ReadonlyMap<string, stri
 }
 
 /** Of those keys the ones that neither a doubt of theirs nor one of their table covers. */
-export function unseen(differing: readonly DifferingKey[], doubts: readonly Doubt[]): DifferingKey[] {
-  const names = new Set(
-    doubts.map(({ table, key }) => (key === null ? table : `${table}/${canonical(table, key)}`)),
-  );
+export function unseen(
+  tables: readonly FuzzedTable[],
+  differing: readonly DifferingKey[],
+  doubts: readonly Doubt[],
+): DifferingKey[] {
+  const byName = new Map(tables.map((table) => [table.name, table]));
+  const place = (table: string, key: string): string =>
+    `${table}/${canonical(byName.get(table)?.sort ?? 'integer', key)}`;
+  const names = new Set(doubts.map(({ table, key }) => (key === null ? table : place(table, key))));
   return differing.filter(({ table, key }) => {
-    if (!tableOf(table).moved) return false;
-    return (
-      !names.has('*') &&
-      !names.has(table) &&
-      (key === null || !names.has(`${table}/${canonical(table, key)}`))
-    );
+    if (byName.get(table)?.moved !== true) return false;
+    return !names.has('*') && !names.has(table) && (key === null || !names.has(place(table, key)));
   });
 }
 
-function tableOf(name: string): FuzzedTable {
-  return FUZZED_TABLES.find((table) => table.name === name)!;
-}
-
 /** One text for what the column takes for one key. */
-function canonical(table: string, key: string): string {
-  const { sort } = tableOf(table);
+function canonical(sort: KeySort, key: string): string {
   if (sort === 'amount') return `${Number(key)}`;
-  if (sort !== 'text') return key;
+  // BINARY(n) is filled up with zero bytes.
+  if (sort === 'bytes') return key.replace(/\0+$/, '');
+  if (sort === 'uuid') return key.toLowerCase();
+  if (sort !== 'text' && sort !== 'nullable') return key;
   return key
     .normalize('NFKD')
     .replace(/[^\x20-\x7e]/g, '')

@@ -1,7 +1,7 @@
 /** The tables that random statements write: a key column of every sort, and what ties rows of different keys together. */
-import type { Random } from '../harness/random.ts';
+import { type KeySort, plainKey } from './statement-keys.ts';
 
-export type KeySort = 'integer' | 'small' | 'text' | 'bytes' | 'date' | 'amount' | 'nullable' | 'year';
+export type Dialect = 'mariadb' | 'mysql';
 
 export interface FuzzedTable {
   readonly name: string;
@@ -12,22 +12,29 @@ export interface FuzzedTable {
   readonly item: string | null;
   readonly numbered: boolean;
   readonly moved: boolean;
+  /** MySQL has no such type. */
+  readonly mariadbAlone: boolean;
+  /** What a row of VALUES without a list of columns has; null: more than is written here. */
+  readonly whole: readonly string[] | null;
 }
 
+const PAIR = ['k', 'i', 'n', 's'];
 const table = (name: string, sort: KeySort, more: Partial<FuzzedTable> = {}): FuzzedTable => ({
   name,
   sort,
-  columns: ['k', 'i', 'n', 's'],
+  columns: PAIR,
+  whole: more.columns ?? PAIR,
   item: 'i',
   numbered: false,
   moved: true,
+  mariadbAlone: false,
   ...more,
 });
 
-export const FUZZED_TABLES: readonly FuzzedTable[] = [
+const TABLES: readonly FuzzedTable[] = [
   table('pairs', 'integer'),
   table('uniques', 'integer', { columns: ['k', 'n', 's'], item: null }),
-  table('numbered', 'integer', { columns: ['k', 'n', 's'], item: null, numbered: true }),
+  table('numbered', 'integer', { columns: ['k', 'n', 's'], item: null, numbered: true, whole: null }),
   table('grouped', 'nullable', { columns: ['id', 'k', 'n', 's'], item: 'id', numbered: true }),
   table('texts', 'text'),
   table('bytes', 'bytes'),
@@ -37,16 +44,47 @@ export const FUZZED_TABLES: readonly FuzzedTable[] = [
   table('amounts', 'amount'),
   table('isam', 'integer'),
   table('isam_numbered', 'integer', { columns: ['k', 'n', 's'], item: null, numbered: true }),
-  table('made', 'integer', { columns: ['id', 'n', 's'], item: null }),
+  table('made', 'made', { columns: ['id', 'n', 's'], item: null, whole: null }),
+  table('virtuals', 'made', { columns: ['id', 'n', 's'], item: null, whole: null }),
   table('moods', 'integer'),
   table('parents', 'integer', { columns: ['k', 'n', 's'], item: null }),
   table('children', 'integer', { columns: ['k', 'i', 'n', 's'] }),
   table('parts', 'integer'),
+  table('latins', 'text'),
+  table('exacts', 'text'),
+  table('germans', 'text'),
+  table('paddings', 'text'),
+  table('fixed', 'bytes'),
+  table('blobs', 'bytes'),
+  table('larges', 'integer'),
+  table('floats', 'amount'),
+  table('doubles', 'amount'),
+  table('bits', 'bits'),
+  table('enums', 'word'),
+  table('sets', 'word'),
+  table('hours', 'time'),
+  table('stamps', 'moment'),
+  table('moments', 'moment'),
+  table('nullables', 'nullable', { columns: ['id', 'k', 'n', 's'], item: 'id' }),
+  table('hidden', 'integer', { whole: ['i', 'n', 's'] }),
+  table('checked', 'integer'),
+  table('uuids', 'uuid', { mariadbAlone: true }),
+  table('addresses', 'address', { mariadbAlone: true }),
   table('stays', 'integer', { columns: ['k', 'n', 's'], item: null, moved: false }),
 ];
 
+/** Those that both servers know. */
+export function fuzzedTables(from: Dialect, to: Dialect): readonly FuzzedTable[] {
+  const isMariadb = from === 'mariadb' && to === 'mariadb';
+  return TABLES.filter(({ mariadbAlone }) => isMariadb || !mariadbAlone);
+}
+
 /** `own`: the engine of the tables that are MyISAM on an old server. */
-export function fuzzedSchema(own: 'MyISAM' | 'InnoDB', side: 'old' | 'new'): string {
+export function fuzzedSchema(
+  own: 'MyISAM' | 'InnoDB',
+  side: 'old' | 'new',
+  tables: readonly FuzzedTable[],
+): string {
   const rest = 'n INT NOT NULL DEFAULT 0, s VARCHAR(30)';
   const pair = (name: string, key: string, more = ''): string =>
     `CREATE TABLE ${name} (k ${key} NOT NULL, i INT NOT NULL, ${rest}, PRIMARY KEY (k, i)${more})`;
@@ -66,6 +104,12 @@ export function fuzzedSchema(own: 'MyISAM' | 'InnoDB', side: 'old' | 'new'): str
     ${pair('isam', 'BIGINT')} ENGINE=${own};
     CREATE TABLE isam_numbered (k BIGINT AUTO_INCREMENT PRIMARY KEY, ${rest}) ENGINE=${own};
     CREATE TABLE made (id BIGINT PRIMARY KEY, ${rest}, k BIGINT AS (id MOD 10 + n) STORED, KEY (k)) ENGINE=InnoDB;
+    CREATE TABLE virtuals (id BIGINT PRIMARY KEY, ${rest}, k BIGINT AS (id MOD 10 + n) VIRTUAL, KEY (k)) ENGINE=InnoDB;
+    ${KEY_TYPES.map(([name, type]) => `${pair(name, type)} ENGINE=InnoDB;`).join('\n')}
+    CREATE TABLE nullables (id BIGINT PRIMARY KEY, k VARCHAR(8), ${rest}, UNIQUE (k, n)) ENGINE=InnoDB;
+    CREATE TABLE hidden (k BIGINT INVISIBLE NOT NULL DEFAULT 5, i INT NOT NULL, ${rest}, PRIMARY KEY (k, i)) ENGINE=InnoDB;
+    CREATE TABLE checked (k BIGINT NOT NULL CHECK (k < 100), i INT NOT NULL, ${rest}, PRIMARY KEY (k, i), CHECK (n < 80)) ENGINE=InnoDB;
+    ${tables.some(({ mariadbAlone }) => mariadbAlone) ? MARIADB_KEY_TYPES.map(([name, type]) => `${pair(name, type)} ENGINE=InnoDB;`).join('\n') : ''}
     ${pair('moods', 'BIGINT')} ENGINE=InnoDB;
     CREATE TRIGGER raised BEFORE INSERT ON moods FOR EACH ROW
       SET NEW.k = IF(NEW.n > 50, NEW.k + 1, NEW.k);
@@ -76,6 +120,29 @@ export function fuzzedSchema(own: 'MyISAM' | 'InnoDB', side: 'old' | 'new'): str
     CREATE VIEW seen AS SELECT k, i, n, s FROM pairs WHERE n < 1000
     ${side === 'old' ? ROUTINES : ''}`;
 }
+
+/** Tables that differ in nothing but the type of their key. */
+const KEY_TYPES: readonly (readonly [string, string])[] = [
+  ['latins', 'VARCHAR(8) CHARACTER SET latin1'],
+  ['exacts', 'VARCHAR(8) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'],
+  ['germans', 'VARCHAR(8) CHARACTER SET latin1 COLLATE latin1_german2_ci'],
+  ['paddings', 'CHAR(8) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci'],
+  ['fixed', 'BINARY(4)'],
+  ['blobs', 'VARBINARY(8)'],
+  ['larges', 'BIGINT UNSIGNED'],
+  ['floats', 'FLOAT'],
+  ['doubles', 'DOUBLE'],
+  ['bits', 'BIT(8)'],
+  ['enums', "ENUM('1','b','2','c','7','d','e','f','g')"],
+  ['sets', "SET('1','b','2','c','7','d','e','f','g')"],
+  ['hours', 'TIME'],
+  ['stamps', "TIMESTAMP DEFAULT '2001-01-01 00:00:00'"],
+  ['moments', 'DATETIME(2)'],
+];
+const MARIADB_KEY_TYPES: readonly (readonly [string, string])[] = [
+  ['uuids', 'UUID'],
+  ['addresses', 'INET6'],
+];
 
 const ROUTINES = `;
   CREATE PROCEDURE writes_pairs(a BIGINT) UPDATE pairs SET n = n + 1 WHERE k = a;
@@ -98,139 +165,3 @@ export function refill({ name, sort, columns, item }: FuzzedTable): string {
   }
   return `DELETE FROM ${name}; INSERT INTO ${name} (${columns.join()}) VALUES ${rows.join()}`;
 }
-
-export function plainKey(sort: KeySort, key: number): string {
-  switch (sort) {
-    case 'text':
-      return `'${'abcdefghijklmnop'[key] ?? 'z'}${key}'`;
-    case 'bytes':
-      return `'b${key}'`;
-    case 'date':
-      return `'2026-01-0${key % 10}'`;
-    case 'year':
-      return `${2000 + key}`;
-    default:
-      return `${key}`;
-  }
-}
-
-/** One key in a spelling that a client may find: most of them as any would. */
-export function spelledKey(sort: KeySort, random: Random, odd: boolean): string {
-  const key = random.integer(1, 9);
-  const plain = plainKey(sort, key);
-  if (!odd || random.chance(0.5)) return plain;
-  const bare = plain.replaceAll("'", '');
-  return random.pick<(text: string) => string>([...COMMON, ...ODD[sort]])(bare);
-}
-
-const quoted = (text: string): string => `'${text}'`;
-
-const COMMON: readonly ((bare: string) => string)[] = [
-  quoted,
-  (bare) => `'${bare} '`,
-  (bare) => `(${quoted(bare)})`,
-  (bare) => `_utf8mb4'${bare}'`,
-  (bare) => `'${bare.slice(0, 1)}' '${bare.slice(1)}'`,
-  (bare) => `x'${Buffer.from(bare).toString('hex')}'`,
-  (bare) => `CONCAT('${bare}', '')`,
-  (bare) => `/*!50000 '${bare}'*/`,
-  (bare) => `/* '1' */ '${bare}'`,
-  (bare) => `N'${bare}'`,
-  () => 'NULL',
-  () => 'DEFAULT',
-  () => '@v',
-  () => "''",
-];
-
-const NUMBERS: readonly ((bare: string) => string)[] = [
-  (bare) => `0${bare}`,
-  (bare) => `'0${bare}'`,
-  (bare) => `' ${bare}'`,
-  (bare) => `${bare}.0`,
-  (bare) => `${bare}.4`,
-  (bare) => `'${bare}.4'`,
-  (bare) => `${bare}e0`,
-  (bare) => `'${bare}e0'`,
-  (bare) => `'${bare}x'`,
-  (bare) => `+${bare}`,
-  (bare) => `-${bare}`,
-  (bare) => `- ${bare}`,
-  (bare) => `'-${bare}'`,
-  (bare) => `-/**/${bare}`,
-  (bare) => `0x0${bare}`,
-  (bare) => `b'10${Number(bare) % 2}'`,
-  (bare) => `${bare} + 0`,
-  (bare) => `${bare}-1`,
-  (bare) => `(${bare})`,
-  (bare) => `ABS(-${bare})`,
-  (bare) => `/*!50000 ${bare} */`,
-  (bare) => `/*!99999 1 + */ ${bare}`,
-  (bare) => `1/*!50000 + ${bare} */`,
-  (bare) => `${bare} -- 7\n`,
-  () => 'TRUE',
-  () => 'FALSE',
-  () => '0',
-  () => "'0'",
-  () => '300',
-  () => '-300',
-  () => "'300'",
-  () => '127',
-  () => '9223372036854775808',
-  () => '99999999999999999999',
-  () => '-9223372036854775809',
-  () => 'LAST_INSERT_ID()',
-];
-
-const ODD: Readonly<Record<KeySort, readonly ((bare: string) => string)[]>> = {
-  integer: NUMBERS,
-  small: NUMBERS,
-  nullable: NUMBERS,
-  year: [
-    ...NUMBERS,
-    (bare) => bare.slice(2),
-    (bare) => quoted(bare.slice(2)),
-    (bare) => quoted(bare.slice(3)),
-  ],
-  amount: [...NUMBERS, (bare) => `${bare}.001`, (bare) => `'${bare}.00'`, () => '99999', () => '9999.99'],
-  date: [
-    (bare) => bare.replaceAll('-', ''),
-    (bare) => quoted(bare.replaceAll('-', '')),
-    (bare) => quoted(bare.replaceAll('-', '/')),
-    (bare) => quoted(bare.slice(2)),
-    (bare) => `DATE'${bare}'`,
-    (bare) => `{d '${bare}'}`,
-    (bare) => quoted(`${bare} 10:00:00`),
-    (bare) => quoted(bare.replace('-0', '-').replace('-0', '-')),
-    (bare) => `DATE_ADD('${bare}', INTERVAL 0 DAY)`,
-    () => "'0000-00-00'",
-    () => "'2026-02-31'",
-  ],
-  text: [
-    (bare) => quoted(bare.toUpperCase()),
-    (bare) => quoted(`${bare}ghijklmnop`),
-    (bare) => quoted(bare.replace('a', 'á')),
-    (bare) => `"${bare}"`,
-    (bare) => `'\\${bare}'`,
-    (bare) => `'${bare}\\0'`,
-    (bare) => `'${bare}' COLLATE utf8mb4_bin`,
-    (bare) => `UPPER('${bare}')`,
-    (bare) => `_latin1'${bare}é'`,
-    (bare) => `'${bare}''\\''`,
-    () => "'日本'",
-    () => "'ß1'",
-    () => "'ss1'",
-    () => '5',
-    () => "'5'",
-    () => "'05'",
-    () => '0x6132',
-  ],
-  bytes: [
-    (bare) => quoted(bare.toUpperCase()),
-    (bare) => quoted(`${bare}ghijklmnop`),
-    (bare) => `'${bare}\\0'`,
-    (bare) => `"${bare}"`,
-    () => "'é'",
-    () => '5',
-    () => "'5'",
-  ],
-};

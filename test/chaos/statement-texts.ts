@@ -118,6 +118,9 @@ export const LOCKS = [
   'LOCK TABLE isam READ LOCAL',
   'FLUSH TABLES pairs',
   'HANDLER pairs OPEN',
+  'HANDLER pairs READ FIRST',
+  'HANDLER pairs READ `PRIMARY` = (3, 1)',
+  'HANDLER pairs CLOSE',
   'SELECT GET_LOCK(1, 0)',
 ];
 export const ISOLATION = [
@@ -143,6 +146,18 @@ export const BULK = [
     'INSERT INTO isam (n, k, i) VALUES (?, ?, ?)',
     'UPDATE pairs SET k = ? WHERE k = ? AND i = ?',
     'INSERT INTO pairs (n, k, i) VALUES (?, ?, ?) RETURNING n',
+    'UPDATE numbered SET n = n + ? WHERE k IN (?, ?)',
+    'UPDATE IGNORE uniques SET s = ? WHERE k IN (?, ?)',
+    'DELETE FROM parents WHERE n = ? OR k = ? OR n = ?',
+    "UPDATE texts SET n = ?, s = CONCAT(s, '!') WHERE k = CONCAT('a', ?) AND i = ?",
+    'UPDATE pairs SET n = ?, s = NOW() WHERE k = ? AND i = ?',
+    'UPDATE pairs SET n = (@v := n + ?) WHERE k = ? AND i = ?',
+    'UPDATE pairs SET n = LAST_INSERT_ID(n + ?) WHERE k = ? AND i = ?',
+    'UPDATE pairs SET n = n + ? WHERE k = ? ORDER BY n LIMIT ?',
+    'DELETE FROM pairs WHERE n <> ? AND k = ? AND i = ? RETURNING n',
+    'UPDATE children SET n = ? WHERE k = ? AND i = ?',
+    'UPDATE parents SET n = ?, k = ? WHERE k = ?',
+    'UPDATE moods SET n = ? WHERE k = ? AND i = ?',
   ],
 ];
 export const LOADED = ['1\t5\t7\tloaded\n', '30\t1\t7\tloaded\n', '2\t1\t3\tw\n'];

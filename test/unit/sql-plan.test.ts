@@ -94,6 +94,11 @@ describe('tables', () => {
     ['SELECT * FROM `we``ird`.`na me` AS `x`', 'we`ird.na me x'],
     ['SELECT * FROM a USE INDEX (i) PARTITION (p), b PARTITION (p) z FORCE KEY (k)', 'a, b z'],
     ['SELECT * FROM DUAL', ''],
+    // The verb itself is for some servers only.
+    ['/*M!100100 INSERT t SET a = 1 */', 't!'],
+    ['/*M! REPLACE t VALUES (1) */', 't!'],
+    ['/*!80000 TRUNCATE t */', 't!'],
+    ['/*!80000 TRUNCATE */ t', 't!'],
     ['SELECT 1', ''],
     ['WITH x AS (SELECT * FROM a) SELECT * FROM x, b', 'a, b'],
     ['WITH x AS (SELECT * FROM x) SELECT * FROM x', 'x'],
@@ -294,6 +299,12 @@ describe('hazards', () => {
     ['SET STATEMENT sql_mode = 0, sql_auto_is_null = 1 FOR DELETE FROM t', 'system_variable'],
     ['SET STATEMENT a_plugins_own = 1 FOR DELETE FROM t', 'system_variable'],
     ['SELECT /*!99999 my_function(1) + */ 2', 'conditional unknown_function'],
+    ['UPDATE t SET a = 1 /*!80000 WHERE b IN (SELECT b FROM u) */', 'conditional from_select'],
+    ['/*!80000 SET x = 1 */', 'conditional'],
+    ['/*!99999 INSERT */ REPLACE t VALUES (1)', 'any_effect conditional upsert'],
+    ['INSERT /*!99999 u VALUES (1) */ t VALUES (1)', 'any_effect conditional'],
+    ['/*!99999 SELECT 1 FROM */ DROP TABLE t', 'any_effect conditional'],
+    ['/*M!100100 BEGIN NOT ATOMIC DELETE FROM t; DELETE FROM u; END */', 'any_effect conditional'],
   ])('%s', (text, expected) => expect(hazards(text)).toBe(expected));
 });
 
