@@ -2,8 +2,8 @@
 import type { CentreFigures } from './centre-load.ts';
 import { CENTRE_WAYS, type CentreWayName, SHARDS } from './centre-stage.ts';
 import { decimals, table, thousands } from './markdown.ts';
+import { median } from './median.ts';
 import type { Machine } from './results.ts';
-import { median } from './summary.ts';
 
 /** Of the original site, over its 16 shards, a second. */
 export const PEAK = { statements: 10_000, rowsWritten: 3000, rowsRead: 150_000 } as const;

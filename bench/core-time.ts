@@ -1,8 +1,8 @@
 /** Whose the cores' time was while a load ran: of the client, the servers, what stands between them, or nobody's. */
 import { z } from 'zod';
 import { decimals, percent, table } from './markdown.ts';
+import { median } from './median.ts';
 import { type CpuTime, readCpuTime, readEndedCpu, readMachineTime } from './process-cpu.ts';
-import { median } from './summary.ts';
 
 /** Microseconds of CPU a statement or session, and the idle share of all cores' time, from 0 to 1. */
 export const coreTimeSchema = z.strictObject({

@@ -1,4 +1,5 @@
 /** From single runs to medians and ratios. */
+import { median } from './median.ts';
 import type { Protocol, Run, Target, Workload } from './results.ts';
 
 /** Over the rounds. */
@@ -20,15 +21,6 @@ export interface Summary {
   readonly rateToHaproxy: Spread | null;
   readonly p99ToHaproxy: Spread | null;
   readonly cpuToHaproxy: Spread | null;
-}
-
-/** The middle value, or the mean of the two in the middle. Throws on none. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const low = sorted[Math.floor((sorted.length - 1) / 2)];
-  const high = sorted[Math.ceil((sorted.length - 1) / 2)];
-  if (low === undefined || high === undefined) throw new Error('there is no median of nothing');
-  return (low + high) / 2;
 }
 
 /** `runs` are of one case; a target without runs gives null. */

@@ -1,15 +1,6 @@
 /** The demo's script: what happens, in which order, and what must come of it. */
 import type { RatioKind } from '../../src/config/ratios.ts';
-import type { Stage } from './stage.ts';
-
-export interface Act {
-  readonly title: string;
-  /** Its share of the demo's time. */
-  readonly weight: number;
-  /** The name under which the control group's timings of this act are summed up. */
-  readonly period: string;
-  play(stage: Stage, seconds: number): Promise<void>;
-}
+import type { Act } from './stage.ts';
 
 const QUIET = 'mirror at 0';
 const MIRRORING = 'mirroring';

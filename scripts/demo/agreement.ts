@@ -1,8 +1,9 @@
 /** How far the two clusters agree at the end: every key of every moved table, by a cheap checksum. */
 import type { RowDataPacket } from 'mysql2/promise';
 import { MOVED_TABLES, type MovedTable } from '../../test/harness/message-centre.ts';
-import type { Cluster, Shard, Side } from './cluster.ts';
+import type { Cluster, Shard } from './cluster.ts';
 import type { Scrape } from './scrape.ts';
+import type { Side } from './side.ts';
 
 export interface Agreement {
   readonly rowsOld: number;

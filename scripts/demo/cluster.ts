@@ -6,6 +6,7 @@ import { createSchema, MESSAGE_CENTRE_TABLES, seed } from '../../test/harness/me
 import { freePorts } from '../../test/harness/ports.ts';
 import { type Proxy as RunningProxy, startProxy } from '../../test/harness/proxy.ts';
 import { copyTables, multiplyRows } from './copy.ts';
+import type { Side } from './side.ts';
 
 export const SERVICE = 'message-centre';
 export const PREFIX = `/understudy/${SERVICE}/`;
@@ -24,11 +25,6 @@ export interface Layout {
   readonly shards: number;
   readonly oldServers: number;
   readonly newHosts: number;
-}
-
-export interface Side {
-  readonly server: Mariadb;
-  readonly database: string;
 }
 
 export interface Shard {

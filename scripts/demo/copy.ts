@@ -1,7 +1,7 @@
 /** Rows in bulk: more of them on the old side, and the first copy of a shard to the new one. */
 import type { RowDataPacket } from 'mysql2/promise';
 import { MOVED_TABLES } from '../../test/harness/message-centre.ts';
-import type { Side } from './cluster.ts';
+import type { Side } from './side.ts';
 
 const ROWS_AN_INSERT = 1000;
 

@@ -2,7 +2,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RATIO_KINDS, type RatioKind } from '../../src/config/ratios.ts';
 import { waitFor } from '../../test/harness/wait.ts';
-import type { Act } from './acts.ts';
 import { type Cluster, PREFIX } from './cluster.ts';
 import type { Display } from './display.ts';
 import { compareScrapes, droppedOf } from './figures.ts';
@@ -21,6 +20,15 @@ export interface Turn {
   readonly appliedMs: number;
   /** What etcdctl itself took, from its start to its end. */
   readonly commandMs: number;
+}
+
+export interface Act {
+  readonly title: string;
+  /** Its share of the demo's time. */
+  readonly weight: number;
+  /** The name under which the control group's timings of this act are summed up. */
+  readonly period: string;
+  play(stage: Stage, seconds: number): Promise<void>;
 }
 
 export interface StageOptions {

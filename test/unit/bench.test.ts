@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { judge } from '../../bench/aims.ts';
 import { addedP99, type CentreRun, renderPeak } from '../../bench/centre-page.ts';
 import { parseProfile, selfTimes } from '../../bench/cpu-profile.ts';
+import { median } from '../../bench/median.ts';
 import { parseOptions } from '../../bench/options.ts';
 import { parsePerfReport } from '../../bench/perf.ts';
 import { PERFORMANCE_PAGE, withResults } from '../../bench/performance-page.ts';
@@ -18,7 +19,7 @@ import {
 } from '../../bench/process-cpu.ts';
 import { KEPT_RESULTS, type Run, readResults, TARGETS, type Target } from '../../bench/results.ts';
 import { renderSelfTimes } from '../../bench/self-time.ts';
-import { median, runsOf, summarize } from '../../bench/summary.ts';
+import { runsOf, summarize } from '../../bench/summary.ts';
 import { parseSysbench } from '../../bench/sysbench.ts';
 import { renderResults, TARGET_NAMES } from '../../bench/tables.ts';
 import { renderTls } from '../../bench/tls-table.ts';
