@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const LINES_MAX = 400;
 
 /** Imports go only down this list; folders on one line never import each other. */
@@ -27,16 +27,16 @@ const IMPURE = /\b(?:Date\.now|new Date|performance\.now|Math\.random|setTimeout
 const PURE_BUILTINS = ['node:buffer', 'node:crypto', 'node:module'];
 
 interface Source {
-  /** Path below src, with "/". */
+  /** Path below its folder, with "/". */
   readonly path: string;
   readonly text: string;
-  /** Paths below src of the files it imports, also for types alone. */
+  /** Paths below that folder of the files it imports, also for types alone. */
   readonly imports: readonly string[];
-  /** What it imports from outside src. */
+  /** What it imports that is no file of ours. */
   readonly packages: readonly string[];
 }
 
-const sources = readSources();
+const sources = readSources('src');
 
 describe('the order of the folders', () => {
   it('has sources to look at', () => {
@@ -64,8 +64,8 @@ describe('the order of the folders', () => {
     ]);
   });
 
-  it('has no import circle', () => {
-    expect(findCircles(new Map(sources.map((source) => [source.path, source.imports])))).toEqual([]);
+  it.each(['src', 'bench', 'scripts', 'test'])('has no import circle: %s', (folder) => {
+    expect(findCircles(new Map(readSources(folder).map(({ path, imports }) => [path, imports])))).toEqual([]);
   });
 
   it('finds the faults it looks for', () => {
@@ -128,8 +128,11 @@ describe('house rules', () => {
   });
 });
 
-function readSources(): Source[] {
-  const files = readdirSync(SRC, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+/** `folder`: one of the top level. */
+function readSources(folder: string): Source[] {
+  const top = join(ROOT, folder);
+  const below = (file: string) => relative(top, file).split(sep).join('/');
+  const files = readdirSync(top, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return files
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => path.endsWith('.ts'))
@@ -182,10 +185,6 @@ function folderOf(path: string): string {
 
 function rankOf(folder: string): number {
   return ORDER.findIndex((line) => line.includes(folder));
-}
-
-function below(file: string): string {
-  return relative(SRC, file).split(sep).join('/');
 }
 
 function withoutComments(text: string): string {
