@@ -74,24 +74,21 @@ export class Outlet {
     this.over(statement);
   }
 
-  /** Whether the primary kept it is not known. */
+  /** Whether the primary kept it is not known. It is not over yet, as also in the two below: its transaction may be open. */
   uncertain(statement: Statement): void {
     this.#count(statement, 'skipped_uncertain');
     this.#doubt(statement, 'uncertain');
-    this.over(statement);
   }
 
   failed(statement: Statement): void {
     this.#count(statement, 'skipped_failed');
     if (statement.byRows || statement.target?.transactional !== 'yes') this.#doubt(statement, 'partial');
-    this.over(statement);
   }
 
   /** Of a transaction that is too large to be held. */
   tooLarge(statement: Statement): void {
     this.#count(statement, 'dropped_too_large');
     this.#doubt(statement, 'dropped');
-    this.over(statement);
   }
 
   /** What became of it is known, and noted where it is a doubt. */

@@ -267,11 +267,13 @@ export class MirrorTap implements SessionTap {
 
   #oneAnswered(first: Statement, exchange: Exchange<Statement>): void {
     // More results than statements: the text held more than was read in it.
-    if (exchange.results > 1 && first.plan?.anyResults !== true) {
+    const holdsMore = exchange.results > 1 && first.plan?.anyResults !== true;
+    if (holdsMore) {
       this.#options.opaque('done');
       this.#state.hidden('anything');
     }
     this.#statementAnswered(first, exchange, timingOf(exchange, 1));
+    if (holdsMore) this.#recorder.unseen();
     // Which of its many rows the number is of can't be told.
     if (exchange.type === COM.STMT_BULK_EXECUTE) this.#state.values.lastInsertId = null;
   }
@@ -286,6 +288,7 @@ export class MirrorTap implements SessionTap {
       // A procedure among them answers as it likes: which result is whose can't be told.
       this.#options.opaque('done');
       this.#recorder.lostTrack(statements, exchange.status);
+      this.#recorder.unseen();
       for (const statement of statements) {
         this.#options.metrics.statement(statement.kind, exchange.ok ? 'ok' : 'error', timing.seconds);
         this.#options.reader.checkRoutines(statement);
@@ -323,6 +326,7 @@ export class MirrorTap implements SessionTap {
     this.#reportUnseen(statement);
     if (plan !== null && statement.straddles) this.#options.straddled(plan);
     recorder.answered(statement, result, timing);
+    if (hidesEffects(statement)) recorder.unseen();
     // What it committed first goes ahead of it.
     if (statement.definition !== null)
       this.#options.definitions.answered(statement, this.#state, result.ok, timing);

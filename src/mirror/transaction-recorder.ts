@@ -8,6 +8,7 @@ import type { ResultSummary } from '../wire/exchange.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { CommitsUnderWay } from './commits-under-way.ts';
 import { HeldStatements } from './held-statements.ts';
+import { LingeringMarks } from './lingering-marks.ts';
 import type { Outlet, Recorded } from './outlet.ts';
 import type { Statement } from './statement.ts';
 import { withNumbers } from './target.ts';
@@ -44,6 +45,7 @@ export class TransactionRecorder {
   readonly #held: HeldStatements<Recorded>;
   #state: TransactionState;
   readonly #commits: CommitsUnderWay;
+  readonly #lingering = new LingeringMarks();
   /** All that a distributed transaction's branch has done is among the held. */
   #branchTold = false;
   /** False: a transaction's locks do not keep others from its keys until it ends (READ COMMITTED, or not known). */
@@ -75,6 +77,11 @@ export class TransactionRecorder {
     this.#options.outlet.over(statement);
   }
 
+  /** Something was carried out that can't be seen into: while its transaction is open, what it did is nobody else's to see. */
+  unseen(): void {
+    if (this.#state.inTransaction) this.#lingering.addAny(() => this.#options.writes.unreadSent());
+  }
+
   /** A statement was answered, with success or without. */
   answered(statement: Statement, result: ResultSummary, timing: Timing): void {
     this.#follow(statement, result, timing);
@@ -95,6 +102,8 @@ export class TransactionRecorder {
     });
     this.#branches(statement, result.ok);
     this.#state = followed.state;
+    const { held } = followed;
+    if (!this.#state.inTransaction || held === 'commit' || held === 'discard') this.#lingering.release();
     this.#settleHeld(followed.held, timing.answeredAtMs);
     if (result.ok) this.#savepoint(statement);
     if (statement.target !== null) this.#place(followed.own, statement, result, timing);
@@ -126,20 +135,37 @@ export class TransactionRecorder {
   lostTrack(statements: readonly Statement[], status: number): void {
     this.#settleHeld('uncertain', 0);
     for (const statement of statements) {
-      if (statement.target !== null) this.#options.outlet.uncertain(statement);
+      if (statement.target !== null) this.#uncertain(statement);
     }
     this.#commits.clear();
     this.#state = initialTransaction(status === 0 ? STATUS.AUTOCOMMIT : status);
+    if (!this.#state.inTransaction) this.#lingering.release();
   }
 
   /** The session is over, these statements without an answer: the server rolls back what is open. */
   closed(unanswered: readonly Statement[]): void {
     this.#settleHeld(afterSession(this.#state, unanswered.some(mayCommit)), 0);
     for (const statement of unanswered) {
-      if (statement.target !== null) this.#options.outlet.uncertain(statement);
+      if (statement.target !== null) this.#uncertain(statement);
     }
     this.#commits.clear();
     this.#state = initialTransaction(STATUS.AUTOCOMMIT);
+    this.#lingering.release();
+  }
+
+  #uncertain(statement: Statement): void {
+    this.#options.outlet.uncertain(statement);
+    this.#noted(statement);
+  }
+
+  /** What it may have left wrong is in the journal: it is over, unless its transaction is still to be committed. */
+  #noted(statement: Statement): void {
+    if (!this.#state.inTransaction) {
+      this.#options.outlet.over(statement);
+      return;
+    }
+    const mark = statement.span && this.#options.writes.lingering(statement.span);
+    if (mark !== null) this.#lingering.add(mark);
   }
 
   #settleHeld(verdict: HeldVerdict, answeredAtMs: number): void {
@@ -153,7 +179,7 @@ export class TransactionRecorder {
         for (const recorded of this.#held.takeAll(true)) this.#options.outlet.undone(recorded.statement);
         return;
       case 'uncertain':
-        for (const { statement } of this.#held.takeAll(true)) this.#options.outlet.uncertain(statement);
+        for (const { statement } of this.#held.takeAll(true)) this.#uncertain(statement);
     }
   }
 
@@ -175,7 +201,7 @@ export class TransactionRecorder {
     }
     // Set where it could not be seen, or too long ago, or by another spelling: what stood before it is not known.
     this.#held.forgetSavepoints();
-    for (const { statement } of this.#held.takeAll(false)) this.#options.outlet.uncertain(statement);
+    for (const { statement } of this.#held.takeAll(false)) this.#uncertain(statement);
   }
 
   #place(verdict: OwnVerdict, statement: Statement, result: ResultSummary, timing: Timing): void {
@@ -186,8 +212,9 @@ export class TransactionRecorder {
     if (span !== null && (!held || this.locksHold)) this.#options.writes.answered(span);
     if (verdict === 'failed' && statement.routines?.leavesPart !== true) {
       this.#options.outlet.failed(statement);
+      this.#noted(statement);
     } else if (verdict === 'failed' || verdict === 'uncertain') {
-      this.#options.outlet.uncertain(statement);
+      this.#uncertain(statement);
     } else if (statement.kind === 'read' && statement.selection.at === 'not_sampled') {
       this.#options.metrics.notSampled('read');
     } else {
@@ -214,6 +241,7 @@ export class TransactionRecorder {
     }
     for (const { statement } of [...this.#held.takeAll(false), recorded]) {
       this.#options.outlet.tooLarge(statement);
+      this.#noted(statement);
     }
   }
 }

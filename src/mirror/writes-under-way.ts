@@ -166,10 +166,15 @@ export class WritesUnderWay {
 
   /** What became of it is known, and noted where it is a doubt: the journal may let go of its keys. */
   settled(span: WriteSpan): void {
+    this.lingering(span)?.release();
+  }
+
+  /** The same, but that the caller is to release its mark, and the journal keeps its keys until then; null: it was settled. */
+  lingering(span: WriteSpan): WriteMark | null {
     this.answered(span);
-    if (span.state === 'settled') return;
+    if (span.state === 'settled') return null;
     span.state = 'settled';
-    span.mark.release();
+    return span.mark;
   }
 
   #enterKeys(keys: readonly TableKey[], writer: Writer): KeySpell[] {

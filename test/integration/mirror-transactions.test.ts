@@ -3,9 +3,10 @@
  * transactions each statement is a unit of its own at once.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readJournal } from '../harness/journal-entries.ts';
 import { waitFor } from '../harness/wait.ts';
 import { failing, type MirrorStage, startMirrorStage } from './mirror-stage.ts';
-import { untilMirrorIsIdle } from './stage.ts';
+import { SHARD, untilMirrorIsIdle } from './stage.ts';
 
 let mirror: MirrorStage;
 beforeAll(async () => {
@@ -54,6 +55,35 @@ describe('invariant 5: transactions', () => {
     expect(seen).toEqual({ mirrored: 1, skipped_rolled_back: 3, skipped_failed: 1 });
     expect(await mirror.rows('fresh', 'messages', 'title')).toEqual([{ title: 'kept' }]);
     await mirror.expectEqualTables('messages');
+  });
+
+  it('a doubt of a transaction that is open is not settled before its end', async () => {
+    const { proxy } = mirror.stage;
+    /** How many entries of the journal it keeps: a look at the rows would find them the same just now. */
+    const kept = async (): Promise<number> => {
+      const { entries, cursor } = await readJournal(proxy, SHARD);
+      const noted = entries.filter(({ reason }) => reason !== 'written');
+      expect(noted.length).toBeGreaterThan(0);
+      const response = await fetch(`${proxy.adminUrl}/api/journal/settle`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ shard: SHARD, cursor, entries: noted }),
+      });
+      return ((await response.json()) as { kept: number }).kept;
+    };
+    for (const [count, split] of ['ROLLBACK TO é', 'CALL absent()'].entries()) {
+      const connection = await mirror.connect();
+      await connection.query('BEGIN');
+      await connection.query('SAVEPOINT é');
+      await connection.query(`INSERT INTO messages VALUES (${50 + count}, 1, 'before')`);
+      await connection.query(split).catch(() => null);
+      await connection.query(`INSERT INTO messages VALUES (${60 + count}, 1, 'behind')`);
+      expect(await kept()).toBeGreaterThan(0);
+      await connection.query('COMMIT');
+      await untilMirrorIsIdle(proxy);
+      expect(await kept()).toBe(0);
+      await connection.end();
+    }
   });
 
   it('autocommit off: a commit ends one transaction and begins the next', async () => {

@@ -332,6 +332,74 @@ describe('a transaction', () => {
   });
 });
 
+describe('a doubt that is noted before its transaction ends keeps its key under way until then', () => {
+  /** What the journal is told to keep: of each write in the transaction, and of what can't be seen into. */
+  const pending = (act: (rig: Rig) => void, options = {}): number[] => {
+    const rig = new Rig(options);
+    rig.say('BEGIN', OPEN);
+    act(rig);
+    const open = rig.journal.pending;
+    rig.say('COMMIT', CLOSED);
+    expect(rig.units).toEqual([]);
+    return [rig.doubts.length, open, rig.journal.pending];
+  };
+
+  it('of one that is too large', () => {
+    const writeAll = (rig: Rig): void => {
+      for (const key of [1, 2, 3, 4]) rig.write([key], OPEN);
+    };
+    expect(pending(writeAll, { unitBytes: 1400 })).toEqual([4, 4, 0]);
+  });
+
+  it('of one that was rolled back to a savepoint that is not known', () => {
+    const rollBack = (rig: Rig): void => {
+      rig.write([1], OPEN);
+      rig.say('ROLLBACK TO unknown', OPEN);
+    };
+    expect(pending(rollBack)).toEqual([1, 1, 0]);
+  });
+
+  it('of one that may have failed half-way', () => {
+    const fail = (rig: Rig): void => void rig.write([1], errorResult(1062), { transactional: 'unknown' });
+    expect(pending(fail)).toEqual([1, 1, 0]);
+  });
+
+  it('of what can’t be seen into, once for all of it', () => {
+    const call = (rig: Rig): void => {
+      rig.say('CALL p()', OPEN);
+      rig.recorder.unseen();
+      rig.recorder.unseen();
+      expect(rig.journal.log).toContain('written */*');
+    };
+    expect(pending(call)).toEqual([0, 1, 0]);
+  });
+
+  it('and no longer, however it ends', () => {
+    const ends: readonly ((rig: Rig) => void)[] = [
+      (rig) => rig.say('ROLLBACK', CLOSED),
+      (rig) => rig.say('COMMIT AND CHAIN', OPEN),
+      (rig) => rig.write([1], errorResult(1213)),
+      (rig) => rig.recorder.closed([]),
+      (rig) => rig.recorder.lostTrack([], 2),
+    ];
+    for (const end of ends) {
+      const rig = new Rig({ unitBytes: 1400 });
+      rig.say('BEGIN', OPEN);
+      for (const key of [1, 2, 3, 4]) rig.write([key], OPEN);
+      expect(rig.journal.pending).toBe(4);
+      end(rig);
+      expect(rig.journal.pending).toBe(0);
+    }
+  });
+
+  it('outside of one nothing is kept', () => {
+    const rig = new Rig();
+    rig.write([1], errorResult(1062), { transactional: 'unknown' });
+    rig.recorder.unseen();
+    expect([rig.doubts, rig.journal.pending]).toEqual([['partial messages/1'], 0]);
+  });
+});
+
 describe('the end of a session', () => {
   const opened = (): Rig => {
     const rig = new Rig();
