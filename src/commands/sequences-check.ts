@@ -7,6 +7,7 @@ import { checkSequences, type ShardCheck } from '../sync/sequence-check.ts';
 import { faultyPlaces } from '../sync/sequence-comparison.ts';
 import { OpenedSequenceServers } from '../sync/sequence-servers.ts';
 import { sequenceScope } from '../sync/sequence-shard.ts';
+import { type SyncFault, syncFaultOf } from './sync-faults.ts';
 
 export interface CheckedShard {
   readonly name: string;
@@ -17,6 +18,8 @@ export interface CheckedShard {
   readonly raised: readonly string[];
   /** Servers that could not be asked, and what could not be done, in sentences. */
   readonly faults: readonly string[];
+  /** A server does not let the account in, or can't be found: the configuration can't be right. */
+  readonly misconfigured: boolean;
 }
 
 export interface CheckWishes {
@@ -43,29 +46,39 @@ export async function checkShard(
     const { name } = shard;
     const { places } = servers;
     const first = await checkSequences(options);
-    if (bumpMargin === null) return { name, places, check: first, raised: [], faults: faultsOf(name, first) };
+    if (bumpMargin === null)
+      return { name, places, check: first, raised: [], ...faultsOf(name, first, config) };
     const write = (statements: Parameters<typeof servers.write>[0]) => servers.write(statements);
     const { raised, check } = await bumpSequences(first, { ...options, margin: bumpMargin, write });
     const [failed, done] = [
       raised.filter(({ failure }) => failure !== null),
       raised.filter(({ failure }) => failure === null),
     ];
+    const { faults, misconfigured } = faultsOf(name, check, config);
     return {
-      ...{ name, places, check },
+      ...{ name, places, check, misconfigured },
       raised: done.map(raiseLine),
-      faults: [...faultsOf(name, check), ...failed.map((raise) => `${name}: ${raiseLine(raise)}`)],
+      faults: [...faults, ...failed.map((raise) => `${name}: ${raiseLine(raise)}`)],
     };
   } finally {
     await servers.close();
   }
 }
 
-function faultsOf(shard: string, { answers }: ShardCheck): string[] {
-  return [...answers].flatMap(([place, answer]) => {
+function faultsOf(
+  shard: string,
+  { answers }: ShardCheck,
+  config: Config,
+): Pick<CheckedShard, 'faults' | 'misconfigured'> {
+  let misconfigured = false;
+  const faults = [...answers].flatMap(([place, answer]) => {
     const server = PLACE_NAMES[place];
-    if (answer.type === 'unreachable') return [`${shard}: ${server} can't be asked: ${answer.reason}`];
-    return answer.faults.map((fault) => `${shard}: ${server}: ${fault}`);
+    if (answer.type === 'read') return answer.faults.map((fault) => `${shard}: ${server}: ${fault}`);
+    const { text, code }: SyncFault = syncFaultOf(answer.error, config) ?? { text: answer.reason, code: 1 };
+    if (code === 2) misconfigured = true;
+    return [`${shard}: ${server} can't be asked: ${text}`];
   });
+  return { faults, misconfigured };
 }
 
 /** Nobody is behind, and everybody could be asked. */

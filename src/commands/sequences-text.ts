@@ -1,7 +1,7 @@
 /** Compared sequences as text for people. Pure. */
 import { sanitize } from '../control/sanitize.ts';
 import { PLACE_NAMES, PLACES, type Place, type Reading, sequenceTitle } from '../sync/sequence.ts';
-import { type ComparedSequence, faultyPlaces } from '../sync/sequence-comparison.ts';
+import { type Answers, type ComparedSequence, faultyPlaces } from '../sync/sequence-comparison.ts';
 import type { Verdict } from '../sync/sequence-verdict.ts';
 import type { CheckedShard } from './sequences-check.ts';
 import { formatTable } from './table.ts';
@@ -14,9 +14,13 @@ export function sequenceLines(shard: CheckedShard, onTerminal: boolean): string[
     ? tableLines(shard)
     : shard.check.sequences.flatMap((one) => plainLines(shard, one));
   const raised = shard.raised.map((line) => `${shard.name}: ${line}`);
-  const none = shard.check.sequences.length === 0 ? [`${shard.name}: nothing gives out numbers there`] : [];
+  const none = shard.check.sequences.length === 0 ? [nothingLine(shard)] : [];
   // Names and errors are what servers say.
   return [...raised, ...(none.length > 0 ? none : lines)].map((line) => sanitize(line, LINE_SHOWN));
+}
+
+function nothingLine({ name, faults }: CheckedShard): string {
+  return `${name}: ${faults.length === 0 ? 'nothing gives out numbers there' : 'nothing could be compared'}`;
 }
 
 function tableLines({ name, places, check }: CheckedShard): string[] {
@@ -24,7 +28,7 @@ function tableLines({ name, places, check }: CheckedShard): string[] {
   const rows = check.sequences.map((compared) => [
     sequenceTitle(compared.sequence),
     ...places.map((place) => cellOf(compared.readings[place], check.answers.get(place)?.type)),
-    stateOf(compared),
+    stateOf(compared, check.answers),
   ]);
   const sentences = check.sequences.flatMap((compared) =>
     sentencesOf(compared).map((sentence) => `  ${sequenceTitle(compared.sequence)}: ${sentence}`),
@@ -38,7 +42,7 @@ function plainLines({ name, places, check }: CheckedShard, compared: ComparedSeq
     (place) => `${PLACE_NAMES[place]} ${cellOf(compared.readings[place], check.answers.get(place)?.type)}`,
   );
   return [
-    `${title}: ${stateOf(compared)} (next / highest in a row: ${cells.join(', ')})`,
+    `${title}: ${stateOf(compared, check.answers)} (next / highest in a row: ${cells.join(', ')})`,
     ...sentencesOf(compared).map((sentence) => `${title}: ${sentence}`),
   ];
 }
@@ -50,14 +54,16 @@ function cellOf(reading: Reading | undefined, answer: 'read' | 'unreachable' | u
   return reading.type === 'numbers' ? `${reading.next} / ${reading.held ?? '-'}` : 'own count';
 }
 
-function stateOf(compared: ComparedSequence): string {
+function stateOf(compared: ComparedSequence, answers: Answers): string {
   const faulty = faultyPlaces(compared);
   if (faulty.length > 0)
     return faulty.map((place) => `${PLACE_NAMES[place]} ${wordOf(compared.verdicts[place])}`).join(', ');
   const verdicts = Object.values(compared.verdicts);
   if (verdicts.some(({ type }) => type === 'incomparable')) return 'not comparable by one number';
   if (verdicts.some(({ type }) => type === 'lagging')) return 'in order, but for the lag';
-  return verdicts.length === 0 ? 'nothing to compare with' : 'in order';
+  if (verdicts.length === 0) return 'nothing to compare with';
+  const unheard = [...answers.values()].some(({ type }) => type === 'unreachable');
+  return unheard ? 'in order, but for who can’t be asked' : 'in order';
 }
 
 function wordOf(verdict: Verdict | undefined): string {
@@ -94,7 +100,9 @@ function sentenceOf(place: Place, verdict: Verdict, mayBeCached: boolean): strin
     case 'missing':
       return `${name} has none, and ${PLACE_NAMES[verdict.of]} has`;
     case 'unreadable':
-      return `${name} can't be compared: ${verdict.reason}`;
+      return verdict.of === place
+        ? `${name} can't be compared: ${verdict.reason}`
+        : `${name} can't be compared with ${PLACE_NAMES[verdict.of]}, which can't be read: ${verdict.reason}`;
     case 'incomparable':
       return `it ${verdict.why}`;
     default:

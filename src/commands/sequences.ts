@@ -34,7 +34,7 @@ export function registerSequences(program: Command, context: CommandContext): vo
     .action(async (options: SequencesOptions) => context.exit(await compareSequences(options, context)));
 }
 
-/** 0: all in order; 1: someone is behind, or a server could not be asked. */
+/** 0: all in order; 1: someone is behind, or a server could not be asked; 2: the configuration can't be right. */
 async function compareSequences(options: SequencesOptions, context: CommandContext): Promise<number> {
   const config = loadConfig(options.config, { admin: false });
   const { shards, wishes } = readWishes(options, config);
@@ -52,6 +52,7 @@ async function compareSequences(options: SequencesOptions, context: CommandConte
     context,
   );
   refuseUnknownTable(options.table, checked);
+  if (checked.some(({ misconfigured }) => misconfigured)) return 2;
   return checked.every(isInOrder) ? 0 : 1;
 }
 

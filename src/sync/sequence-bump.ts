@@ -4,6 +4,7 @@ import { type SequenceName, sequenceId, sequenceTitle } from './sequence.ts';
 import { type CheckOptions, checkSequences, type ShardCheck } from './sequence-check.ts';
 import type { ComparedSequence } from './sequence-comparison.ts';
 import { readSequences } from './sequence-queries.ts';
+import { raisingRemedy } from './sequence-remedy.ts';
 import { narrowed, quoted, type SequenceScope } from './sequence-source.ts';
 import { REFERENCES } from './sequence-verdict.ts';
 import type { WriteStatement } from './sync-connection.ts';
@@ -58,7 +59,7 @@ async function carryOut(raise: Raise, options: BumpOptions): Promise<RaiseOutcom
     await options.write(statementsOf(raise, scope));
     return [{ ...raise, failure: null }];
   } catch (error) {
-    return [{ ...raise, failure: messageOf(error) }];
+    return [{ ...raise, failure: `${messageOf(error)}${raisingRemedy(error)}` }];
   }
 }
 
@@ -129,11 +130,13 @@ function rowStatements(
 ): WriteStatement[] {
   if (columns === undefined) return [];
   const value = quoted(columns.value);
-  const raise = `UPDATE ${place} SET ${value} = GREATEST(COALESCE(${value}, 0), ${given})`;
+  const raise = `UPDATE ${place} SET ${value} = ${given}`;
+  // As numbers, to the last digit, whatever the column's type is: "9" is a text above "10".
+  const isLower = `(${value} IS NULL OR CAST(${value} AS DECIMAL(65, 0)) < ${given})`;
   if (columns.name === null) {
     const insert = `INSERT INTO ${place} (${value}) SELECT ${given} FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${place})`;
     return [
-      { sql: raise, values: [] },
+      { sql: `${raise} WHERE ${isLower}`, values: [] },
       { sql: insert, values: [] },
     ];
   }
@@ -141,7 +144,7 @@ function rowStatements(
   // The first condition finds the row by its index; the second tells it from one that a collation takes for the same.
   const same = `${name} = ? AND CAST(${name} AS CHAR) = ?`;
   return [
-    { sql: `${raise} WHERE ${same}`, values: [part, part] },
+    { sql: `${raise} WHERE ${same} AND ${isLower}`, values: [part, part] },
     {
       sql: `INSERT INTO ${place} (${name}, ${value}) SELECT ?, ${given} FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${place} WHERE ${same})`,
       values: [part, part, part],

@@ -87,7 +87,7 @@ class SequenceCheck {
       const server = await servers.at(place);
       return await readSequences(server, place, tables === null ? whole : narrowed(whole, tables));
     } catch (error) {
-      return { type: 'unreachable', reason: messageOf(error) };
+      return { type: 'unreachable', reason: messageOf(error), error };
     }
   }
 

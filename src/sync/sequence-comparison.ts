@@ -65,7 +65,7 @@ function verdictsOn(latest: Answers, noted: Answers, id: string): Partial<Record
       const named = readingsOf(noted.get(reference))?.sequences.get(id);
       return named === undefined ? [] : [{ place: reference, reading: named.reading }];
     });
-    const verdict = judge(readings.sequences.get(id)?.reading, references);
+    const verdict = judge(place, readings.sequences.get(id)?.reading, references);
     if (verdict !== null) verdicts[place] = verdict;
   }
   return verdicts;

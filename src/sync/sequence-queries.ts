@@ -2,6 +2,7 @@
 import type { Step } from './auto-increment.ts';
 import { listColumns, readNumberedColumns } from './numbered-columns.ts';
 import { type Place, type ServerReadings, sequenceId } from './sequence.ts';
+import { databaseAbsence, tableAbsences } from './sequence-absences.ts';
 import { readObjects } from './sequence-objects.ts';
 import { readSequenceTables } from './sequence-rows.ts';
 import {
@@ -19,6 +20,9 @@ export async function readSequences(
   scope: SequenceScope,
 ): Promise<ServerReadings> {
   const server = new AskedForNumbers(source, scope);
+  const absent = await databaseAbsence(server, place);
+  if (absent !== null) return { type: 'read', sequences: new Map(), faults: [absent] };
+  const tables = await tableAbsences(server);
   const step = await stepOf(server);
   const { columns, whole } = await listColumns(server);
   const rows = await readSequenceTables(server, columns);
@@ -32,7 +36,7 @@ export async function readSequences(
     type: 'read',
     // Of rows with one name the last counts, which says so.
     sequences: new Map(readings.map((named) => [sequenceId(named.sequence), named])),
-    faults: [...missed, ...rows.faults],
+    faults: [...tables, ...missed, ...rows.faults],
   };
 }
 

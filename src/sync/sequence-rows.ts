@@ -44,7 +44,7 @@ async function readTable(
   const { value, name } = columnsOf(columns, wanted);
   const { database, table } = value;
   const rows = await server.rows(
-    `SELECT ${name === null ? "''" : `CAST(${quoted(name.name)} AS CHAR)`}, CAST(${quoted(value.name)} AS CHAR)
+    `SELECT ${name === null ? "''" : `CAST(${quoted(name.name)} AS CHAR)`}, ${asText(value)}
        FROM ${quoted(database)}.${quoted(table)} LIMIT ${SEQUENCES_MAX + 1}`,
   );
   if (rows.length > SEQUENCES_MAX) throw new Error(`it has more than ${SEQUENCES_MAX} rows`);
@@ -55,6 +55,7 @@ async function readTable(
   for (const [field, number] of rows) {
     const part = textOf(field);
     const reading = await server.attempt(async () => {
+      if (field === null) throw new Error(`its ${name?.name} is NULL, so that nothing can name it`);
       if (seen.has(part)) throw new Error('several rows have this name');
       return rowReading(wholeOf(number), value.type);
     });
@@ -62,6 +63,11 @@ async function readTable(
     readings.push({ sequence: { kind: 'row', database: server.named(database), table, part }, reading });
   }
   return readings;
+}
+
+/** A FLOAT shows six of its digits alone. */
+function asText({ name, type }: Column): string {
+  return `CAST(${quoted(name)}${/^float/i.test(type) ? ' + 0E0' : ''} AS CHAR)`;
 }
 
 function columnsOf(

@@ -18,9 +18,11 @@ export function sequenceScope(
   const wanted = (table: string): boolean => only === undefined || table === only;
   const sequenceTables = new Map(Object.entries(sequences.tables).filter(([table]) => wanted(table)));
   const moves = (table: string): boolean => wanted(table) && (tables === '*' || Object.hasOwn(tables, table));
+  const listed = new Set(tables === '*' ? [] : Object.keys(tables).filter(wanted));
   return (place) => ({
     database: place.startsWith('old') ? (shard.old.database ?? null) : newDatabase(shard),
     moves,
+    listed,
     // A SEQUENCE is in no list of tables.
     movesObject: wanted,
     sequenceTables,

@@ -2,6 +2,7 @@
 import { messageOf } from '../base/errors.ts';
 import type { SequenceTable } from '../config/sequences-schema.ts';
 import type { Reading } from './sequence.ts';
+import { readingRemedy } from './sequence-remedy.ts';
 import type { ServerKind } from './side.ts';
 import type { Row, Value } from './value.ts';
 
@@ -16,6 +17,8 @@ export interface SequenceScope {
   readonly database: string | null;
   /** Whether the AUTO_INCREMENT of a table is compared. */
   readonly moves: (table: string) => boolean;
+  /** The tables that the configuration names; empty where it takes every one. */
+  readonly listed: ReadonlySet<string>;
   /** Whether a SEQUENCE is. */
   readonly movesObject: (name: string) => boolean;
   readonly sequenceTables: ReadonlyMap<string, SequenceTable>;
@@ -26,6 +29,7 @@ export function narrowed(scope: SequenceScope, tables: ReadonlySet<string>): Seq
   return {
     ...scope,
     moves: (table) => tables.has(table) && scope.moves(table),
+    listed: new Set([...scope.listed].filter((table) => tables.has(table))),
     movesObject: (name) => tables.has(name) && scope.movesObject(name),
     sequenceTables: new Map([...scope.sequenceTables].filter(([table]) => tables.has(table))),
   };
@@ -66,7 +70,7 @@ export class AskedForNumbers {
       return await read();
     } catch (error) {
       if (error instanceof OutOfTime) throw error;
-      return { type: 'unreadable', reason: messageOf(error) };
+      return { type: 'unreadable', reason: `${messageOf(error)}${readingRemedy(error)}` };
     }
   }
 

@@ -11,7 +11,8 @@ export type Verdict =
   /** The other side has it and this server has not. */
   | { readonly type: 'missing'; readonly of: Place }
   | { readonly type: 'incomparable'; readonly why: string }
-  | { readonly type: 'unreadable'; readonly reason: string };
+  /** `of`: the server whose number can't be read, this one or one that it must not be behind. */
+  | { readonly type: 'unreadable'; readonly of: Place; readonly reason: string };
 
 export interface Behind {
   readonly type: 'behind';
@@ -42,22 +43,29 @@ export interface Reference {
 }
 
 /**
- * `subject`: undefined where the server has no such sequence. `references`: what the servers say that it must
- * be above, those alone that have it. Null: there is nothing to hold it against.
+ * `subject`: what `place` says, undefined where it has no such sequence. `references`: what the servers say that it
+ * must be above, those alone that have it. Null: there is nothing to hold it against.
  */
-export function judge(subject: Reading | undefined, references: readonly Reference[]): Verdict | null {
+export function judge(
+  place: Place,
+  subject: Reading | undefined,
+  references: readonly Reference[],
+): Verdict | null {
   const [first] = references;
+  if (subject?.type === 'unreadable') return { type: 'unreadable', of: place, reason: subject.reason };
   if (first === undefined) return null;
   if (subject === undefined) return { type: 'missing', of: first.place };
+  for (const { place: of, reading } of references)
+    if (reading.type === 'unreadable') return { type: 'unreadable', of, reason: reading.reason };
   const readings = [subject, ...references.map((reference) => reference.reading)];
-  const unreadable = readings.find((reading) => reading.type === 'unreadable');
   const incomparable = readings.find((reading) => reading.type === 'incomparable');
-  if (unreadable !== undefined) return unreadable;
   if (incomparable !== undefined) return incomparable;
   if (subject.type !== 'numbers') return null;
   return compare(
     subject,
-    references.flatMap(({ place, reading }) => (reading.type === 'numbers' ? [{ place, reading }] : [])),
+    references.flatMap((one) =>
+      one.reading.type === 'numbers' ? [{ place: one.place, reading: one.reading }] : [],
+    ),
   );
 }
 

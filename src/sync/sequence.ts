@@ -56,7 +56,10 @@ export interface ServerReadings {
   readonly faults: readonly string[];
 }
 
-export type ServerAnswer = ServerReadings | { readonly type: 'unreachable'; readonly reason: string };
+/** `error`: what was thrown, for who can say more of it; undefined where there is nothing but the reason. */
+export type ServerAnswer =
+  | ServerReadings
+  | { readonly type: 'unreachable'; readonly reason: string; readonly error?: unknown };
 
 /** The same on every server of a shard. */
 export function sequenceId({ kind, database, table, part }: SequenceName): string {

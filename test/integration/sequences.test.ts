@@ -210,6 +210,7 @@ describe.each(['MySQL 9', 'MariaDB'] as const)('from MariaDB to %s', (kind) => {
     );
     const shard = await look({ database: name, sequences: { tables: { sequences: {} } }, bumpMargin: 9n });
     expect(sentences(shard)).toEqual([
+      "old can't be compared: several rows have this name",
       "old replica can't be compared: several rows have this name",
       "new can't be compared: several rows have this name",
     ]);

@@ -233,8 +233,8 @@ describe('who is behind whom', () => {
     const prefixed: Reading = { type: 'incomparable', why: 'is counted by itself' };
     expect(faultyPlaces(compared({ old: prefixed, new: column(1n, null) }))).toEqual([]);
     const hidden: Reading = { type: 'unreadable', reason: 'denied' };
-    expect(faultyPlaces(compared({ old: hidden, new: column(1n, null) }))).toEqual(['new']);
-    expect(judge(column(1n, null), [])).toBeNull();
+    expect(faultyPlaces(compared({ old: hidden, new: column(1n, null) }))).toEqual(['old', 'new']);
+    expect(judge('new', column(1n, null), [])).toBeNull();
   });
 
   it('the reference is what was noted, the subject what is said now', () => {
@@ -331,6 +331,7 @@ describe('as text', () => {
     },
     raised: ['raised t.id from 8 to 11'],
     faults: [],
+    misconfigured: false,
   };
 
   it('a table on a terminal', () => {
