@@ -44,6 +44,7 @@ export async function startTelling(
     expects: (shard, rows) => progress.expects(shard, rows),
     looked: (shard, groups, rows) => progress.looked(shard, groups, rows),
     settled: (shard, outcome) => progress.settled(shard, outcome),
+    failed: (shard) => progress.failed(shard),
     took: (side, seconds) => metrics.took(side, seconds),
     pass: (report) => print(passLines(report)),
     waits: (shard, reason) => {

@@ -9,6 +9,7 @@ export interface SyncFigures {
   readonly groups: number;
   readonly mismatched: number;
   readonly repaired: { readonly missing: number; readonly extra: number; readonly different: number };
+  readonly failed: { readonly groups: number; readonly ranges: number };
   readonly ranges: number;
   readonly rangesDone: number;
   readonly throttled: boolean;
@@ -65,6 +66,12 @@ export class SyncMetrics {
       [...this.#options.shards()].flatMap(([shard, { repaired }]) =>
         ROW_KINDS.map((kind) => ({ labels: { shard, kind }, value: repaired[kind] })),
       ),
+    );
+    this.#family('counter', 'failures_total', 'What could not be read or repaired.', () =>
+      [...this.#options.shards()].flatMap(([shard, { failed }]) => [
+        { labels: { shard, kind: 'group' }, value: failed.groups },
+        { labels: { shard, kind: 'range' }, value: failed.ranges },
+      ]),
     );
   }
 

@@ -54,6 +54,8 @@ export interface PassTools {
 export interface PassListener {
   batch(work: SyncRange, batch: ComparedBatch): void;
   settled(work: SyncRange, outcome: GroupOutcome): void;
+  /** What is left of a range can't be gone through; `done` follows. */
+  failed(work: SyncRange): void;
   /** Nothing is left of a range. */
   done(work: SyncRange): void;
 }
@@ -85,6 +87,7 @@ async function workOn(leased: LeasedRange, tools: PassTools): Promise<void> {
   } catch (error) {
     if (error instanceof SharedStoreLost) throw error;
     await leased.done(failureOf(shard, table, messageOf(error)));
+    tools.told.failed(leased.work);
     tools.told.done(leased.work);
   }
 }

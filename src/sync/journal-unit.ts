@@ -25,6 +25,7 @@ export async function settleJournals(
   const names = await tools.tablesOf(shard);
   let failures = NO_OUTCOME;
   const failed = (where: string, table: string, reason: string): void => {
+    told.failed(shard);
     failures = addOutcomes(failures, failureOf(where, table, reason));
   };
   for (const { name } of silent) failed(shard, '', `${name} can’t be asked for its journal`);

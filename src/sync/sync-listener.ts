@@ -26,6 +26,8 @@ export interface SyncListener {
   looked(shard: string, groups: number, rows: number): void;
   /** What became of one of them that was not the same at the first look. */
   settled(shard: string, outcome: GroupOutcome): void;
+  /** A table, a range of it or a journal could not be gone through. */
+  failed(shard: string): void;
   /** A checksum query took so many seconds. */
   took(side: Side, seconds: number): void;
   /** A pass is over. */

@@ -4,11 +4,18 @@ import { addRows, NO_ROWS, type RowCounts } from './row-counts.ts';
 import type { SharedProgress } from './sync-listener.ts';
 import type { PassKind } from './sync-report.ts';
 
+/** `groups`: those that could not be read or repaired; `ranges`: tables, parts of them and journals. */
+export interface FailureCounts {
+  readonly groups: number;
+  readonly ranges: number;
+}
+
 export interface ShardProgress {
   /** Since the sync began. */
   readonly groups: number;
   readonly mismatched: number;
   readonly repaired: RowCounts;
+  readonly failed: FailureCounts;
   /** Of the pass. */
   readonly ranges: number;
   readonly rangesDone: number;
@@ -30,6 +37,7 @@ const NOTHING: ShardProgress = Object.freeze({
   groups: 0,
   mismatched: 0,
   repaired: NO_ROWS,
+  failed: Object.freeze({ groups: 0, ranges: 0 }),
   ranges: 0,
   rangesDone: 0,
   rangesBefore: 0,
@@ -109,13 +117,19 @@ export class SyncProgress {
   }
 
   settled(shard: string, { result, rows }: GroupOutcome): void {
-    const { mismatched, repaired } = this.#of(shard);
+    const { mismatched, repaired, failed } = this.#of(shard);
     // A replica that was behind is no mismatch.
     if (result === 'equal') return;
     this.#change(shard, {
       mismatched: mismatched + 1,
       repaired: result === 'repaired' ? addRows(repaired, rows) : repaired,
+      failed: result === 'failed' ? { ...failed, groups: failed.groups + 1 } : failed,
     });
+  }
+
+  failed(shard: string): void {
+    const { failed } = this.#of(shard);
+    this.#change(shard, { failed: { ...failed, ranges: failed.ranges + 1 } });
   }
 
   waits(shard: string, reason: string | null): void {

@@ -171,6 +171,7 @@ class Run {
       this.#options.told.expects(shard, await estimatedRows());
       return planOf(ways.flatMap((way) => ranges.map((range) => ({ shard, table, way, range }))));
     } catch (error) {
+      this.#options.told.failed(shard);
       return { ...planOf([]), outcome: failureOf(shard, table, messageOf(error)) };
     }
   }
@@ -191,6 +192,7 @@ class Run {
     const listener: PassListener = {
       batch: ({ shard }, { groups, rows }) => told.looked(shard, groups, rows),
       settled: ({ shard }, outcome) => told.settled(shard, outcome),
+      failed: ({ shard }) => told.failed(shard),
       done: ({ shard }) => told.rangeDone(shard),
     };
     return runPass({
@@ -224,6 +226,7 @@ class Run {
       return await work(leased);
     } catch (error) {
       if (error instanceof SharedStoreLost) throw error;
+      this.#options.told.failed(leased.work.shard);
       return failureOf(leased.work.shard, leased.work.table, messageOf(error));
     }
   }

@@ -17,6 +17,8 @@ function rangeOf(table: string, after?: string, through?: string): SyncRange {
 class Rig {
   readonly tables: ReadonlyMap<string, FakeSyncedTable>;
   readonly failures: string[] = [];
+  /** Tables of the ranges of which it was told that they failed, and that they are over. */
+  readonly told: string[] = [];
   readonly settled: string[] = [];
   readonly stopping = new AbortController();
   turns = 0;
@@ -47,7 +49,8 @@ class Rig {
           this.atBatch();
         },
         settled: ({ table }, { key, result }) => this.settled.push(`${table}/${key} ${result}`),
-        done: () => {},
+        failed: ({ table }) => this.told.push(`${table} failed`),
+        done: ({ table }) => this.told.push(`${table} done`),
       },
     });
     const { counts, failures } = (await queue.totals()).outcome;
@@ -99,6 +102,7 @@ describe('a pass', () => {
     const rig = new Rig(twoTables());
     const counts = await rig.run(MemoryRangeQueue.of([rangeOf('gone'), rangeOf('messages')]));
     expect(rig.failures).toEqual(['gone: no such table']);
+    expect(rig.told.filter((told) => !told.startsWith('messages'))).toEqual(['gone failed', 'gone done']);
     expect(counts.settled.repaired).toBe(3);
   });
 

@@ -17,7 +17,7 @@ function begun(shards: readonly string[] = ['s00', 's01']): {
   return { progress, clock };
 }
 
-const outcome = (result: 'repaired' | 'equal' | 'moving') => ({
+const outcome = (result: 'repaired' | 'equal' | 'moving' | 'failed') => ({
   key: '1',
   result,
   rows: { missing: 1, extra: 2, different: 3 },
@@ -151,6 +151,8 @@ describe('the display', () => {
 it('is exported with labels that are bounded', async () => {
   const { progress } = begun(['s00']);
   progress.settled('s00', outcome('repaired'));
+  for (let group = 0; group < 3; group += 1) progress.settled('s00', outcome('failed'));
+  progress.failed('s00');
   progress.waits('s00', 'a reason is no label');
   const metrics = new SyncMetrics({
     shards: () =>
@@ -163,8 +165,10 @@ it('is exported with labels that are bounded', async () => {
   const text = await metrics.text();
   for (const line of [
     'understudy_sync_groups_total{shard="s00"} 7',
-    'understudy_sync_mismatched_groups_total{shard="s00"} 1',
+    'understudy_sync_mismatched_groups_total{shard="s00"} 4',
     'understudy_sync_repaired_rows_total{shard="s00",kind="extra"} 2',
+    'understudy_sync_failures_total{shard="s00",kind="group"} 3',
+    'understudy_sync_failures_total{shard="s00",kind="range"} 1',
     'understudy_sync_ranges{shard="s00"} 8',
     'understudy_sync_ranges_done{shard="s00"} 2',
     'understudy_sync_throttled{shard="s00"} 1',

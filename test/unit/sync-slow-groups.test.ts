@@ -75,6 +75,7 @@ function ranOf(table: ReturnType<typeof fakeSyncedTable>, way: CrawlWay) {
     told: {
       batch: () => {},
       settled: (_, { key, result, reason }) => settled.push(`${key} ${result} ${reason ?? ''}`.trim()),
+      failed: () => {},
       done: () => {},
     },
   });
