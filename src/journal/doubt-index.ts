@@ -106,10 +106,14 @@ export class DoubtIndex {
     this.#first = 0;
   }
 
-  /** Subtracts from what is outstanding; the entry as it is now, of count 0 when it is gone; null: there is none. */
-  settle({ table, key, reason, count }: Doubt): DoubtEntry | null {
+  /**
+   * Subtracts from what is outstanding; the entry as it is now, of count 0 when nothing is left of it. `gone`: there is
+   * none. `changed`: it has another mark by now, and stays as it is.
+   */
+  settle({ table, key, reason, count, mark }: Doubt): DoubtEntry | 'gone' | 'changed' {
     const entry = this.#groups.get(reason)?.get(table)?.keys.get(key);
-    if (entry === undefined) return null;
+    if (entry === undefined) return 'gone';
+    if (mark !== undefined && mark !== markOf(entry)) return 'changed';
     entry.count = Math.max(0, entry.count - count);
     if (entry.count === 0) this.#remove(entry);
     return entry;
@@ -234,8 +238,17 @@ export class DoubtIndex {
   }
 }
 
-export function doubtOf({ group, key, count }: DoubtEntry): Doubt {
-  return { table: group.table, key, reason: group.reason, count };
+export function doubtOf(entry: DoubtEntry): Doubt {
+  const { group, key, count } = entry;
+  return { table: group.table, key, reason: group.reason, count, mark: markOf(entry) };
+}
+
+/**
+ * No two notes of a journal have one number, whatever a crash took back; and of entries with the number of one note the
+ * count only ever falls.
+ */
+function markOf({ number, count }: DoubtEntry): string {
+  return `${number.toString(36)}.${count.toString(36)}`;
 }
 
 function bytesOf({ key }: DoubtEntry): number {

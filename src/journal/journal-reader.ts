@@ -69,8 +69,9 @@ export class JournalReader {
     let settled = 0;
     for (const doubt of seen) {
       if (among.has(doubt)) continue;
-      const entry = index.settle(doubt);
-      if (entry !== null) doubts.changed(entry);
+      const found = index.settle(doubt);
+      if (found === 'changed') continue;
+      if (found !== 'gone') doubts.changed(found);
       settled += 1;
     }
     doubts.flush();

@@ -34,6 +34,11 @@ export interface Doubt {
   readonly reason: DoubtReason;
   /** How often it was noted and not settled. */
   readonly count: number;
+  /**
+   * Stands for the entry as it was seen, by a text that means nothing to the reader: once it was noted again, or
+   * settled, it never has this mark any more. Left out of the written log's keys, which go by themselves.
+   */
+  readonly mark?: string | undefined;
 }
 
 /** One write under way: its keys stand in the written log until what became of it is known. */
@@ -54,9 +59,9 @@ export interface JournalPage {
 export type JournalPart = 'all' | 'doubts';
 
 export interface Settled {
-  /** Entries whose count was subtracted. */
+  /** Entries that are gone, or whose count was subtracted. */
   readonly settled: number;
-  /** Entries that stay as they were: their keys were written while the reader looked. */
+  /** Entries that stay as they were: they were noted, or their keys written, while the reader looked. */
   readonly kept: number;
   /** The cursor is too old to tell what was written since, so everything was kept. */
   readonly stale: boolean;
@@ -93,7 +98,10 @@ export interface Journal {
    * end. Rejects with CursorError where the cursor is none of a journal's.
    */
   read(cursor: string, limit: number, part?: JournalPart): Promise<JournalPage>;
-  /** Subtracts the counts that were seen, but of no key that was written since `asOf` was given. */
+  /**
+   * Subtracts the counts that were seen, but of no key that was written since `asOf` was given, and of no entry that
+   * has another mark by now: so with marks it may be asked twice, or late. An entry without a mark goes by its count.
+   */
   settle(seen: readonly Doubt[], asOf: string): Promise<Settled>;
   /** Ends the journal; with every mark released nothing of the written log is left over. */
   close(): Promise<void>;

@@ -14,7 +14,13 @@ export const journalRequestSchema = z.discriminatedUnion('do', [
     do: z.literal('settle'),
     cursor: z.string(),
     entries: z.array(
-      z.object({ table: z.string(), key: z.string().nullable(), reason: z.string(), count: z.number() }),
+      z.object({
+        table: z.string(),
+        key: z.string().nullable(),
+        reason: z.string(),
+        count: z.number(),
+        mark: z.string().optional(),
+      }),
     ),
   }),
   z.object({ do: z.literal('full_pass'), epoch: z.number() }),
@@ -58,6 +64,7 @@ const settleSchema = z.strictObject({
         key: z.string().nullable(),
         reason: z.string(),
         count: z.number().int().min(1),
+        mark: z.string().optional(),
       }),
     )
     .max(LIMIT_MAX),

@@ -41,6 +41,7 @@ const doubtSchema = z.object({
   key: z.string().nullable(),
   reason: z.enum(DOUBT_REASONS),
   count: z.number(),
+  mark: z.string().optional(),
 });
 const pageSchema: z.ZodType<JournalPage> = z.object({
   entries: z.array(doubtSchema),
@@ -119,8 +120,8 @@ export class JournalClient {
   }
 
   /**
-   * `seen`: entries as they were read, with their counts. Asked once: an answer that was lost may have been a yes, and
-   * to subtract twice could settle what was noted since. Rejects with ProxyUnreachable.
+   * `seen`: entries as they were read. Asked again where the answer is lost, which by marks changes nothing; once where
+   * a proxy gave none, as to subtract a count twice could settle what was noted since. Rejects with ProxyUnreachable.
    */
   settle(shard: string, seen: readonly Doubt[], cursor: string): Promise<Settled> {
     const question = {
@@ -129,7 +130,8 @@ export class JournalClient {
       schema: settledSchema,
       what: 'what it settled',
     };
-    return this.#ask(question, { attempts: 1 });
+    const isMarked = seen.every(({ mark }) => mark !== undefined);
+    return this.#ask(question, isMarked ? {} : { attempts: 1 });
   }
 
   /**

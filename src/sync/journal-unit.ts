@@ -57,7 +57,7 @@ export async function settleJournals(
   return addOutcomes(failures, { ...NO_OUTCOME, counts, journal });
 }
 
-/** What another has by now is to be settled by that one alone: each entry's count is subtracted once. */
+/** What another has by now that one looks at and settles. What comes too late all the same is told by its marks. */
 function settledByHolder(journal: JournalClient, { fence }: LeasedRange): ProxyJournal {
   return {
     states: () => journal.states(),

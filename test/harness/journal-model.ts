@@ -32,7 +32,15 @@ export type Step =
   | { readonly do: 'end of turn' }
   | { readonly do: 'tick'; readonly ms: number; readonly meanwhile: Meanwhile }
   | { readonly do: 'page'; readonly reader: number; readonly limit: number; readonly meanwhile: Meanwhile }
-  | { readonly do: 'settle'; readonly reader: number; readonly meanwhile: Meanwhile }
+  /** `count`: as readers do that know no marks. */
+  | {
+      readonly do: 'settle';
+      readonly reader: number;
+      readonly by: 'mark' | 'count';
+      readonly meanwhile: Meanwhile;
+    }
+  /** What a reader has settled by marks at last is asked for once more. */
+  | { readonly do: 'settle again'; readonly reader: number }
   | { readonly do: 'close' }
   /** The process ends in a tick, before so many operations, and the next one so many into its start. */
   | { readonly do: 'kill'; readonly tickOperations: number; readonly startOperations: number | null }
@@ -69,7 +77,28 @@ interface Reader {
   givenAt: number;
   givenAtMs: number;
   readonly seenAt: Map<string, number>;
-  readonly toSettle: Map<string, Doubt>;
+  readonly toSettle: Map<string, Seen>;
+  asked: Asked | null;
+}
+
+interface Seen {
+  readonly doubt: Doubt;
+  /** Between these it was read. */
+  readonly from: number;
+  readonly to: number;
+  /** In which it was. */
+  readonly process: number;
+}
+
+/** To settle these. */
+interface Asked {
+  readonly seen: readonly Seen[];
+  readonly by: 'mark' | 'count';
+  readonly cursor: string;
+  /** Of the cursor. */
+  readonly process: number;
+  readonly givenAt: number;
+  readonly givenAtMs: number;
 }
 
 export class JournalModel {
@@ -97,6 +126,7 @@ export class JournalModel {
     givenAtMs: 0,
     seenAt: new Map(),
     toSettle: new Map(),
+    asked: null,
   }));
   #epoch = 0;
   #lostAt: number | null = null;
@@ -138,7 +168,8 @@ export class JournalModel {
       await this.#meanwhile(step.meanwhile, () => this.#tick(step.ms));
       if (step.meanwhile.length === 0) this.#checkSynced();
     } else if (step.do === 'page') await this.#page(step.reader, step.limit, step.meanwhile);
-    else if (step.do === 'settle') await this.#settle(step.reader, step.meanwhile);
+    else if (step.do === 'settle') await this.#settle(step.reader, step.by, step.meanwhile);
+    else if (step.do === 'settle again') await this.#settleAgain(step.reader);
     else if (step.do === 'close') await this.#close();
     else if (step.do === 'kill') await this.#kill(step.tickOperations, step.startOperations);
     else await this.#power(step.kind, step.part);
@@ -231,7 +262,9 @@ export class JournalModel {
     this.#checkPage(reader, page, limit, firstState);
     for (const entry of page.entries) {
       reader.seenAt.set(textOf(entry), from);
-      reader.toSettle.set(textOf(entry), entry);
+      reader.toSettle.set(textOf(entry), {
+        ...{ doubt: entry, from, to: this.#time, process: this.#process },
+      });
     }
     reader.cursor = page.cursor;
     reader.process = this.#process;
@@ -264,43 +297,67 @@ export class JournalModel {
     }
   }
 
-  async #settle(which: number, meanwhile: Meanwhile): Promise<void> {
+  async #settle(which: number, by: Asked['by'], meanwhile: Meanwhile): Promise<void> {
     const reader = this.#readers[which]!;
-    const seen = [...reader.toSettle.values()];
+    const { cursor, process, givenAt, givenAtMs } = reader;
+    reader.asked = { seen: [...reader.toSettle.values()], by, cursor, process, givenAt, givenAtMs };
+    for (const text of await this.#ask(reader.asked, meanwhile)) reader.toSettle.delete(text);
+  }
+
+  async #settleAgain(which: number): Promise<void> {
+    const { asked } = this.#readers[which]!;
+    if (asked?.by === 'mark') await this.#ask(asked, []);
+  }
+
+  /** Those that are settled now, as text. */
+  async #ask(asked: Asked, meanwhile: Meanwhile): Promise<readonly string[]> {
+    const { seen, by, cursor } = asked;
+    const before = this.#state;
     const firstNew = this.#states.length;
-    const settled = await this.#meanwhile(meanwhile, () => this.#journal.settle(seen, reader.cursor));
+    const doubts = seen.map(({ doubt }) => (by === 'mark' ? doubt : withoutMark(doubt)));
+    const settled = await this.#meanwhile(meanwhile, () => this.#journal.settle(doubts, cursor));
     expect(settled.settled + settled.kept).toBe(seen.length);
-    this.#checkStale(reader, settled);
+    this.#checkStale(asked, settled);
+    const gone: string[] = [];
     const found = this.#found();
     const state = new Map(this.#state);
-    const since = this.#writes.filter(({ releasedAt }) => (releasedAt ?? Infinity) > reader.givenAt);
-    for (const doubt of seen) {
+    const since = this.#writes.filter(({ releasedAt }) => (releasedAt ?? Infinity) > asked.givenAt);
+    for (const each of seen) {
+      const { doubt } = each;
       const text = textOf(doubt);
-      const before = state.get(text);
-      if (before === undefined) continue;
+      const now = state.get(text);
+      if (now === undefined) continue;
       const count = found.get(text) ?? 0;
-      const rest = Math.max(0, before.count - doubt.count);
       const touched = since.some(({ places }) => places.some((place) => covers(place, doubt)));
-      const allowed = settled.stale || touched ? [before.count] : [before.count, rest];
+      const rest = restOf(before.get(text), now, each, by);
+      const allowed = settled.stale || touched ? [now.count] : [now.count, rest];
       expect(allowed, `invariant 8: ${text}`).toContain(count);
-      if (count === before.count) continue;
+      const isSure = !settled.stale && since.length === 0 && this.#stands(each, before.get(text));
+      if (isSure) expect(count, `settled: ${text}`).toBe(rest);
+      if (count === now.count) continue;
       if (count === 0) state.delete(text);
-      else state.set(text, { ...before, count });
-      reader.toSettle.delete(text);
+      else state.set(text, { ...now, count });
+      gone.push(text);
       this.#wrong.delete(placeText(doubt));
     }
-    if (since.length === 0 && !settled.stale) expect(settled.kept).toBe(0);
+    if (by === 'count' && since.length === 0 && !settled.stale) expect(settled.kept).toBe(0);
     this.#states.push(state);
     // It is on disk when it is answered, with what was noted before.
     const last = this.#kept.at(-1);
     if (last !== undefined && last.state >= firstNew - 1)
       this.#kept.push({ ...last, state: this.#states.length - 1 });
+    return gone;
+  }
+
+  /** It is as it was read. */
+  #stands({ doubt, from, process }: Seen, now: Outstanding | undefined): boolean {
+    return now !== undefined && process === this.#process && now.notedAt <= from && now.count === doubt.count;
   }
 
   /** Only a cursor of another process, or one from before what is gone by now, can't tell. */
-  #checkStale(reader: Reader, settled: Settled): void {
-    if (reader.process !== this.#process) expect(settled.stale).toBe(true);
-    else if (!this.#small && this.#nowMs - reader.givenAtMs < RETENTION_MS) expect(settled.stale).toBe(false);
+  #checkStale({ process, givenAtMs }: Asked, settled: Settled): void {
+    if (process !== this.#process) expect(settled.stale).toBe(true);
+    else if (!this.#small && this.#nowMs - givenAtMs < RETENTION_MS) expect(settled.stale).toBe(false);
   }
 
   async #close(): Promise<void> {
@@ -473,6 +530,22 @@ function optionsOf(disk: MemoryDisk, maxBytes: number, now: () => number) {
 
 function placeText({ table, key }: Place): string {
   return `${JSON.stringify([table, key])} `;
+}
+
+/** What is left where it is settled: by marks, all of it where it was noted since it was read, else what is new. */
+function restOf(
+  before: Outstanding | undefined,
+  now: Outstanding,
+  { doubt, to }: Seen,
+  by: Asked['by'],
+): number {
+  // Keys of the written log have no mark.
+  if (by === 'count' || doubt.mark === undefined) return Math.max(0, now.count - doubt.count);
+  return before === undefined || before.notedAt > to ? now.count : now.count - before.count;
+}
+
+function withoutMark({ table, key, reason, count }: Doubt): Doubt {
+  return { table, key, reason, count };
 }
 
 function textOf({ table, key, reason }: Place & { readonly reason: DoubtReason }): string {

@@ -137,7 +137,7 @@ describe.each([1, 2])('the journal over HTTP, of %i process(es)', (workers) => {
     );
     await overlap(3);
     const entries = await untilDoubts(3);
-    expect([...entries].sort((left, right) => left.reason.localeCompare(right.reason))).toEqual([
+    expect([...entries].sort((left, right) => left.reason.localeCompare(right.reason))).toMatchObject([
       { table: 'messages', key: '2', reason: 'failed', count: 1 },
       { table: 'messages', key: '9007199254740993', reason: 'not_sampled', count: 2 },
       { table: 'messages', key: '3', reason: 'overlap', count: 2 },
@@ -171,7 +171,9 @@ describe.each([1, 2])('the journal over HTTP, of %i process(es)', (workers) => {
     await untilDoubts(4);
     const { body } = await read(`&cursor=${cursor}`);
     expect(body.reset).toBe(false);
-    expect(await doubts(cursor)).toEqual([{ table: 'messages', key: '1', reason: 'not_sampled', count: 1 }]);
+    expect(await doubts(cursor)).toMatchObject([
+      { table: 'messages', key: '1', reason: 'not_sampled', count: 1 },
+    ]);
     expect((await settle(await doubts(), cursor)).body).toEqual({ settled: 0, kept: 4, stale: true });
   });
 
@@ -183,7 +185,14 @@ describe.each([1, 2])('the journal over HTTP, of %i process(es)', (workers) => {
     const once = { ...big, count: 1 };
     const others = seen.filter((entry) => entry !== big);
     expect((await settle([...others, once], cursor)).body).toEqual({ settled: 3, kept: 1, stale: false });
-    expect(await doubts()).toEqual([once, { table: 'messages', key: '1', reason: 'not_sampled', count: 2 }]);
+    const left = [
+      { key: once.key, count: 1 },
+      { key: '1', count: 2 },
+    ];
+    expect(await doubts()).toMatchObject(left);
+    // Its mark is gone since.
+    expect((await settle([once], cursor)).body).toEqual({ settled: 0, kept: 1, stale: false });
+    expect(await doubts()).toMatchObject(left);
     const again = await read();
     expect((await settle(await doubts(), again.body.cursor)).body).toMatchObject({ settled: 2, kept: 0 });
     expect(await doubts()).toEqual([]);

@@ -1,9 +1,10 @@
 /** The sync's side of the journals' HTTP: pages, settling, the end of a reset, and proxies that do not answer. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JournalPage } from '../../src/journal/journal.ts';
+import type { Doubt, JournalPage } from '../../src/journal/journal.ts';
 import { JournalClient, ProxyUnreachable } from '../../src/sync/journal-client.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
@@ -57,6 +58,22 @@ async function doubtKeys(keys: readonly number[]): Promise<void> {
   await untilMirrorIsIdle(proxy);
 }
 
+async function settleAll(): Promise<void> {
+  const client = clientOf();
+  for (const { entries, cursor } of await pagesOf(client)) await client.settle(SHARD, entries, cursor);
+}
+
+/** To the proxy itself. */
+async function passOn(request: IncomingMessage): Promise<{ status: number; text: string }> {
+  const { authorization = '' } = request.headers;
+  const response = await fetch(`${proxy.adminUrl}${request.url}`, {
+    method: 'POST',
+    headers: { authorization, 'content-type': 'application/json' },
+    body: await textOf(request),
+  });
+  return { status: response.status, text: await response.text() };
+}
+
 describe('the journal of a proxy', () => {
   it('is read in pages to its end, and settled page by page', async () => {
     await doubtKeys(KEYS);
@@ -81,6 +98,50 @@ describe('the journal of a proxy', () => {
     await doubtKeys([7]);
     const seen = doubtsOf([page!]);
     expect(await client.settle(SHARD, seen, page!.cursor)).toMatchObject({ settled: 0, kept: 1 });
+  });
+
+  it('keeps what was noted since it was read, however late it is settled, and by whomever', async () => {
+    await settleAll();
+    await doubtKeys([8, 9]);
+    const [early, late] = [clientOf(), clientOf()];
+    const seen = { early: doubtsOf(await pagesOf(early)), late: doubtsOf(await pagesOf(late)) };
+    const cursorNow = async () => (await pagesOf(early))[0]!.cursor;
+    const settled = { settled: 2, kept: 0, stale: false };
+    expect(await early.settle(SHARD, seen.early, await cursorNow())).toEqual(settled);
+    await doubtKeys([9]);
+    // By a cursor that is older than the write it would be kept in any case.
+    const cursor = await cursorNow();
+    for (const each of [late, early])
+      expect(await each.settle(SHARD, seen.late, cursor)).toEqual({ settled: 1, kept: 1, stale: false });
+    expect(doubtsOf(await pagesOf(early))).toMatchObject([{ key: '9', count: 1 }]);
+    // One that knows no marks goes by the count.
+    const plain = seen.late.map(({ table, key, reason, count }) => ({ table, key, reason, count }));
+    expect(await late.settle(SHARD, plain, cursor)).toEqual(settled);
+    expect(doubtsOf(await pagesOf(early))).toEqual([]);
+  });
+
+  it('is asked again to settle where its answer was lost', async () => {
+    await doubtKeys([8]);
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      void passOn(request).then(({ status, text }) => {
+        asked.push(request.url!);
+        if (asked.length === 1) request.socket.destroy();
+        else response.writeHead(status).end(text);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const [page] = await pagesOf(clientOf());
+      const { port } = server.address() as AddressInfo;
+      const client = clientOf(`http://127.0.0.1:${port}`);
+      const settled = { settled: 1, kept: 0, stale: false };
+      expect(await client.settle(SHARD, page!.entries, page!.cursor)).toEqual(settled);
+      expect(asked).toEqual(['/api/journal/settle', '/api/journal/settle']);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 
   it('says whether a full pass made a reset good', async () => {
@@ -110,11 +171,12 @@ describe('a proxy that breaks off', () => {
 
   afterAll(() => new Promise((resolve) => server.close(resolve)));
 
-  it('is asked again for a page, but not to settle twice', async () => {
+  it('is asked again, but not to settle by counts', async () => {
     const { port } = server.address() as AddressInfo;
     const client = clientOf(`http://127.0.0.1:${port}`);
     asked = [];
-    await expect(client.settle(SHARD, [], '')).rejects.toThrow(ProxyUnreachable);
+    const plain: Doubt = { table: 'messages', key: '1', reason: 'failed', count: 1 };
+    await expect(client.settle(SHARD, [plain], '')).rejects.toThrow(ProxyUnreachable);
     expect(asked).toEqual(['/api/journal/settle']);
     asked = [];
     await expect(pagesOf(client)).rejects.toThrow(`proxy http://127.0.0.1:${port}`);

@@ -49,7 +49,16 @@ const STEPS: readonly fc.WeightedArbitrary<Step>[] = [
       meanwhile,
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('settle'), reader, meanwhile }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('settle'),
+      reader,
+      by: fc.constantFrom('mark', 'count'),
+      meanwhile,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('settle again'), reader }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('close') }) },
   {
     weight: 2,

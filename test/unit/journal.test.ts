@@ -4,6 +4,7 @@ import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DiskJournal } from '../../src/journal/disk-journal.ts';
+import type { Doubt } from '../../src/journal/journal.ts';
 import {
   endOfTurn,
   faultyDisk,
@@ -33,6 +34,10 @@ async function open(options: TestJournalOptions = {}): Promise<TestJournal> {
 /** What a process that ends now leaves, as the next one finds it. */
 async function afterCrash(of: TestJournal): Promise<TestJournal> {
   return open({ directory: of.crash() });
+}
+
+function withoutMark({ table, key, reason, count }: Doubt): Doubt {
+  return { table, key, reason, count };
 }
 
 function write(journal: DiskJournal, ...keys: (string | null)[]) {
@@ -149,10 +154,35 @@ describe('doubts', () => {
     before.journal.note('messages', '2', 'failed');
     const { entries, cursor } = await readAll(before.journal);
     before.journal.note('messages', '1', 'failed');
-    expect(await before.journal.settle(entries, cursor)).toEqual({ settled: 2, kept: 0, stale: false });
+    expect(await before.journal.settle(entries.map(withoutMark), cursor)).toEqual({
+      settled: 2,
+      kept: 0,
+      stale: false,
+    });
     expect(texts(before.journal.entries())).toEqual(['messages/1/failed 1']);
     const { journal } = await afterCrash(before);
     expect(texts(journal.entries())).toEqual(['messages/1/failed 1']);
+  });
+
+  it('with their marks are settled once, however late and often it is asked', async () => {
+    const { journal } = await open();
+    for (const key of ['1', '2', '3']) journal.note('messages', key, 'failed', 2);
+    const seen = (await readAll(journal)).entries;
+    journal.note('messages', '1', 'failed', 2);
+    const partly = seen.map((doubt) => ({ ...doubt, count: 1 }));
+    // Given since: by it alone nothing would be kept.
+    const { cursor } = await journal.read('', 1);
+    expect(await journal.settle(partly, cursor)).toEqual({ settled: 2, kept: 1, stale: false });
+    const left = ['messages/1/failed 4', 'messages/2/failed 1', 'messages/3/failed 1'];
+    expect(texts(journal.entries())).toEqual(left);
+    expect(await journal.settle(partly, cursor)).toEqual({ settled: 0, kept: 3, stale: false });
+    expect(texts(journal.entries())).toEqual(left);
+    const again = (await readAll(journal)).entries;
+    for (let round = 0; round < 2; round++)
+      expect(await journal.settle(again, cursor)).toEqual({ settled: 3, kept: 0, stale: false });
+    journal.note('messages', '2', 'failed');
+    expect(await journal.settle(again, cursor)).toEqual({ settled: 2, kept: 1, stale: false });
+    expect(texts(journal.entries())).toEqual(['messages/2/failed 1']);
   });
 
   it('at the bound the oldest go, and a full pass is owed until one was done that saw it all', async () => {
