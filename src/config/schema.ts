@@ -187,7 +187,7 @@ const lanesSchema = z.strictObject({
     .min(1)
     .max(64)
     .default(8)
-    .describe('Units sent on a lane before the first answer'),
+    .describe('Units sent on a lane before the first answer; twice as many of reads that come thick'),
   connectTimeoutMs: milliseconds(10, 60_000).default(3000).describe('For reaching the shadow and logging in'),
   timeoutMs: milliseconds(10, 600_000)
     .default(5000)

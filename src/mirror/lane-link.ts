@@ -15,6 +15,9 @@ export type LinkEnd = 'lost' | 'timed_out' | 'closed';
 /** Neither DEPRECATE_EOF nor optional metadata were agreed on at the lane's login. */
 const LANE_CAPABILITIES = { base: 0, mariadb: 0 };
 
+/** The longest for which answers are left unread, on a process that is not busy with something else. */
+const REST_MS = 5;
+
 /** Nobody asks for a command's payload once it was sent. */
 const NOT_KEPT = Buffer.alloc(0);
 
@@ -33,6 +36,11 @@ export class LaneLink {
   #batchAtMs = 0;
   /** The same for the answers that came in one chunk. */
   #chunkAtMs = 0;
+  #reading: 'now' | 'later' = 'now';
+  /** Answers were left where they are for a while, and none was read since. */
+  #rested = false;
+  /** What each answer of a chunk took, where they were left to come together; 0: the first took all the time. */
+  #shareMs = 0;
   /** When the server could begin with the oldest command that is not answered. */
   #headSinceMs = 0;
 
@@ -91,6 +99,22 @@ export class LaneLink {
     this.#write(payload[0]!, payload, 1);
   }
 
+  /** `later`: answers, and the connection's end, are left unread until `now`. An encrypted link reads on. */
+  read(when: 'now' | 'later'): void {
+    if (this.#direct === null || this.#reading === when) return;
+    this.#reading = when;
+    if (when === 'now') this.#direct.resume();
+    else {
+      this.#direct.pause();
+      this.#rested = true;
+    }
+  }
+
+  /** Answers are left unread. */
+  get resting(): boolean {
+    return this.#reading === 'later';
+  }
+
   /** Ends the link; every command that waits is told so. */
   end(end: LinkEnd, reason: string): void {
     if (this.#ended) return;
@@ -136,14 +160,23 @@ export class LaneLink {
   #data(chunk: Buffer): void {
     if (this.#ended) return;
     this.#chunkAtMs = this.#now();
+    this.#shareMs = this.#rested ? this.#evenShareMs() : 0;
+    this.#rested = false;
     if (!this.#replies.feed(chunk)) this.end('lost', 'the shadow sent what is no reply');
+  }
+
+  /** Which of the answers took how long nobody saw, unless it was longer than they were left alone. */
+  #evenShareMs(): number {
+    const ms = this.#chunkAtMs - this.#headSinceMs;
+    return ms > REST_MS ? 0 : ms / this.pending;
   }
 
   #replied(exchange: Exchange<ReplyCallback>): void {
     if (this.#ended) return;
-    exchange.answeredAtMs = this.#chunkAtMs;
     // The server begins with a pipelined command when it is done with the one before.
     if (exchange.sentAtMs < this.#headSinceMs) exchange.sentAtMs = this.#headSinceMs;
+    exchange.answeredAtMs =
+      this.#shareMs === 0 ? this.#chunkAtMs : Math.min(exchange.sentAtMs + this.#shareMs, this.#chunkAtMs);
     this.#headSinceMs = exchange.answeredAtMs;
     exchange.note?.(exchange);
   }

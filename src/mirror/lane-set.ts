@@ -18,9 +18,10 @@ import { QueryKiller } from './kill-query.ts';
 import { Lane, type UnitResult } from './lane.ts';
 import { LaneLink, type LinkEnd } from './lane-link.ts';
 import { type LaneTarget, type LoggedIn, logIn } from './lane-login.ts';
+import { ReadGathering } from './read-gathering.ts';
 import { isRetryable, mayRetry, pauseMs } from './retries.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { Unit } from './unit.ts';
+import { isLoneRead, type Unit } from './unit.ts';
 import type { Scheduled } from './write-order.ts';
 
 export interface LaneSettings {
@@ -51,6 +52,8 @@ export interface LaneSetOptions {
 }
 
 const TICK_MS = 100;
+/** So many times more than other units may go out on one lane of reads that nobody waits for. */
+const READS_DEEPER = 2;
 
 /** Times are in milliseconds of the clock that was passed in. */
 export interface ShadowStatus {
@@ -76,12 +79,14 @@ export class LaneSet {
   readonly #refused = new Set<string>();
   #used = false;
   #closed = false;
+  readonly #reads: ReadGathering;
   readonly #ticker: NodeJS.Timeout;
 
   constructor(options: LaneSetOptions) {
     this.#options = options;
     this.#killer = new QueryKiller(options.target, options.log, options.now);
     this.#stateSinceMs = options.now();
+    this.#reads = new ReadGathering(options.now, () => this.#sendHeld());
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -110,14 +115,29 @@ export class LaneSet {
     return share > 0 && this.#options.random() < share;
   }
 
+  /** Takes a unit that was let in. False: the queue is full. */
+  offer(unit: Unit): boolean {
+    const { scheduler, lanes } = this.#options;
+    const holds = !this.#closed && isLoneRead(unit) && this.#reads.holds(unit.answeredAtMs);
+    if (!scheduler.offer(unit, holds ? 'held' : 'ready')) return false;
+    if (!holds) this.kick();
+    else if (scheduler.held >= lanes.pipeline * READS_DEEPER) this.#sendHeld();
+    return true;
+  }
+
   /** There is something in the queue. */
   kick(): void {
-    const { scheduler } = this.#options;
+    this.#run(this.#options.lanes.pipeline);
+  }
+
+  /** `readDepth`: how many units may be under way on the lane of a lone read. */
+  #run(readDepth: number): void {
+    const { scheduler, lanes } = this.#options;
     for (;;) {
       const next = scheduler.peek();
       if (next === null || this.#closed) return;
       this.#used = true;
-      const lane = this.#freeLane();
+      const lane = this.#freeLane(isLoneRead(next.unit) ? readDepth : lanes.pipeline);
       if (lane === null) break;
       scheduler.take();
       this.#running++;
@@ -130,17 +150,32 @@ export class LaneSet {
   close(): void {
     this.#closed = true;
     clearInterval(this.#ticker);
+    this.#reads.stop();
     for (const lane of [...this.#lanes]) lane.link.end('closed', 'the proxy is shutting down');
+  }
+
+  /**
+   * Sends the reads that were held back. Their answers are left to come together while what was sent before them is
+   * read; with more in the queue than lanes can take, every answer is wanted at once.
+   */
+  #sendHeld(): void {
+    const { scheduler, lanes } = this.#options;
+    this.#reads.sent();
+    scheduler.release();
+    this.#run(lanes.pipeline * READS_DEEPER);
+    const mayRest = this.#reads.isOn && scheduler.peek() === null;
+    for (const { link, isPatient } of this.#lanes)
+      link.read(mayRest && isPatient && link.batching && !link.resting ? 'later' : 'now');
   }
 
   /**
    * The lane for a unit: one that sends this turn's units anyway, else the least busy one; null: none can
    * take it.
    */
-  #freeLane(): Lane | null {
+  #freeLane(depth: number): Lane | null {
     let best: Lane | null = null;
     for (const lane of this.#lanes) {
-      if (!lane.canTake) continue;
+      if (!lane.canTake(depth)) continue;
       if (best === null || lane.load < best.load) best = lane;
       if (lane.link.batching) {
         best = lane;

@@ -11,7 +11,7 @@ import { type Answer, LaneSession } from './lane-session.ts';
 import { PreparedOnLane } from './prepared-on-lane.ts';
 import { RowHash } from './row-hash.ts';
 import type { ShadowSession } from './shadow-dialect.ts';
-import type { Replay, Unit } from './unit.ts';
+import { isLoneRead, type Replay, type Unit } from './unit.ts';
 import type { Scheduled } from './write-order.ts';
 
 export interface ReplayResult {
@@ -44,8 +44,6 @@ export interface LaneOwner {
 }
 
 export interface LaneOptions {
-  /** Units under way at once. */
-  readonly pipeline: number;
   readonly preparedStatements: number;
   readonly shadow: ShadowSession;
 }
@@ -69,6 +67,8 @@ export class Lane {
   #use: 'free' | 'held' = 'free';
   #last: 'single' | 'other' = 'other';
   #defining = false;
+  /** The last unit under way whose answers are wanted as soon as they come; null: there is none. */
+  #urgent: Scheduled | null = null;
 
   constructor(link: LaneLink, options: LaneOptions, owner: LaneOwner) {
     this.link = link;
@@ -88,14 +88,24 @@ export class Lane {
     return this.#defining;
   }
 
-  get canTake(): boolean {
-    return this.#use === 'free' && this.#load < this.#options.pipeline;
+  /** Nothing is under way here but reads that nobody waits for. */
+  get isPatient(): boolean {
+    return this.#urgent === null;
+  }
+
+  /** `depth`: the units that may be under way at once. */
+  canTake(depth: number): boolean {
+    return this.#use === 'free' && this.#load < depth;
   }
 
   run(scheduled: Scheduled): void {
     this.#load++;
     const { definition, replays } = scheduled.unit;
     const single = this.#asSingle(scheduled.unit);
+    if (single === null || !isLoneRead(scheduled.unit)) {
+      this.#urgent = scheduled;
+      this.link.read('now');
+    }
     if (definition !== null) void this.#runDefinition(scheduled, replays[0]!);
     else if (single !== null) this.#runSingle(scheduled, single);
     else void this.#runHeld(scheduled);
@@ -168,6 +178,7 @@ export class Lane {
 
   #done(scheduled: Scheduled, result: UnitResult): void {
     this.#load--;
+    if (this.#urgent === scheduled) this.#urgent = null;
     this.#owner.done(scheduled, result);
   }
 

@@ -20,6 +20,8 @@ export class Scheduler {
   #ready = new Fifo<Scheduled>();
   /** Ready to be run once more: before all others, as later units may wait for them. */
   #again = new Fifo<Scheduled>();
+  /** Ready, and held back until `release`. */
+  #held = new Fifo<Scheduled>();
   #statements = 0;
   #bytes = 0;
 
@@ -36,13 +38,18 @@ export class Scheduler {
     return this.#bytes;
   }
 
+  /** Units that are held back. */
+  get held(): number {
+    return this.#held.length;
+  }
+
   /** When the primary answered the oldest unit that is not finished; null: there is none. */
   oldestAnsweredAtMs(): number | null {
     return this.#unfinished.first?.unit.answeredAtMs ?? null;
   }
 
-  /** False: the queue is full and the unit was not taken. */
-  offer(unit: Unit): boolean {
+  /** False: the queue is full and the unit was not taken. `held`: once ready, it is not shown before `release`. */
+  offer(unit: Unit, place: 'ready' | 'held' = 'ready'): boolean {
     const statements = this.#statements + unit.replays.length;
     const bytes = this.#bytes + unit.bytes;
     // A unit larger than the whole queue may pass through an empty one.
@@ -52,8 +59,13 @@ export class Scheduler {
     this.#bytes = bytes;
     const scheduled = this.#order.enter(unit);
     this.#unfinished.add(scheduled);
-    if (scheduled.waitsFor === 0) this.#ready.push(scheduled);
+    if (scheduled.waitsFor === 0) (place === 'held' ? this.#held : this.#ready).push(scheduled);
     return true;
+  }
+
+  /** What was held back is to run behind what is ready. */
+  release(): void {
+    for (let next = this.#held.shift(); next !== null; next = this.#held.shift()) this.#ready.push(next);
   }
 
   /** The unit that is to run next; it stays until `take`. */
@@ -96,6 +108,7 @@ export class Scheduler {
     for (const scheduled of dropped) this.finish(scheduled);
     this.#ready = new Fifo();
     this.#again = new Fifo();
+    this.#held = new Fifo();
     this.#order.restart(this.#unfinished);
     return dropped.map((scheduled) => scheduled.unit);
   }

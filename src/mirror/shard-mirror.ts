@@ -239,10 +239,8 @@ export class ShardMirror implements TapSource {
       this.#drop(unit, 'dropped_shutdown');
     } else if (!this.#isAdmitted(unit)) {
       this.#drop(unit, 'dropped_shadow_down');
-    } else if (!this.#scheduler.offer(unit)) {
+    } else if (!this.#lanes.offer(unit)) {
       this.#drop(unit, 'dropped_queue_full');
-    } else {
-      this.#lanes.kick();
     }
   }
 

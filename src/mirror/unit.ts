@@ -75,5 +75,11 @@ export interface Unit {
   readonly answeredAtMs: number;
 }
 
+/** A read by itself, whose place among other units makes no difference. */
+export function isLoneRead({ replays, writes }: Unit): boolean {
+  if (replays.length !== 1 || replays[0]!.kind !== 'read') return false;
+  return writes.keys.length === 0 && writes.barriers.length === 0;
+}
+
 /** What a replay's record takes beside its own bytes, roughly. */
 export const REPLAY_OVERHEAD_BYTES = 512;

@@ -68,9 +68,8 @@ export class LaneRig {
   }
 
   offerUnit(unit: Unit): Unit {
-    if (!this.scheduler.offer(unit)) throw new Error('the rig’s queue is full');
     this.endings.set(unit, []);
-    this.lanes.kick();
+    if (!this.lanes.offer(unit)) throw new Error('the rig’s queue is full');
     return unit;
   }
 

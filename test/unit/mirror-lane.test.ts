@@ -38,11 +38,11 @@ function createRig(begun: ShadowSession['begun'] = null): Rig {
     (_end, reason) => ends.push(reason),
   );
   const kick = (): void => {
-    while (ends.length === 0 && lane.canTake && scheduler.peek() !== null) lane.run(scheduler.take()!);
+    while (ends.length === 0 && lane.canTake(4) && scheduler.peek() !== null) lane.run(scheduler.take()!);
   };
   const lane: Lane = new Lane(
     link,
-    { pipeline: 4, preparedStatements: 10, shadow: { kind: 'mariadb', begun, refused } },
+    { preparedStatements: 10, shadow: { kind: 'mariadb', begun, refused } },
     {
       free: kick,
       done: (scheduled, result) => {

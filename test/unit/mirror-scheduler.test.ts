@@ -253,6 +253,29 @@ describe('the scheduler', () => {
     expect(scheduler.take()).not.toBeNull();
   });
 
+  it('shows what is held back once it is released, behind what is ready', () => {
+    const scheduler = new Scheduler({ statements: 3, bytes: 100 });
+    const [read, write] = [unit([]), unit(['t/1'])];
+    scheduler.offer(read, 'held');
+    scheduler.offer(write);
+    expect([scheduler.held, scheduler.statements, scheduler.bytes]).toEqual([1, 2, 20]);
+    expect(scheduler.take()?.unit).toBe(write);
+    expect(scheduler.take()).toBeNull();
+    scheduler.release();
+    expect(scheduler.held).toBe(0);
+    expect(scheduler.take()?.unit).toBe(read);
+  });
+
+  it('clears away what is held back too, and bounds it with the rest', () => {
+    const scheduler = new Scheduler({ statements: 2, bytes: 100 });
+    const reads = [unit([]), unit([])];
+    for (const read of reads) expect(scheduler.offer(read, 'held')).toBe(true);
+    expect(scheduler.offer(unit([]), 'held')).toBe(false);
+    expect(scheduler.clear('waiting')).toEqual(reads);
+    scheduler.release();
+    expect([scheduler.take(), scheduler.held, scheduler.statements]).toEqual([null, 0, 0]);
+  });
+
   it('counts the attempts of what was taken', () => {
     const scheduler = new Scheduler(ROOMY);
     scheduler.offer(unit(['t/1']));
