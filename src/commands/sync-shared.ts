@@ -8,9 +8,6 @@ import { SharedJob } from '../sync/shared-job.ts';
 import { SharedKeeper } from '../sync/shared-keeper.ts';
 import type { SyncRunOptions } from '../sync/sync-tools.ts';
 
-/** For how long etcd may be away in the middle of a sync. */
-const PATIENCE_MS = 60_000;
-
 /** Rejects with SharedStoreLost where etcd does not answer, and as `SharedJob.join`. */
 export async function openSharedKeeper(
   run: SyncRunOptions,
@@ -18,14 +15,15 @@ export async function openSharedKeeper(
   proxies: readonly string[] | null,
 ): Promise<OpenedKeeper> {
   const { told, stop } = run;
+  const { etcdTimeoutMs } = run.config.sync;
   const now = (): number => performance.now();
   const store = new EtcdSharedStore({
-    ...{ etcd, now, patienceMs: PATIENCE_MS },
+    ...{ etcd, now, patienceMs: etcdTimeoutMs },
     told: (fault) =>
       told.warns(
         fault === null
           ? 'etcd answers again'
-          : `${fault}; the sync waits for it, ${PATIENCE_MS / 1000} seconds at most`,
+          : `${fault}; the sync waits for it, ${etcdTimeoutMs / 1000} seconds at most`,
       ),
   });
   try {

@@ -38,6 +38,9 @@ export const syncSchema = z.strictObject({
   catchUpTimeoutMs: milliseconds(100, 3_600_000)
     .default(30_000)
     .describe('How long a replica may take to come to where its primary was'),
+  etcdTimeoutMs: milliseconds(1000, 3_600_000)
+    .default(60_000)
+    .describe('How long a shared sync waits for etcd, when it is away, before it ends'),
   rowsPerTransaction: z
     .number()
     .int()

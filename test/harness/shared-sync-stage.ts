@@ -44,7 +44,10 @@ export interface SharedSyncStage {
   fill(folders: number): Promise<void>;
   /** Statements on the new side. */
   spoil(...statements: readonly string[]): Promise<void>;
+  /** A later `--config` of the arguments counts, one of `configWith` say. */
   start(...args: readonly string[]): Promise<SyncProcess>;
+  /** The stage's configuration with other fields of its section `sync`. */
+  configWith(sync: Readonly<Record<string, unknown>>): string;
   state(): Promise<SharedState>;
   /** Rows that differ, by a comparison that is not the sync's. */
   differing(): Promise<readonly string[]>;
@@ -83,6 +86,12 @@ export async function startSharedSyncStage(): Promise<SharedSyncStage> {
         said: child.stdout() + child.stderr(),
       }));
       return { child, ended };
+    },
+    configWith: (sync) => {
+      const known = JSON.parse(readFileSync(config, 'utf8'));
+      const file = join(temporaryDirectory('sync'), 'proxy.config.json');
+      writeFileSync(file, JSON.stringify({ ...known, sync: { ...known.sync, ...sync } }));
+      return file;
     },
     state: () => stateOf(etcd),
     differing: async () => {

@@ -33,6 +33,9 @@ async function corrupt(): Promise<void> {
 }
 const CORRUPTED = 8;
 const PAUSE = `${PREFIX}sync/pause`;
+/** What the new server is asked from now on. */
+const LOG_ON = 'SET GLOBAL log_output = "TABLE", general_log = ON; TRUNCATE mysql.general_log';
+const LOG_OFF = 'SET GLOBAL general_log = OFF';
 
 /** A repair of folder 7 stands still, in the middle of its transaction, until the function is called. */
 async function inTheWay(): Promise<() => Promise<void>> {
@@ -57,7 +60,7 @@ async function untilRepairStands(): Promise<void> {
   );
 }
 
-function fullCounts({ report }: SyncEnd): unknown {
+function fullCounts({ report }: SyncEnd): readonly (readonly unknown[])[] | undefined {
   return report?.passes.map(({ kind, counts, failed }) => [
     kind,
     counts.groups,
@@ -125,12 +128,51 @@ describe('processes of the same options', () => {
     expect(end.said).toContain('etcd answers again');
     expect(await stage.differing()).toEqual([]);
   });
+
+  it('give up on an etcd that stays away, write nothing without it, and go on when they are started again', async () => {
+    await stage.fill(FOLDERS);
+    await corrupt();
+    const clear = await inTheWay();
+    const impatient = stage.configWith({ etcdTimeoutMs: 1000 });
+    const run = await stage.start('--full', '--config', impatient);
+    await untilRepairStands();
+    const before = await stage.differing();
+    await stage.etcd.kill9();
+    await stage.fresh.query(LOG_ON);
+    await clear();
+    const end = await run.ended;
+    const begun = await stage.fresh.query<RowDataPacket[]>(
+      "SELECT argument FROM mysql.general_log WHERE argument = 'START TRANSACTION'",
+    );
+    await stage.fresh.query(LOG_OFF);
+    expect([end.exit.code, end.report]).toEqual([1, null]);
+    expect(end.said).toMatch(/the sync waits for it, 1 seconds at most/);
+    expect(end.said).toMatch(
+      /etcd .*; 1 seconds have passed without an answer\. Nothing is lost: the same sync, started again, goes on/,
+    );
+    expect(begun).toEqual([]);
+    // What was under way is done as a whole.
+    const after = await stage.differing();
+    const groupOf = (row: string): unknown => Object.values(JSON.parse(row))[0];
+    const left = new Set(after.map(groupOf));
+    expect(before.filter((row) => left.has(groupOf(row)))).toEqual(after);
+    expect(after.length).toBeLessThan(before.length);
+    const early = await (await stage.start('--full')).ended;
+    expect([early.exit.code, early.said]).toEqual([1, expect.stringContaining('--alone goes without etcd')]);
+    await stage.etcd.restart();
+    const again = await (await stage.start('--full')).ended;
+    expect(again.exit.code, again.said).toBe(0);
+    expect(again.said).toMatch(/takes part in the sync|goes on where the sync before/);
+    expect(fullCounts(again)?.at(-1)).toEqual(['full', GROUPS, 0, 0]);
+    expect(await stage.differing()).toEqual([]);
+    expect([...(await stage.state()).all.keys()]).toEqual([]);
+  });
 });
 
 it('one that was taken for lost writes nothing any more for what another has', async () => {
   await stage.fill(FOLDERS);
   await stage.spoil('DELETE FROM messages WHERE folderid = 7');
-  await stage.fresh.query('SET GLOBAL log_output = "TABLE", general_log = ON; TRUNCATE mysql.general_log');
+  await stage.fresh.query(LOG_ON);
   const clear = await inTheWay();
   const lost = await stage.start('--full', '--table', 'messages');
   await untilRepairStands();
@@ -150,7 +192,7 @@ it('one that was taken for lost writes nothing any more for what another has', a
   await lost.ended;
   expect(await writers()).toEqual(after);
   expect(await stage.differing()).toEqual([]);
-  await stage.fresh.query('SET GLOBAL general_log = OFF');
+  await stage.fresh.query(LOG_OFF);
 }, 120_000);
 
 /** Connections that have written to the folder, in their order. */
