@@ -33,11 +33,12 @@ export class GuardedTap implements SessionTap {
     }
   }
 
-  ready(): void {
+  ready(): boolean {
     try {
-      this.#tap?.ready();
+      return this.#tap?.ready() === true;
     } catch (error) {
       this.#drop(error);
+      return true;
     }
   }
 

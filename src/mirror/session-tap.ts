@@ -118,8 +118,8 @@ export class MirrorTap implements SessionTap {
     }
   }
 
-  ready(): void {
-    this.#options.writes.ready();
+  ready(): boolean {
+    return this.#options.writes.ready();
   }
 
   reply(exchange: Exchange<Statement>): void {

@@ -159,6 +159,10 @@ export class ShardMirror implements TapSource {
     return this.#schema.refresh();
   }
 
+  record(): void {
+    this.#writes.record();
+  }
+
   /** Something was done, or went wrong, that may have changed any table unseen. */
   unseen(): void {
     const { journal } = this.#options;

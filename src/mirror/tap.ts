@@ -6,8 +6,8 @@ import type { Statement } from './statement.ts';
 export interface SessionTap {
   /** A command is about to be sent to the primary. */
   command(exchange: Exchange<Statement>): void;
-  /** The commands that were told so far are about to be sent on: what must be on record before is to be so now. */
-  ready(): void;
+  /** The commands that were told so far are about to be sent on. True: not before the source's next `record`. */
+  ready(): boolean;
   /** Its reply is complete, and has been relayed. */
   reply(exchange: Exchange<Statement>): void;
   /** The readers lost step: what became of the statements so far is not known, nor what comes. */
@@ -19,6 +19,8 @@ export interface SessionTap {
 /** One a shard. */
 export interface TapSource {
   tap(agreement: Agreement): SessionTap;
+  /** What must be on record before commands are sent is so when it returns, of all sessions. */
+  record(): void;
   /** A session that can't be followed goes on, or is about to send something: it may change anything. */
   unseen(): void;
 }

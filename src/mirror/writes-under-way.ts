@@ -47,6 +47,8 @@ export class WritesUnderWay {
   readonly #journal: Journal;
   readonly #keys = new UseTable(newKeySpell);
   readonly #tables = new UseTable(newTableSpell);
+  /** Something was told as sent since `ready` was asked. */
+  #owes = false;
 
   constructor(journal: Journal) {
     this.#journal = journal;
@@ -63,6 +65,7 @@ export class WritesUnderWay {
     // Rows that the server numbers are new: they are none that others with unknown numbers write.
     const numbering = target.numbered !== null;
     const keyless = unknown && !numbering;
+    this.#owes = true;
     for (const { table, key } of target.keys) this.#journal.written(table, key);
     if (unknown) for (const table of target.tables) this.#journal.written(table, null);
     for (const table of target.reached) this.#journal.written(table, null);
@@ -76,12 +79,14 @@ export class WritesUnderWay {
     tables: readonly string[],
     about: Pick<DefinitionSpan, 'additive' | 'program' | 'writer'>,
   ): DefinitionSpan {
+    this.#owes = true;
     for (const table of tables) this.#journal.written(table, null);
     return this.definitions.sent({ ...about, tables, mark: this.#journal.mark() });
   }
 
   /** Something that can't be read is about to be sent, behind what can; see `sent`. */
   unreadSent(): WriteMark {
+    this.#owes = true;
     this.#journal.written(ANY_TABLE, null);
     return this.#journal.mark();
   }
@@ -103,8 +108,15 @@ export class WritesUnderWay {
     if (met.length > 0) span.overlapped = [...span.overlapped, ...met];
   }
 
-  /** What was told as sent is about to be sent: its keys go to the disk before it. */
-  ready(): void {
+  /** What was told as sent is about to be sent. True: not before `record`, as its keys stand in the buffer alone. */
+  ready(): boolean {
+    const owes = this.#owes;
+    this.#owes = false;
+    return owes;
+  }
+
+  /** The keys of all that was told as sent are on disk when it returns. */
+  record(): void {
     this.#journal.flush();
   }
 

@@ -11,10 +11,11 @@ import { ReplyReader } from '../wire/reply-reader.ts';
 const PIPELINE_MAX = 4096;
 
 /**
- * `lost`: a reader no longer knows where it stands. `stream`: the server sends the binlog that the client asked for,
+ * `recorded_first`: in step, and not to be sent before what taps have to record is on record. `lost`: a reader no
+ * longer knows where it stands. `stream`: the server sends the binlog that the client asked for,
  * and what follows is no longer commands and replies.
  */
-export type RelayStep = 'in_step' | 'lost' | 'stream';
+export type RelayStep = 'in_step' | 'recorded_first' | 'lost' | 'stream';
 
 export class RelayPhase {
   readonly #commands: CommandReader<Statement>;
@@ -73,8 +74,9 @@ export class RelayPhase {
     this.#chunkAtMs = this.#now();
     try {
       const inStep = this.#commands.feed(chunk, this.#onCommand);
-      this.#tap.ready();
-      return inStep ? 'in_step' : 'lost';
+      const owes = this.#tap.ready();
+      if (!inStep) return 'lost';
+      return owes ? 'recorded_first' : 'in_step';
     } catch {
       return 'lost';
     }

@@ -15,6 +15,7 @@ import type { SqlReader } from '../sql/plan-cache.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Listener } from './listener.ts';
 import type { ProcessTls } from './process-tls.ts';
+import { WriteTurn } from './write-turn.ts';
 
 export interface ServedShardOptions {
   readonly shard: ShardConfig;
@@ -77,6 +78,7 @@ export class ServedShard {
       tls: options.tls.sessions,
       keepBytes: config.queue.statementBytes + 1,
       taps: this.#mirror,
+      turn: new WriteTurn(() => this.#mirror.record()),
       metrics,
       incidents,
       log,

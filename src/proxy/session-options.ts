@@ -4,6 +4,7 @@ import type { TapSource } from '../mirror/tap.ts';
 import type { ShardIncidents } from '../observe/incident.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
 import type { ProxyProtocolVersion } from '../wire/proxy-protocol.ts';
+import type { WriteTurn } from './write-turn.ts';
 
 export interface SessionOptions {
   readonly shard: string;
@@ -17,6 +18,7 @@ export interface SessionOptions {
   /** A longer command is looked at no further than its beginning. */
   readonly keepBytes: number;
   readonly taps: TapSource;
+  readonly turn: WriteTurn;
   readonly metrics: ShardMetrics;
   readonly incidents: ShardIncidents;
   readonly log: Log;

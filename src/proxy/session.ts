@@ -14,6 +14,7 @@ import type { ByteStream } from './byte-stream.ts';
 import { ChangeUserGate } from './change-user-gate.ts';
 import type { ClientOrigin } from './client-origin.ts';
 import type { Ends } from './deserted-sessions.ts';
+import { HeldStream } from './held-stream.ts';
 import { Orphan } from './orphan.ts';
 import { Parting } from './parting.ts';
 import { RelayPhase } from './relay-phase.ts';
@@ -41,7 +42,7 @@ export class Session implements Chained<Session> {
   readonly #origin: ClientOrigin;
   readonly #onClosed: (session: Session) => void;
   readonly #client: ByteStream;
-  readonly #server: ByteStream;
+  readonly #server: HeldStream;
   readonly #parting: Parting;
   #phase: Phase;
   #tap: SessionTap | null = null;
@@ -84,8 +85,8 @@ export class Session implements Chained<Session> {
       this.#serverReached = true;
     });
     this.#client = streams.client;
-    this.#server = streams.server;
-    this.#parting = new Parting(streams.client, streams.server, options.lingerTimeoutMs);
+    this.#server = new HeldStream(streams.server, options.turn, () => this.#holdClient('server_busy'));
+    this.#parting = new Parting(streams.client, this.#server, options.lingerTimeoutMs);
     if (options.oldProxyProtocol !== undefined) {
       this.#server.write(writeProxyHeader(options.oldProxyProtocol, origin.endpoints));
     }
@@ -146,11 +147,12 @@ export class Session implements Chained<Session> {
       this.#toServer(chunk);
       return;
     }
-    // The mirror sees a command before the primary does; nothing it does makes the primary wait.
+    // The mirror sees a command before the primary does; all that this waits for is the turn's append of its keys.
     const step = phase.relay.fromClient(chunk);
     if (step === 'lost') this.#options.taps.unseen();
-    this.#toServer(chunk);
-    if (step !== 'in_step') this.#leaveStep(phase.relay, 'lost_step_command');
+    if (step === 'recorded_first') this.#toServerRecorded(chunk);
+    else this.#toServer(chunk);
+    if (step === 'lost') this.#leaveStep(phase.relay, 'lost_step_command');
     else if (phase.relay.pipelineFull) this.#holdClient('pipeline');
   }
 
@@ -183,6 +185,10 @@ export class Session implements Chained<Session> {
 
   #toServer(chunk: Buffer): void {
     if (!this.#server.write(chunk)) this.#holdClient('server_busy');
+  }
+
+  #toServerRecorded(chunk: Buffer): void {
+    if (!this.#server.writeRecorded(chunk)) this.#holdClient('server_busy');
   }
 
   #holdClient(reason: 'pipeline' | 'server_busy'): void {

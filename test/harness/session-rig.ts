@@ -8,6 +8,11 @@ import { Metrics, type ShardMetrics } from '../../src/observe/metrics.ts';
 import type { ByteStream, StreamHandler } from '../../src/proxy/byte-stream.ts';
 import { ClientOrigin } from '../../src/proxy/client-origin.ts';
 import { Session } from '../../src/proxy/session.ts';
+import { WriteTurn } from '../../src/proxy/write-turn.ts';
+import { writeGreeting, writeResponse } from './library-commands.ts';
+import { ok, packets } from './packet-writer.ts';
+import { CLIENT } from './reply-reader.ts';
+import { waitFor } from './wait.ts';
 
 export interface SessionRig {
   readonly client: PlayedClient;
@@ -24,16 +29,29 @@ export interface SessionRigOptions {
   readonly clientLeavesUnread?: number;
   /** Left out: one that looks at nothing. */
   readonly taps?: TapSource;
+  /** Left out: one of its own. */
+  readonly turn?: WriteTurn;
 }
+
+const CAPABILITIES = Number(CLIENT.PROTOCOL_41 | CLIENT.SECURE_CONNECTION | CLIENT.PLUGIN_AUTH);
+const GREETING = {
+  serverVersion: '8.0.36',
+  capabilityFlags: CAPABILITIES | 1,
+  connectionId: 1,
+  statusFlags: 2,
+};
+const RESPONSE = { flags: CAPABILITIES | 1, user: 'u', password: '', database: '', charsetNumber: 45 };
+const WAIT = { timeoutMs: 10_000, what: 'a login through the session' };
 
 const IDLE_TAPS: TapSource = {
   tap: () => ({
     command: () => {},
-    ready: () => {},
+    ready: () => false,
     reply: () => {},
     lostStep: () => {},
     closed: () => {},
   }),
+  record: () => {},
   unseen: () => {},
 };
 
@@ -43,6 +61,7 @@ export class PlayedClient implements ByteStream {
   readonly unsentBytes: number;
   readonly calls: string[] = [];
   received = Buffer.alloc(0);
+  isPaused = false;
 
   constructor(handler: StreamHandler, unsentBytes: number) {
     this.handler = handler;
@@ -75,9 +94,35 @@ export class PlayedClient implements ByteStream {
     this.calls.push('reset');
   }
 
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
   shorten(): void {}
+}
+
+/** Logs the client in; what has come to the server since then. */
+export async function logInRig({ client, far }: SessionRig): Promise<() => Buffer> {
+  let seen = Buffer.alloc(0);
+  far.on('data', (chunk) => {
+    seen = Buffer.concat([seen, chunk]);
+  });
+  const greeting = packets(writeGreeting(GREETING), 0);
+  far.write(greeting);
+  await waitFor(() => client.received.length === greeting.length, WAIT);
+  const response = packets(writeResponse(RESPONSE), 1);
+  client.handler.data(Buffer.from(response));
+  await waitFor(() => seen.length === response.length, WAIT);
+  const admission = packets(ok(), 2);
+  far.write(admission);
+  await waitFor(() => client.received.length === greeting.length + admission.length, WAIT);
+  client.received = Buffer.alloc(0);
+  seen = Buffer.alloc(0);
+  return () => seen;
 }
 
 /** The session has reached its server; nothing was said yet. */
@@ -87,6 +132,7 @@ export async function startSessionRig(options: SessionRigOptions = {}): Promise<
   const accepted = once(server, 'connection');
   const metrics = new Metrics({ service: 'test', version: '0', shards: ['s'] }).shard('s');
   const opened: PlayedClient[] = [];
+  const taps = options.taps ?? IDLE_TAPS;
   let closed = 0;
   new Session(
     {
@@ -105,7 +151,8 @@ export async function startSessionRig(options: SessionRigOptions = {}): Promise<
       loginTimeoutMs: 60_000,
       lingerTimeoutMs: 10_000,
       keepBytes: 1000,
-      taps: options.taps ?? IDLE_TAPS,
+      taps,
+      turn: options.turn ?? new WriteTurn(() => taps.record()),
       metrics,
       incidents: NO_INCIDENTS,
       log: silentLog(),

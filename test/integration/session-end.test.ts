@@ -10,7 +10,7 @@ it('a client that does not read is dropped some time after the server’s connec
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const { client, far, metrics, closed, close } = await startSessionRig({
     clientLeavesUnread: 1000,
-    taps: { tap: () => expect.fail('a login has succeeded'), unseen: () => {} },
+    taps: { tap: () => expect.fail('a login has succeeded'), record: () => {}, unseen: () => {} },
   });
   try {
     far.write('x');

@@ -2,19 +2,9 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
-import { writeGreeting, writeResponse } from '../harness/library-commands.ts';
 import { ok, packets, query } from '../harness/packet-writer.ts';
-import { CLIENT } from '../harness/reply-reader.ts';
-import { type PlayedClient, type SessionRig, startSessionRig } from '../harness/session-rig.ts';
+import { logInRig, type PlayedClient, type SessionRig, startSessionRig } from '../harness/session-rig.ts';
 
-const CAPABILITIES = Number(CLIENT.PROTOCOL_41 | CLIENT.SECURE_CONNECTION | CLIENT.PLUGIN_AUTH);
-const GREETING = {
-  serverVersion: '8.0.36',
-  capabilityFlags: CAPABILITIES | 1,
-  connectionId: 1,
-  statusFlags: 2,
-};
-const RESPONSE = { flags: CAPABILITIES | 1, user: 'u', password: '', database: '', charsetNumber: 45 };
 const QUIT = packets(Buffer.of(1), 0);
 const STATEMENT = packets(query('DO 1'), 0);
 const REPLY = packets(ok(), 1);
@@ -27,22 +17,7 @@ afterEach(() => rig?.close());
 async function establish(): Promise<{ client: PlayedClient; far: Socket; seen: () => Buffer }> {
   rig = await startSessionRig();
   const { client, far } = rig;
-  let seen = Buffer.alloc(0);
-  far.on('data', (chunk) => {
-    seen = Buffer.concat([seen, chunk]);
-  });
-  const greeting = packets(writeGreeting(GREETING), 0);
-  far.write(greeting);
-  await vi.waitFor(() => expect(client.received.length).toBe(greeting.length), WAIT);
-  const response = packets(writeResponse(RESPONSE), 1);
-  client.handler.data(Buffer.from(response));
-  await vi.waitFor(() => expect(seen.length).toBe(response.length), WAIT);
-  const admission = packets(ok(), 2);
-  far.write(admission);
-  await vi.waitFor(() => expect(client.received.length).toBe(greeting.length + admission.length), WAIT);
-  client.received = Buffer.alloc(0);
-  seen = Buffer.alloc(0);
-  return { client, far, seen: () => seen };
+  return { client, far, seen: await logInRig(rig) };
 }
 
 it('both connections go at once when the client has closed behind its leave', async () => {

@@ -138,6 +138,23 @@ describe('invariant 4: a write’s key is on disk before the write arrives at th
     });
   });
 
+  it('of many sessions at once', async () => {
+    const clients = await Promise.all(
+      Array.from({ length: 12 }, () => connectRaw({ ...ACCOUNT, port: proxy.port(SHARD) })),
+    );
+    try {
+      for (let round = 0; round < 5; round += 1) {
+        const ids = clients.map((_, index) => 5000 + 100 * round + index);
+        const recorded = ids.map((id) => recordedBy(insert(id)));
+        for (const [index, client] of clients.entries()) client.sendBytes(text(insert(ids[index]!)));
+        for (const client of clients) expect((await client.readReply('query')).error).toBeNull();
+        for (const [index, id] of ids.entries()) expect(await recorded[index]).toContain(`kept/${id}`);
+      }
+    } finally {
+      for (const client of clients) client.close();
+    }
+  });
+
   it('of several in one text', async () => {
     await through(async (client) => {
       const recorded = recordedBy(insert(1101));

@@ -351,6 +351,13 @@ describe('a guarded tap', () => {
     expect(seen).toEqual(names);
   });
 
+  it('says what must be on record first, also where the tap fails to tell', () => {
+    const { seen, tap } = createTap(null);
+    for (const owes of [false, true]) expect(guard({ ...tap, ready: () => owes }, seen).ready()).toBe(owes);
+    const failing = guard(createTap('ready').tap, seen);
+    expect([failing.ready(), failing.ready()]).toEqual([true, false]);
+  });
+
   it.each(names)(
     'keeps a fault in %s from the session, says so once, asks no more than to let go, and tells of what comes later',
     (name) => {

@@ -135,6 +135,11 @@ class Rig {
     });
   }
 
+  /** As a session does before it sends what it has told of. */
+  send(): void {
+    if (this.tap.ready()) this.writes.record();
+  }
+
   /** Sends a command; the answer comes with `reply`. `length`: of the whole payload, where it was cut. */
   command(payload: Buffer, length = payload.length): Exchange<Statement> {
     const exchange = new Exchange<Statement>(payload[0]!, payload, length);
@@ -329,7 +334,7 @@ describe('queries', () => {
       const payload = query(insert(1));
       const cut = (): Exchange<Statement> => rig.command(payload, payload.length + 1000);
       const first = cut();
-      rig.tap.ready();
+      rig.send();
       expect(rig.journal.log.slice(-2)).toEqual(['written */*', 'flush']);
       rig.reply(first);
       expect([rig.events, rig.journal.pending]).toEqual([[], 0]);
@@ -432,7 +437,7 @@ describe('queries', () => {
     rig.query('CREATE TEMPORARY TABLE messages (folderid INT)');
     rig.query('CALL p()', { results: 2 });
     const sent = rig.command(query(insert(1)));
-    rig.tap.ready();
+    rig.send();
     expect(rig.journal.log.slice(-2)).toEqual(['written messages/*', 'flush']);
     rig.reply(sent);
     expect([rig.units, rig.doubts]).toEqual([[], ['hazard  messages']]);
@@ -961,7 +966,7 @@ describe('prepared statements', () => {
     rig.query('USE elsewhere');
     rig.prepare(INSERT, 4, 2);
     const sent = rig.command(executePayload(3, ['17', 'text']));
-    rig.tap.ready();
+    rig.send();
     expect(rig.journal.log).toEqual(['written messages/17', 'flush']);
     rig.reply(sent);
     expect([rig.units, rig.doubts]).toEqual([[], ['hazard 17']]);
@@ -1079,7 +1084,7 @@ describe('the session', () => {
   it('has the keys of its writes on record before they are sent, until it is known what became of them', () => {
     const rig = new Rig();
     const pending = rig.command(query(insert(1)));
-    rig.tap.ready();
+    rig.send();
     expect(rig.journal.log).toEqual(['written messages/1', 'flush']);
     rig.tap.reply(Object.assign(pending, FAILED));
     rig.query('SELECT * FROM messages WHERE folderid = 2');
@@ -1132,7 +1137,7 @@ describe('changes of definitions', () => {
   it('are told of and in doubt, and not replayed, unless they are to be mirrored', () => {
     const rig = new Rig();
     const sent = rig.command(query(ADD));
-    rig.tap.ready();
+    rig.send();
     expect(rig.journal.log).toEqual(['written messages/*', 'flush']);
     rig.reply(sent);
     expect([rig.doubts, rig.journal.pending, rig.units]).toEqual([['table messages'], 0, []]);
@@ -1145,7 +1150,7 @@ describe('changes of definitions', () => {
     rig.query('BEGIN', { status: STATUS_OPEN });
     rig.query('INSERT INTO messages VALUES (1, "a")', { status: STATUS_OPEN });
     const sent = rig.command(query('CREATE TABLE `old`.messages LIKE old.notes'));
-    rig.tap.ready();
+    rig.send();
     expect(rig.journal.log.at(-2)).toBe('written messages/*');
     rig.reply(sent);
     expect(texts(rig)).toEqual([

@@ -173,7 +173,7 @@ describe('writes under way', () => {
   it('stand in the journal by their keys, or by their table where those are not known', () => {
     const { journal, writes } = createRig();
     for (const span of [writes.sent(target([1, 2]), {}), writes.sent(target([], false), {})]) {
-      writes.ready();
+      writes.record();
       writes.settled(span);
       writes.settled(span);
     }
@@ -185,5 +185,20 @@ describe('writes under way', () => {
       'release',
       'release',
     ]);
+  });
+
+  it('are on record before they are sent, as are definitions and what can’t be read; nothing else waits', () => {
+    const { writes } = createRig();
+    const definition = { additive: true, program: false, writer: {} };
+    const sendings = [
+      () => writes.sent(target([1]), {}),
+      () => writes.definitionSent(['messages'], definition),
+      () => writes.unreadSent(),
+    ];
+    expect(writes.ready()).toBe(false);
+    for (const send of sendings) {
+      send();
+      expect([writes.ready(), writes.ready()]).toEqual([true, false]);
+    }
   });
 });
