@@ -4,7 +4,8 @@ import type { RoutineCall } from '../sql/plan.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 import { KnownRoutines } from './known-routines.ts';
 import type { OldSchema, Routine, TableSchema } from './old-schema.ts';
-import { ANY_TABLE, type Change, SchemaRelations, type ViewBases } from './schema-relations.ts';
+import type { Change } from './row-change.ts';
+import { ANY_TABLE, SchemaRelations, type ViewBases } from './schema-relations.ts';
 import { ANY_VARIABLE, PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
 import { type CatalogTable, describeTable, unknownTable, visibleColumns } from './table-facts.ts';
 
@@ -60,6 +61,12 @@ export class ShardCatalog implements Catalog {
   /** A table that moves with another shard, whose mirror and journal see nothing of what is sent here. */
   isSiblings(database: string | null, name: string): boolean {
     return database !== null && this.#siblings.has(database) && this.#isMoved(name);
+  }
+
+  /** Does a table of this name in the shard's database move, or a view stand on one that does? */
+  moves(name: string): boolean {
+    if (this.#moved === '*') return this.#schema?.has(name) ?? true;
+    return this.#isMoved(name) || (this.#relations?.view(name)?.moved.length ?? 0) > 0;
   }
 
   get version(): number {
@@ -136,10 +143,11 @@ export class ShardCatalog implements Catalog {
 
   /**
    * The moved tables whose rows may change besides where `name` is changed so, by triggers and foreign keys.
-   * `name` itself may be one that stays. `*` among them: any table.
+   * `name` itself may be one that stays, of another database too. `*` among them: any table.
    */
   reached(database: string | null, name: string, changes: readonly Change[]): readonly string[] {
-    if (!this.#isOurs(database)) return NOTHING;
+    if (database === null) return NOTHING;
+    if (!this.#isOurs(database)) return this.#relations?.reachedFrom(database, name, changes) ?? ANYTHING;
     if (this.#relations === null || this.#unsettled.has(name)) return ANYTHING;
     return this.#relations.reached(name, changes);
   }
@@ -339,9 +347,9 @@ function sameRest(a: OldSchema, b: OldSchema): boolean {
   return JSON.stringify(restOf(a)) === JSON.stringify(restOf(b));
 }
 
-function restOf({ foreignKeys, triggers, triggersSeen, views }: OldSchema): unknown {
+function restOf({ foreignKeys, outside, triggers, triggersSeen, views }: OldSchema): unknown {
   const seen = triggersSeen === 'all' ? triggersSeen : [...triggersSeen].sort();
-  return [foreignKeys, triggers, seen, views];
+  return [foreignKeys, outside, triggers, seen, views];
 }
 
 function isAlike(left: string, right: string): boolean {

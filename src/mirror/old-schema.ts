@@ -62,6 +62,24 @@ export interface Trigger {
   readonly sqlMode: string;
 }
 
+/** `database` null: the shard's own. */
+export interface Place {
+  readonly database: string | null;
+  readonly table: string;
+}
+
+export interface OutsideTie {
+  /** The table, or the view, that is written. */
+  readonly at: Place;
+  /** What has to happen there. */
+  readonly on:
+    | { readonly what: 'key'; readonly key: Pick<ForeignKey, 'columns' | 'onDelete' | 'onUpdate'> }
+    | { readonly what: 'trigger'; readonly event: WriteEvent }
+    | { readonly what: 'view' };
+  /** What it may change; null: any table of the shard's. */
+  readonly reaches: readonly Place[] | null;
+}
+
 export interface View {
   readonly name: string;
   /** Null: oldUser may not see it. */
@@ -82,6 +100,8 @@ export interface Routine {
 export interface OldSchema {
   readonly tables: ReadonlyMap<string, TableSchema>;
   readonly foreignKeys: readonly ForeignKey[];
+  /** What ties tables of other databases to these. */
+  readonly outside: readonly OutsideTie[];
   readonly triggers: readonly Trigger[];
   /** Tables whose triggers oldUser may see. */
   readonly triggersSeen: 'all' | ReadonlySet<string>;
@@ -96,6 +116,7 @@ export function schemaOfTables(
 ): OldSchema {
   return {
     foreignKeys: [],
+    outside: [],
     triggers: [],
     triggersSeen: 'all',
     views: [],

@@ -1,6 +1,6 @@
 /** By which events a statement changes the rows that it writes: what decides which triggers and foreign keys act. */
 import type { Plan } from '../sql/plan.ts';
-import type { Change } from './schema-relations.ts';
+import type { Change } from './row-change.ts';
 
 const INSERTED: Change = { event: 'insert', columns: null };
 const DELETED: Change = { event: 'delete', columns: null };

@@ -11,6 +11,14 @@ import type {
   View,
   WriteEvent,
 } from './old-schema.ts';
+import {
+  collectKeys,
+  type FarKey,
+  type FarKeyRow,
+  FOREIGN_KEYS,
+  FOREIGN_KEYS_ORDER,
+  readOutsideTies,
+} from './outside-queries.ts';
 import { readRoutines, type ScopedQuery } from './routine-queries.ts';
 import { triggersSeen } from './trigger-rights.ts';
 
@@ -41,16 +49,6 @@ interface IndexRow extends RowDataPacket {
   readonly table: string;
   readonly index: string;
   readonly name: string | null;
-}
-
-interface ForeignKeyRow extends RowDataPacket {
-  readonly name: string;
-  readonly child: string;
-  readonly parent: string;
-  readonly column: string;
-  /** Null: MariaDB shows them to no account that has SELECT alone. */
-  readonly onDelete: string | null;
-  readonly onUpdate: string | null;
 }
 
 interface TriggerRow extends RowDataPacket {
@@ -98,14 +96,8 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
        FROM information_schema.STATISTICS WHERE TABLE_SCHEMA {scope} AND NON_UNIQUE = 0`,
     'TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX',
   );
-  const foreignKeys = await query<ForeignKeyRow>(
-    `SELECT k.CONSTRAINT_NAME AS name, k.TABLE_NAME AS child, k.REFERENCED_TABLE_NAME AS parent,
-            k.REFERENCED_COLUMN_NAME AS \`column\`, r.DELETE_RULE AS onDelete, r.UPDATE_RULE AS onUpdate
-       FROM information_schema.KEY_COLUMN_USAGE k
-       LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA
-            AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
-      WHERE k.TABLE_SCHEMA {scope} AND k.REFERENCED_TABLE_NAME IS NOT NULL`,
-    'k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION',
+  const allKeys = collectKeys(
+    await query<FarKeyRow>(`${FOREIGN_KEYS} AND k.TABLE_SCHEMA {scope}`, FOREIGN_KEYS_ORDER),
   );
   const triggers = await query<TriggerRow>(
     `SELECT TRIGGER_NAME AS name, EVENT_OBJECT_TABLE AS \`table\`, EVENT_MANIPULATION AS event, ACTION_TIMING AS timing,
@@ -118,9 +110,15 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
        FROM information_schema.VIEWS WHERE TABLE_SCHEMA {scope}`,
     'TABLE_SCHEMA, TABLE_NAME',
   );
+  const tables = collectTables(columns, indexes, scope);
+  const { database, timeoutMs } = scope;
+  const isNear = (key: FarKey): boolean => database === null || key.parentDatabase === database;
+  const outside = { connection, database: database ?? '', timeoutMs, names: new Set(tables.keys()) };
+  const leaving = allKeys.filter((key) => !isNear(key));
   return {
-    tables: collectTables(columns, indexes, scope),
-    foreignKeys: collectForeignKeys(foreignKeys),
+    tables,
+    foreignKeys: allKeys.filter(isNear).map(foreignKeyOf),
+    outside: database === null ? [] : await readOutsideTies(outside, leaving),
     triggers: triggers.map(triggerOf),
     triggersSeen: await triggersSeen(connection, scope),
     views: views.map(viewOf),
@@ -197,22 +195,8 @@ function columnOf(row: ColumnRow, { server, planOf }: SchemaScope): TableColumn 
   };
 }
 
-const CHANGES_NOTHING = /^(?:RESTRICT|NO ACTION)$/i;
-
-/** A rule that may not be seen counts as one that changes the child. */
-function collectForeignKeys(rows: readonly ForeignKeyRow[]): ForeignKey[] {
-  const made = new Map<string, ForeignKey>();
-  for (const { name, child, parent, column, onDelete, onUpdate } of rows) {
-    const id = `${child}\0${name}`;
-    made.set(id, {
-      child,
-      parent,
-      columns: [...(made.get(id)?.columns ?? []), column],
-      onDelete: !CHANGES_NOTHING.test(onDelete ?? ''),
-      onUpdate: !CHANGES_NOTHING.test(onUpdate ?? ''),
-    });
-  }
-  return [...made.values()];
+function foreignKeyOf({ child, parent, columns, onDelete, onUpdate }: FarKey): ForeignKey {
+  return { child, parent, columns, onDelete, onUpdate };
 }
 
 function triggerOf({ name, table, event, timing, text, sqlMode }: TriggerRow): Trigger {

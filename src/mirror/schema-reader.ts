@@ -16,6 +16,7 @@ import {
   type ServerZone,
   zoneMoments,
 } from './global-settings.ts';
+import { eventsOfConcern } from './old-events.ts';
 import type { OldSchema } from './old-schema.ts';
 import { type ClockReading, PrimaryClock } from './primary-clock.ts';
 import { readOldSchema } from './schema-queries.ts';
@@ -40,6 +41,8 @@ const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 30_000;
 const CLOCK_SAMPLES = 5;
 
+/** Whether the server runs events at all. */
+const SCHEDULER = 'event_scheduler';
 /** Whether the server looks at the case of table names: 0, or not at all. */
 const NAME_CASE = 'lower_case_table_names';
 
@@ -122,7 +125,7 @@ export class SchemaReader {
     const { database, timeoutMs, read, now, wallClock } = this.#source;
     // Views are shown with the quotes of the session that asks.
     await connection.query({ sql: "SET SESSION sql_mode = ''", timeout: timeoutMs });
-    const asked = [...BEGINNING_VARIABLES, NAME_CASE];
+    const asked = [...BEGINNING_VARIABLES, NAME_CASE, SCHEDULER];
     const variables = await globalVariables(connection, asked, timeoutMs);
     const planOf = (text: string): Plan => read(Buffer.from(text), 0).plan;
     const server = {
@@ -142,6 +145,9 @@ export class SchemaReader {
     this.#warnOfMissing();
     this.#warnOfNames(variables.get(NAME_CASE) ?? '');
     this.#warnOfHidden(schema);
+    const isMoved = (name: string): boolean => this.#catalog.moves(name);
+    const runs = variables.get(SCHEDULER) === 'ON';
+    this.#warnOfEvents(runs ? await eventsOfConcern(connection, { database, timeoutMs, isMoved }) : []);
     this.#warnOfBeginning(variables.get('init_connect') ?? '', beginning.unknown);
     return !beginning.unknown.includes('time_zone');
   }
@@ -186,6 +192,15 @@ export class SchemaReader {
       'hidden',
       { rights: missing.join(', ') },
       'oldUser lacks rights to see triggers or views of the old database: writes that they may touch are doubts on any table',
+    );
+  }
+
+  /** What it writes comes past the proxy, and nobody notes it. */
+  #warnOfEvents(events: readonly string[]): void {
+    this.#warn(
+      'events',
+      { events: events.join(', ') },
+      'events of the old server’s scheduler may write tables that move, past the proxy: what they write is not mirrored and no doubt. Disable them, or send their statements through the proxy',
     );
   }
 

@@ -5,6 +5,8 @@
 import { type ProgramText, readProgramText } from '../sql/program-text.ts';
 import { DEFAULT_SQL_MODE } from '../sql/sql-mode.ts';
 import type { ForeignKey, OldSchema, Trigger, WriteEvent } from './old-schema.ts';
+import { OutsideTies } from './outside-ties.ts';
+import { ANY_CHANGE, type Change, cascades, EVENTS } from './row-change.ts';
 import { modeOf } from './sql-mode-list.ts';
 
 /** Stands for any table, also in the journal. */
@@ -29,15 +31,6 @@ export interface ViewBases {
   readonly known: boolean;
 }
 
-/** What changes rows of a table: the event, and of an UPDATE the columns; null: any. */
-export interface Change {
-  readonly event: WriteEvent;
-  readonly columns: ReadonlySet<string> | null;
-}
-
-export const EVENTS: readonly WriteEvent[] = ['insert', 'update', 'delete'];
-const ANY_CHANGE: readonly Change[] = EVENTS.map((event) => ({ event, columns: null }));
-
 /** What the text of one trigger may change; null: any table. */
 type Touched = ReadonlySet<string> | null;
 
@@ -49,6 +42,7 @@ export class SchemaRelations {
   readonly #families = new Map<string, string>();
   readonly #viewNames: ReadonlySet<string>;
   readonly #views = new Map<string, ViewBases>();
+  readonly #outside: OutsideTies;
 
   /** `isMoved`: of a base table or a view, whether the configuration moves its name. */
   constructor(schema: OldSchema, isMoved: (name: string) => boolean) {
@@ -60,6 +54,7 @@ export class SchemaRelations {
       push(this.#triggers, eventKey(trigger.table, trigger.event), this.#touchedBy(trigger));
     for (const foreignKey of schema.foreignKeys) push(this.#byParent, foreignKey.parent, foreignKey);
     this.#findFamilies();
+    this.#outside = new OutsideTies(schema.outside);
   }
 
   view(name: string): ViewBases | null {
@@ -114,6 +109,24 @@ export class SchemaRelations {
     return [...seen].filter(this.#isMoved);
   }
 
+  /** The moved tables that these changes of another database's table may change, in the end; `*` among them: any. */
+  reachedFrom(database: string, table: string, changes: readonly Change[]): readonly string[] {
+    const direct = this.#outside.reached({ database, table }, changes);
+    if (direct === null) return [ANY_TABLE];
+    const found = [...direct].flatMap((name) => this.#beneath(name));
+    return found.includes(ANY_TABLE) ? [ANY_TABLE] : [...new Set(found)];
+  }
+
+  /** The table, or the tables that the view stands on, with what their changes change in turn; only those that move. */
+  #beneath(name: string): string[] {
+    const view = this.#views.get(name);
+    if (view?.known === false) return [ANY_TABLE];
+    return (view?.all ?? [name]).flatMap((base) => [
+      ...(this.#isMoved(base) ? [base] : []),
+      ...this.reached(base, ANY_CHANGE),
+    ]);
+  }
+
   /** The tables that foreign keys let these changes reach, by any number of steps, moved or not. */
   cascades(table: string, changes: readonly Change[]): readonly string[] {
     const seen = new Set<string>();
@@ -140,7 +153,7 @@ export class SchemaRelations {
   #children(table: string, changes: readonly Change[]): string[] {
     const keys = this.#byParent.get(table) ?? [];
     return keys
-      .filter((key) => changes.some((change) => cascadesOn(key, change)))
+      .filter((key) => changes.some((change) => cascades(key, change)))
       .map((foreignKey) => foreignKey.child);
   }
 
@@ -211,12 +224,6 @@ export class SchemaRelations {
       this.#families.set(parent, name);
     }
   }
-}
-
-function cascadesOn(key: ForeignKey, { event, columns }: Change): boolean {
-  if (event === 'delete') return key.onDelete;
-  if (event === 'insert' || !key.onUpdate) return false;
-  return columns === null || key.columns.some((column) => columns.has(column.toLowerCase()));
 }
 
 /** Where it stands between words, they are not looked for one behind the other. */

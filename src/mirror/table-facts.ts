@@ -2,7 +2,8 @@
 import type { KeyType } from '../sql/key-text.ts';
 import type { MovedTable } from '../sql/keys.ts';
 import type { TableColumn, TableSchema, WriteEvent } from './old-schema.ts';
-import { EVENTS, type SchemaRelations, type TriggersSeen } from './schema-relations.ts';
+import { EVENTS } from './row-change.ts';
+import type { SchemaRelations, TriggersSeen } from './schema-relations.ts';
 import { storedKey } from './stored-key.ts';
 
 /** A column that takes the clock where a statement names no value for it. */

@@ -11,7 +11,16 @@ import { waitFor } from '../harness/wait.ts';
 import { clientsWork, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const KEY = { key: 'folderid' };
-const TABLES = { messages: KEY, notes: KEY, marks: KEY, parents: KEY, children: KEY, toys: KEY, named: KEY };
+const TABLES = {
+  messages: KEY,
+  notes: KEY,
+  marks: KEY,
+  parents: KEY,
+  children: KEY,
+  toys: KEY,
+  named: KEY,
+  bills: KEY,
+};
 const ROW =
   '(folderid BIGINT NOT NULL, itemid BIGINT NOT NULL, title VARCHAR(60), PRIMARY KEY (folderid, itemid))';
 const MOVED = `CREATE TABLE messages ${ROW}; CREATE TABLE notes ${ROW}; CREATE TABLE marks ${ROW};
@@ -21,6 +30,7 @@ const MOVED = `CREATE TABLE messages ${ROW}; CREATE TABLE notes ${ROW}; CREATE T
   CREATE TABLE toys (folderid BIGINT PRIMARY KEY, child BIGINT,
     FOREIGN KEY (child) REFERENCES children (folderid) ON DELETE SET NULL);
   CREATE TABLE named (folderid BIGINT PRIMARY KEY, name VARCHAR(40) DEFAULT (UUID()));
+  CREATE TABLE bills (folderid BIGINT PRIMARY KEY, account BIGINT);
   CREATE VIEW recent AS SELECT * FROM messages;
   CREATE VIEW newest AS SELECT folderid, itemid, title FROM recent WHERE itemid > 0`;
 const STAYING = `CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(60));
@@ -31,6 +41,19 @@ const STAYING = `CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(60));
   CREATE TRIGGER greeted AFTER INSERT ON users FOR EACH ROW BEGIN
     IF NEW.id > 0 THEN INSERT INTO newest VALUES (NEW.id, 1, 'welcome'); END IF;
   END`;
+/** Of which the shard has nothing, but for what it changes in there. */
+const ELSEWHERE = `CREATE DATABASE elsewhere; USE elsewhere; CREATE TABLE owners (id BIGINT PRIMARY KEY);
+  CREATE TABLE accounts (id BIGINT PRIMARY KEY, owner BIGINT, FOREIGN KEY (owner) REFERENCES owners (id) ON DELETE CASCADE);
+  ALTER TABLE ${OLD_DATABASE}.bills ADD FOREIGN KEY (account) REFERENCES elsewhere.accounts (id) ON DELETE SET NULL;
+  CREATE TABLE logs (id BIGINT PRIMARY KEY); CREATE TABLE errors (id BIGINT PRIMARY KEY);
+  CREATE TRIGGER logged AFTER INSERT ON logs FOR EACH ROW INSERT INTO ${OLD_DATABASE}.notes VALUES (NEW.id, 1, 'logged');
+  CREATE TRIGGER failed AFTER DELETE ON errors FOR EACH ROW INSERT INTO logs VALUES (OLD.id);
+  CREATE VIEW marked AS SELECT * FROM ${OLD_DATABASE}.messages;
+  SET GLOBAL event_scheduler = ON;
+  CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01' DO DELETE FROM ${OLD_DATABASE}.messages WHERE itemid < 0;
+  CREATE EVENT ${OLD_DATABASE}.hourly ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01' DO DELETE FROM newest WHERE itemid < 0;
+  CREATE EVENT ${OLD_DATABASE}.sleeping ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01' DISABLE DO DELETE FROM messages;
+  CREATE EVENT ${OLD_DATABASE}.harmless ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01' DO DELETE FROM jobs WHERE id < 0`;
 
 let fresh: SqlServer;
 beforeAll(async () => {
@@ -45,12 +68,14 @@ describe.each([
   let old: SqlServer;
   let proxy: RunningProxy;
   /** One for each test: a journal of its own, and the same databases. */
-  const shards = Array.from({ length: 11 }, (_, index) => `s${index}`);
+  const shards = Array.from({ length: 13 }, (_, index) => `s${index}`);
   let shard: string;
 
   beforeAll(async () => {
     old = await startOld({ name: 'old' });
-    await old.query(`CREATE DATABASE ${OLD_DATABASE}; USE ${OLD_DATABASE}; ${MOVED}; ${STAYING}`);
+    await old.query(
+      `CREATE DATABASE ${OLD_DATABASE}; USE ${OLD_DATABASE}; ${MOVED}; ${STAYING}; ${ELSEWHERE}`,
+    );
     await fresh.query(
       `DROP DATABASE IF EXISTS ${NEW_DATABASE}; CREATE DATABASE ${NEW_DATABASE}; USE ${NEW_DATABASE}; ${MOVED}`,
     );
@@ -162,6 +187,38 @@ describe.each([
     expect([await doubts('parents'), await doubts('children'), await doubts('toys')]).toEqual([0, 1, 1]);
     expect(await rows(old, OLD_DATABASE, 'toys')).toEqual(await rows(fresh, NEW_DATABASE, 'toys'));
     expect(await rows(old, OLD_DATABASE, 'toys')).toEqual([{ folderid: 21, child: null }]);
+  });
+
+  it('what a write to another database changes, by foreign keys, triggers and views, is a doubt', async () => {
+    await run(
+      'INSERT INTO elsewhere.owners VALUES (1)',
+      'INSERT INTO elsewhere.accounts VALUES (2, 1)',
+      'INSERT INTO bills VALUES (3, 2)',
+      'INSERT INTO elsewhere.errors VALUES (4)',
+    );
+    const inDoubt = async (): Promise<number[]> =>
+      Promise.all(['bills', 'notes', 'messages', '*'].map((table) => doubts(table)));
+    // The row of `bills` refers to one that the new server has not, and needs not: its table has no foreign key there.
+    expect([await rows(fresh, NEW_DATABASE, 'bills'), await inDoubt()]).toEqual([
+      [{ folderid: 3, account: 2 }],
+      [0, 0, 0, 0],
+    ]);
+    await run('USE elsewhere', 'DELETE FROM owners WHERE id = 1');
+    expect(await rows(old, OLD_DATABASE, 'bills')).toEqual([{ folderid: 3, account: null }]);
+    expect(await inDoubt()).toEqual([1, 0, 0, 0]);
+    await run('DELETE FROM elsewhere.errors');
+    expect(await rows(old, OLD_DATABASE, 'notes')).toHaveLength(1);
+    expect(await inDoubt()).toEqual([1, 1, 0, 0]);
+    await run("INSERT INTO elsewhere.marked VALUES (5, 1, 'through a view')");
+    expect(await inDoubt()).toEqual([1, 1, 1, 0]);
+    expect(await mirrored(proxy, { shard })).toBe(1);
+  });
+
+  it('events that may write tables that move are told of in the log', async () => {
+    await waitFor(() => proxy.logs().includes('events of the old server’s scheduler'), {
+      what: 'the warning',
+    });
+    expect(proxy.logs()).toContain(`"events":"${OLD_DATABASE}.hourly, elsewhere.nightly"`);
   });
 
   it('a default that each server makes for itself is a doubt', async () => {
