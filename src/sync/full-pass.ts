@@ -4,12 +4,13 @@ import { SharedStoreLost } from '../control/shared-store.ts';
 import type { BatchSize } from './batch-size.ts';
 import type { ComparedBatch } from './compared-batch.ts';
 import type { CrawledTable } from './group-crawl.ts';
-import { type GroupOutcome, type GroupSettler, unreadOutcomes } from './group-outcome.ts';
+import type { GroupOutcome, GroupSettler } from './group-outcome.ts';
 import type { GroupReader } from './group-reader.ts';
 import { crawlPatiently } from './patient-crawl.ts';
 import { failureOf, NO_OUTCOME, outcomeOf } from './range-outcome.ts';
 import type { LeasedRange, RangeQueue, SyncRange } from './range-queue.ts';
 import type { KeyBounds } from './range-split.ts';
+import { settledBatches } from './settled-batches.ts';
 import type { Sides } from './side.ts';
 import type { WriteFence } from './write-fence.ts';
 
@@ -99,19 +100,16 @@ async function crawl(
   { turn, stop, told }: PassTools,
 ): Promise<'nothing' | 'something' | 'lost'> {
   const { work: range } = leased;
-  await turn(shard);
-  for await (const batch of crawlPatiently(crawled, range.way, range.range, size)) {
-    told.batch(range, batch);
-    let outcomes: readonly GroupOutcome[] = unreadOutcomes(batch.unread);
-    if (batch.mismatches.length > 0) {
-      await turn(shard);
-      outcomes = [...outcomes, ...(await settler.settle(batch.mismatches))];
-    }
-    for (const outcome of outcomes) told.settled(range, outcome);
+  const batches = settledBatches(crawlPatiently(crawled, range.way, range.range, size), {
+    settler,
+    turn: () => turn(shard),
+    looked: (batch) => told.batch(range, batch),
+    settled: (outcome) => told.settled(range, outcome),
+  });
+  for await (const { batch, outcomes } of batches) {
     const outcome = outcomeOf(range, batch.groups, outcomes);
     if (!(await leased.progressed(batch.range.through, outcome))) return 'lost';
     if (stop.aborted) return 'something';
-    await turn(shard);
   }
   return 'nothing';
 }

@@ -5,11 +5,12 @@
  */
 import type { Doubt } from '../journal/journal.ts';
 import type { SyncedTable } from './full-pass.ts';
-import { type GroupOutcome, unreadOutcomes } from './group-outcome.ts';
+import type { GroupOutcome } from './group-outcome.ts';
 import type { JournalClient } from './journal-client.ts';
 import { compareKeys } from './key-comparison.ts';
 import { canonicalKey, type KeyOrder } from './key-order.ts';
 import { addCounts, countsOf, NO_COUNTS, openGroups, type PassCounts } from './pass-counts.ts';
+import { settledBatches } from './settled-batches.ts';
 
 export interface JournalPassTools {
   readonly journals: readonly ProxyJournal[];
@@ -232,14 +233,14 @@ async function lookAtKeys(
   const { order } = crawled;
   const keys = new Set(doubts.map(({ key }) => key));
   const outcomes: GroupOutcome[] = [];
-  await turn(shard);
-  for await (const { mismatches, unread } of compareKeys({ readers: primaries, order }, keys, size)) {
-    outcomes.push(...unreadOutcomes(unread));
-    if (mismatches.length === 0) continue;
-    await turn(shard);
-    outcomes.push(...(await settler.settle(mismatches)));
-  }
-  for (const outcome of outcomes) told.settled(shard, table, outcome);
+  const batches = settledBatches(compareKeys({ readers: primaries, order }, keys, size), {
+    settler,
+    turn: () => turn(shard),
+    // Keys of which neither side has a row are told of too, at the end.
+    looked: () => {},
+    settled: (outcome) => told.settled(shard, table, outcome),
+  });
+  for await (const batch of batches) outcomes.push(...batch.outcomes);
   const counts = countsOf(Math.max(keys.size, outcomes.length), outcomes);
   told.looked(shard, table, counts);
   return { counts, good: openGroups(counts) === 0 ? doubts : doubts.filter(isGood(order, outcomes)) };

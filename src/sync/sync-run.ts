@@ -5,7 +5,6 @@ import { messageOf } from '../base/errors.ts';
 import { SharedStoreLost } from '../control/shared-store.ts';
 import { type PassListener, runPass } from './full-pass.ts';
 import { crawlWays } from './group-crawl.ts';
-import { unreadOutcomes } from './group-outcome.ts';
 import { settleJournals } from './journal-unit.ts';
 import { compareKeys } from './key-comparison.ts';
 import { ALL_KEYS } from './key-range.ts';
@@ -18,6 +17,7 @@ import { addOutcomes, failureOf, NO_OUTCOME, outcomeOf, type RangeOutcome } from
 import type { LeasedRange, RangeQueue, SyncRange } from './range-queue.ts';
 import { splitKeys } from './range-split.ts';
 import { checkSelection } from './selection-check.ts';
+import { settledBatches } from './settled-batches.ts';
 import { runJob } from './sync-job.ts';
 import {
   type JournalLeft,
@@ -244,21 +244,17 @@ class Run {
     const { selection, told, stop } = this.#options;
     const { shard, table } = leased.work;
     const { crawled, primaries, size, settler } = await this.#tablesOf(leased).open(shard, table);
-    const { throttle } = this.#tools;
+    const compared = compareKeys({ readers: primaries, order: crawled.order }, selection.keys, size);
+    const batches = settledBatches(compared, {
+      settler,
+      turn: () => this.#tools.throttle.turn(shard),
+      looked: ({ groups, rows }) => told.looked(shard, groups, rows),
+      settled: (one) => told.settled(shard, one),
+    });
     let outcome = NO_OUTCOME;
-    await throttle.turn(shard);
-    for await (const { groups, rows, mismatches, unread } of compareKeys(
-      { readers: primaries, order: crawled.order },
-      selection.keys,
-      size,
-    )) {
-      told.looked(shard, groups, rows);
-      const settled = mismatches.length === 0 ? [] : await settler.settle(mismatches);
-      const outcomes = [...unreadOutcomes(unread), ...settled];
-      for (const one of outcomes) told.settled(shard, one);
-      outcome = addOutcomes(outcome, outcomeOf({ shard, table }, groups, outcomes));
+    for await (const { batch, outcomes } of batches) {
+      outcome = addOutcomes(outcome, outcomeOf({ shard, table }, batch.groups, outcomes));
       if (stop.aborted) break;
-      await throttle.turn(shard);
     }
     return outcome;
   }
