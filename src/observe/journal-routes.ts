@@ -9,6 +9,7 @@ export const journalRequestSchema = z.discriminatedUnion('do', [
     cursor: z.string(),
     limit: z.number(),
     part: z.enum(['all', 'doubts']),
+    marks: z.enum(['yes', 'no']),
   }),
   z.object({
     do: z.literal('settle'),
@@ -52,6 +53,7 @@ const querySchema = z.strictObject({
     .max(LIMIT_MAX, limitError)
     .default(LIMIT_DEFAULT),
   part: z.enum(['all', 'doubts'], { error: 'must be "all" or "doubts"' }).default('all'),
+  marks: z.enum(['yes', 'no'], { error: 'must be "yes" or "no"' }).default('no'),
 });
 
 const settleSchema = z.strictObject({
@@ -76,8 +78,8 @@ export function addJournalRoutes(server: FastifyInstance, ask: AskJournal): void
   server.get('/api/journal', async (request, reply) => {
     const parsed = querySchema.safeParse(request.query);
     if (!parsed.success) return refuse(reply, parsed.error);
-    const { shard, cursor, limit, part } = parsed.data;
-    return answer(reply, shard, await ask(shard, { do: 'read', cursor, limit, part }));
+    const { shard, ...question } = parsed.data;
+    return answer(reply, shard, await ask(shard, { do: 'read', ...question }));
   });
   server.post('/api/journal/settle', { bodyLimit: SETTLE_BYTES_MAX }, async (request, reply) => {
     const parsed = settleSchema.safeParse(request.body);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { messageOf } from '../base/errors.ts';
 import type { DiskJournal } from '../journal/disk-journal.ts';
-import { CursorError, DOUBT_REASONS } from '../journal/journal.ts';
+import { CursorError, DOUBT_REASONS, type JournalPage } from '../journal/journal.ts';
 import { BusyError } from '../journal/one-by-one.ts';
 import type { JournalAnswer, JournalRequest } from '../observe/journal-routes.ts';
 
@@ -23,8 +23,10 @@ export async function answerForJournal(
 }
 
 async function answer(journal: DiskJournal, request: JournalRequest): Promise<JournalAnswer> {
-  if (request.do === 'read')
-    return { code: 200, body: await journal.read(request.cursor, request.limit, request.part) };
+  if (request.do === 'read') {
+    const page = await journal.read(request.cursor, request.limit, request.part);
+    return { code: 200, body: request.marks === 'yes' ? page : withoutMarks(page) };
+  }
   if (request.do === 'settle') {
     const reasons = reasonsSchema.safeParse(request.entries);
     if (!reasons.success)
@@ -42,6 +44,14 @@ async function answer(journal: DiskJournal, request: JournalRequest): Promise<Jo
       ? `entries were lost since: the epoch is ${epoch} now`
       : `it can't be written: ${failing}`;
   return refusal(409, 'conflict', `the journal stays reset, as ${why}`);
+}
+
+/** As readers know the entries that do not settle them. */
+function withoutMarks({ entries, ...page }: JournalPage): JournalPage {
+  return {
+    entries: entries.map(({ table, key, reason, count }) => ({ table, key, reason, count })),
+    ...page,
+  };
 }
 
 export function refusal(code: number, error: string, message: string): JournalAnswer {

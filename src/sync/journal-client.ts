@@ -41,7 +41,7 @@ const doubtSchema = z.object({
   key: z.string().nullable(),
   reason: z.enum(DOUBT_REASONS),
   count: z.number(),
-  mark: z.string().optional(),
+  mark: z.string(),
 });
 const pageSchema: z.ZodType<JournalPage> = z.object({
   entries: z.array(doubtSchema),
@@ -106,7 +106,10 @@ export class JournalClient {
     const { pageEntries = PAGE_ENTRIES } = this.#options;
     let cursor = '';
     for (;;) {
-      const query = new URLSearchParams({ shard, part: 'doubts', limit: String(pageEntries) });
+      const query = new URLSearchParams({
+        ...{ shard, part: 'doubts', marks: 'yes' },
+        limit: String(pageEntries),
+      });
       if (cursor !== '') query.set('cursor', cursor);
       const page = await this.#ask({
         path: `/api/journal?${query}`,
@@ -120,18 +123,16 @@ export class JournalClient {
   }
 
   /**
-   * `seen`: entries as they were read. Asked again where the answer is lost, which by marks changes nothing; once where
-   * a proxy gave none, as to subtract a count twice could settle what was noted since. Rejects with ProxyUnreachable.
+   * `seen`: entries as they were read, with their marks, by which it changes nothing to be asked again where the answer
+   * is lost. Rejects with ProxyUnreachable.
    */
   settle(shard: string, seen: readonly Doubt[], cursor: string): Promise<Settled> {
-    const question = {
+    return this.#ask({
       path: '/api/journal/settle',
       body: { shard, cursor, entries: seen },
       schema: settledSchema,
       what: 'what it settled',
-    };
-    const isMarked = seen.every(({ mark }) => mark !== undefined);
-    return this.#ask(question, isMarked ? {} : { attempts: 1 });
+    });
   }
 
   /**

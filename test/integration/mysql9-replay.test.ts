@@ -86,8 +86,7 @@ describe.each([
     expect(await content(old, OLD_DATABASE)).toHaveLength(2);
     expect(await content(fresh, NEW_DATABASE)).toEqual([]);
     const { entries } = await readJournal(proxy, SHARD);
-    const doubt = { table: 'messages', key: null, reason: 'hazard', count: 2 };
-    expect(entries).toContainEqual(expect.objectContaining(doubt));
+    expect(entries).toContainEqual({ table: 'messages', key: null, reason: 'hazard', count: 2 });
   });
 
   const OWN_COLLATIONS =
