@@ -46,8 +46,8 @@ export const syncSchema = z.strictObject({
     .int()
     .min(1)
     .max(10_000)
-    .default(100)
-    .describe('Rows that one transaction repairs at most'),
+    .default(500)
+    .describe('Rows that one transaction repairs at most; fewer where they are large'),
   passes: z.number().int().min(1).max(1000).default(3).describe('Full passes at most'),
   pauseFile: z.string().min(1).optional().describe('While this file is there the sync waits'),
   checkpoint: z

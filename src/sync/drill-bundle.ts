@@ -97,12 +97,13 @@ interface OfBoth<T> {
 
 /** Most rows are the same, and so are their texts: only the others are told apart by what they mean. */
 function differencesOf(
-  { ours, theirs }: OfBoth<readonly string[]>,
+  texts: OfBoth<readonly string[]>,
   decode: OfBoth<BundleReader['row']>,
   identity: readonly KeyOrder[],
 ): readonly RowDifference[] {
-  const left = rowsBy(identity, decode.ours, without(ours, new Set(theirs)));
-  const right = rowsBy(identity, decode.theirs, without(theirs, new Set(ours)));
+  const unlike = unlikeTexts(texts);
+  const left = rowsBy(identity, decode.ours, unlike.ours);
+  const right = rowsBy(identity, decode.theirs, unlike.theirs);
   const found: RowDifference[] = [];
   for (const [name, row] of right)
     if (!left.has(name)) found.push({ kind: 'extra', identity: row.identity, copies: row.copies });
@@ -117,8 +118,17 @@ function differencesOf(
   return found;
 }
 
-function without(texts: readonly string[], others: ReadonlySet<string>): readonly string[] {
-  return texts.filter((text) => !others.has(text));
+/** Those that one side alone has. No side has a text twice, as it holds what tells its rows apart. */
+function unlikeTexts({ ours, theirs }: OfBoth<readonly string[]>): OfBoth<readonly string[]> {
+  // Both sides mostly give their rows in one order: what is the same at either end need not be looked up.
+  const shorter = Math.min(ours.length, theirs.length);
+  let before = 0;
+  while (before < shorter && ours[before] === theirs[before]) before++;
+  let behind = 0;
+  while (behind < shorter - before && ours.at(-1 - behind) === theirs.at(-1 - behind)) behind++;
+  const others = new Set(theirs.slice(before, theirs.length - behind));
+  const unlike = ours.slice(before, ours.length - behind).filter((text) => !others.delete(text));
+  return { ours: unlike, theirs: [...others] };
 }
 
 function rowsBy(

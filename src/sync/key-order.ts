@@ -9,6 +9,8 @@ export type KeyOrder = 'numeric' | 'temporal' | 'bytes' | 'own';
 export type SharedOrder = Exclude<KeyOrder, 'own'>;
 
 const NUMBER = /^(-?)0*(\d*)(?:\.(\d*?)0*)?$/;
+/** A number that is written in the shortest way, as nearly all are. */
+const PLAIN = /^-?[1-9]\d*$/;
 const FRACTION_END = /(\.\d*?)0+$/;
 /** Numbers of so many digits are whole in floating point. */
 const SAFE_DIGITS = 15;
@@ -70,6 +72,7 @@ function compareNumbers(a: string, b: string): number {
 }
 
 function plainNumber(text: string): string {
+  if (PLAIN.test(text)) return text;
   const { negative, whole, fraction } = splitNumber(text);
   return `${negative ? '-' : ''}${whole === '' ? '0' : whole}${fraction === '' ? '' : `.${fraction}`}`;
 }

@@ -4,6 +4,7 @@ import { type Checksum, checksumSql, type HashingServer } from './checksum-sql.t
 import { shownKey } from './group-join.ts';
 import { DEFAULT_HASH } from './hash-method.ts';
 import { allOf, exactly, oneOfRows } from './key-sql.ts';
+import type { RowDifference } from './row-difference.ts';
 import type { Direction, ServerKind, Side, Sides } from './side.ts';
 import { literal, quoteName, tableName } from './sql-text.ts';
 import type { ComparedColumn, TablePair } from './table-pair.ts';
@@ -11,6 +12,12 @@ import type { Row, Value } from './value.ts';
 
 /** As a session that writes has it, but that what does not fit is no error. */
 const LENIENT = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO';
+
+/** What is wrong with a row of this group. */
+export interface PlacedDifference {
+  readonly key: Value;
+  readonly difference: RowDifference;
+}
 
 export class RepairSql {
   readonly #pair: TablePair;
@@ -72,23 +79,37 @@ export class RepairSql {
     return `DELETE FROM ${this.#table(target)} WHERE ${this.#inGroup(target, key)} AND ${hash} LIMIT ${copies}`;
   }
 
-  /** One statement for all rows whose identities are to go, of whichever group they are. */
-  removeAll(identities: readonly Row[]): string {
-    const { target } = this.#direction;
-    return `DELETE FROM ${this.#table(target)} WHERE ${this.#ofIdentity(target, identities)}`;
-  }
-
-  /** Those that are still in their groups, each with its group's key. */
-  removeFromGroups(rows: readonly { readonly key: Value; readonly identity: Row }[]): string {
-    const { target } = this.#direction;
+  /** What takes rows out of the way that differ, of a table with an identity. */
+  removals(placed: readonly PlacedDifference[]): string[] {
     const { group, identity } = this.#pair;
     // Rows of other groups have other identities then.
-    if (identity.some(({ name }) => name === group?.name))
-      return this.removeAll(rows.map((row) => row.identity));
-    const ways = rows.map(
-      (row) => `(${this.#inGroup(target, row.key)} AND ${this.#ofIdentity(target, [row.identity])})`,
+    if (identity.some(({ name }) => name === group?.name)) return this.#removeAll(placed);
+    const extra = placed.filter(({ difference }) => difference.kind === 'extra');
+    return [
+      // A row that is extra here may have come to its right group since it was found.
+      ...this.#removeFromGroups(extra),
+      // A row that is missing here may be there in another group, in which it is extra.
+      ...this.#removeAll(placed.filter(({ difference }) => difference.kind !== 'extra')),
+    ];
+  }
+
+  /** Of whichever group they are. */
+  #removeAll(placed: readonly PlacedDifference[]): string[] {
+    if (placed.length === 0) return [];
+    const { target } = this.#direction;
+    const identities = placed.map(({ difference }) => difference.identity);
+    return [`DELETE FROM ${this.#table(target)} WHERE ${this.#ofIdentity(target, identities)}`];
+  }
+
+  /** Those that are still in their groups. */
+  #removeFromGroups(placed: readonly PlacedDifference[]): string[] {
+    if (placed.length === 0) return [];
+    const { target } = this.#direction;
+    const ways = placed.map(
+      ({ key, difference }) =>
+        `(${this.#inGroup(target, key)} AND ${this.#ofIdentity(target, [difference.identity])})`,
     );
-    return `DELETE FROM ${this.#table(target)} WHERE ${ways.join(' OR ')}`;
+    return [`DELETE FROM ${this.#table(target)} WHERE ${ways.join(' OR ')}`];
   }
 
   /** `rows`: as `select` gave them, without their identities. */

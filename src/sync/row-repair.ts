@@ -2,15 +2,16 @@
 import { messageOf } from '../base/errors.ts';
 import { canonicalIdentity, type KeyOrder } from './key-order.ts';
 import { refusalRemedy } from './refusal-remedy.ts';
-import type { RepairSql } from './repair-sql.ts';
+import type { PlacedDifference as Placed, RepairSql } from './repair-sql.ts';
 import { addRows, NO_ROWS, type RowCounts } from './row-counts.ts';
 import type { RowDifference } from './row-difference.ts';
 import type { WriteStatement } from './sync-connection.ts';
 import type { SyncServer } from './sync-server.ts';
+import { TransactionSize } from './transaction-size.ts';
 import type { Row, Value } from './value.ts';
 
 export interface RowRepairOptions {
-  readonly sql: RepairSql;
+  readonly sql: Pick<RepairSql, 'identityWidth' | 'shown' | 'select' | 'remove' | 'removals' | 'inserts'>;
   /** Of each identity column; none: the table has no identity. */
   readonly orders: readonly KeyOrder[];
   /** The source's primary. */
@@ -25,20 +26,18 @@ export class RowsRefused extends Error {
   override readonly name = 'RowsRefused';
 }
 
-/** What is wrong with a row of this group. */
-interface Placed {
-  readonly key: Value;
-  readonly difference: RowDifference;
-}
-
 /** How many reasons are told of the rows that could not be written. */
 const REASONS_MAX = 3;
+/** Rows that were refused together are tried in so many parts, and each part that is refused so again. */
+const PARTS = 10;
 
 export class RowRepair {
   readonly #options: RowRepairOptions;
+  readonly #size: TransactionSize;
 
   constructor(options: RowRepairOptions) {
     this.#options = options;
+    this.#size = new TransactionSize(options.rowsPerTransaction);
   }
 
   /**
@@ -49,14 +48,13 @@ export class RowRepair {
     key: Value,
     differences: AsyncIterable<RowDifference> | Iterable<RowDifference>,
   ): Promise<RowCounts> {
-    const { rowsPerTransaction } = this.#options;
     const refused: string[] = [];
     let rows = NO_ROWS;
     let some: Placed[] = [];
     for await (const difference of differences) {
       rows = addRows(rows, countOf(difference));
       some.push({ key, difference });
-      if (some.length < rowsPerTransaction) continue;
+      if (some.length < this.#size.rows) continue;
       refused.push(...(await this.#write(some)));
       some = [];
     }
@@ -72,38 +70,42 @@ export class RowRepair {
   async repairGroups(
     groups: readonly { readonly key: Value; readonly differences: readonly RowDifference[] }[],
   ): Promise<void> {
-    const { rowsPerTransaction } = this.#options;
     const placed = groups.flatMap(({ key, differences }) =>
       differences.map((difference) => ({ key, difference })),
     );
     const extra = placed.filter(({ difference }) => difference.kind === 'extra');
     const sorted = [...extra, ...placed.filter(({ difference }) => difference.kind !== 'extra')];
     const refused: string[] = [];
-    for (let from = 0; from < sorted.length; from += rowsPerTransaction)
-      refused.push(...(await this.#write(sorted.slice(from, from + rowsPerTransaction))));
+    for (let from = 0; from < sorted.length; ) {
+      const some = sorted.slice(from, from + this.#size.rows);
+      refused.push(...(await this.#write(some)));
+      from += some.length;
+    }
     if (refused.length > 0) throw new RowsRefused(refusal(refused));
   }
 
-  /** All of them at once, and where that is refused one by one; answers why rows could not be written. */
+  /** Answers why rows could not be written. */
   async #write(placed: readonly Placed[]): Promise<string[]> {
-    const { target } = this.#options;
-    const rows = await this.#rowsOf(placed);
+    return await this.#writeParts(placed, await this.#rowsOf(placed));
+  }
+
+  /** All of them at once, and where that is refused by ever smaller parts, down to those that are at fault. */
+  async #writeParts(placed: readonly Placed[], rows: ReadonlyMap<string, Row>): Promise<string[]> {
+    const [only, more] = placed;
+    if (only === undefined) return [];
     try {
-      await target.write(this.#statements(placed, rows));
+      await this.#options.target.write(this.#statements(placed, rows));
       return [];
     } catch (error) {
-      const [only, more] = placed;
-      if (more === undefined && only !== undefined && !isDuplicate(error)) return [this.#reason(only, error)];
-    }
-    const refused: string[] = [];
-    for (const each of placed) {
-      try {
-        await target.write(this.#statements([each], rows));
-      } catch (error) {
-        refused.push(this.#reason(each, error));
-        if (isDuplicate(error)) await this.#makeRoom(each);
+      if (more === undefined) {
+        if (isDuplicate(error)) await this.#makeRoom(only);
+        return [this.#reason(only, error)];
       }
     }
+    const refused: string[] = [];
+    const part = Math.ceil(placed.length / PARTS);
+    for (let from = 0; from < placed.length; from += part)
+      refused.push(...(await this.#writeParts(placed.slice(from, from + part), rows)));
     return refused;
   }
 
@@ -126,6 +128,7 @@ export class RowRepair {
     const identities = wanted.map(({ difference }) => difference.identity);
     // Without an identity they are all of one group.
     const rows = await source.rows(sql.select(first.key, identities));
+    this.#size.observe(rows.length, bytesOf(rows));
     return new Map(rows.map((row) => [this.#nameOf(row.slice(0, width)), row.slice(width)]));
   }
 
@@ -140,22 +143,9 @@ export class RowRepair {
       if (row !== undefined) for (let copy = 0; copy < copies; copy++) inserted.push(row);
       if (orders.length === 0 && kind === 'extra') statements.push(sql.remove(key, identity, copies));
     }
-    if (orders.length > 0) statements.push(...this.#removals(placed));
+    if (orders.length > 0) statements.push(...sql.removals(placed));
     statements.push(...sql.inserts(inserted));
     return statements.map((text) => ({ sql: text, values: [] }));
-  }
-
-  #removals(placed: readonly Placed[]): string[] {
-    const { sql } = this.#options;
-    const rows = placed.map(({ key, difference: { kind, identity } }) => ({ key, kind, identity }));
-    const extra = rows.filter(({ kind }) => kind === 'extra');
-    const others = rows.filter(({ kind }) => kind !== 'extra').map(({ identity }) => identity);
-    return [
-      // A row that is extra here may have come to its right group since it was found.
-      ...(extra.length > 0 ? [sql.removeFromGroups(extra)] : []),
-      // A row that is missing here may be there in another group, in which it is extra.
-      ...(others.length > 0 ? [sql.removeAll(others)] : []),
-    ];
   }
 
   #reason({ difference }: Placed, error: unknown): string {
@@ -175,6 +165,12 @@ function isDuplicate(error: unknown): boolean {
   return error instanceof Error && 'errno' in error && DUPLICATE_ERRORS.has(error.errno);
 }
 
+function bytesOf(rows: readonly Row[]): number {
+  let bytes = 0;
+  for (const row of rows) for (const value of row) bytes += value?.length ?? 0;
+  return bytes;
+}
+
 export async function countRows(
   differences: AsyncIterable<RowDifference> | Iterable<RowDifference>,
 ): Promise<RowCounts> {
@@ -184,7 +180,9 @@ export async function countRows(
 }
 
 export function countAll(differences: readonly RowDifference[]): RowCounts {
-  return differences.map(countOf).reduce(addRows, NO_ROWS);
+  const counts = { missing: 0, extra: 0, different: 0 };
+  for (const { kind, copies } of differences) counts[kind] += copies;
+  return counts;
 }
 
 function countOf({ kind, copies }: RowDifference): RowCounts {

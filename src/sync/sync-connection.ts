@@ -1,5 +1,11 @@
 /** One connection of the sync: logged in, its session pinned, every query bounded in time. */
-import { type Connection, createConnection, type FieldPacket } from 'mysql2';
+import {
+  type Connection,
+  createConnection,
+  type FieldPacket,
+  type QueryOptions,
+  type ResultSetHeader,
+} from 'mysql2';
 import { LoginStream, loginOptions } from '../mirror/login-stream.ts';
 import { type AskedServer, asking } from '../mirror/server-questions.ts';
 import { ASK_VARIABLES, kindOf, type Purpose, sessionSettings, timeLimit } from './session-settings.ts';
@@ -193,8 +199,8 @@ export class SyncConnection {
 
   async #change(sql: string, values: readonly unknown[], timeout: number): Promise<number> {
     try {
-      const [result] = await this.#core.promise().query({ sql, values: [...values], timeout });
-      return 'affectedRows' in result ? result.affectedRows : 0;
+      const { found } = await answerOf(this.#core, { sql, values: [...values], timeout });
+      return (found as Partial<ResultSetHeader>).affectedRows ?? 0;
     } catch (error) {
       throw this.#told(error, false);
     }
@@ -230,17 +236,31 @@ function isLost(error: unknown): boolean {
   );
 }
 
+interface Answer {
+  /** Rows, or what became of a statement that has none. */
+  readonly found: unknown;
+  readonly fields: readonly FieldPacket[] | undefined;
+}
+
+/** Not by mysql2's own promises: each of these takes down the stack, which costs more than the question itself. */
+function answerOf(core: Connection, asked: QueryOptions): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    core.query(asked, (error, found, fields) =>
+      error === null ? resolve({ found, fields }) : reject(error),
+    );
+  });
+}
+
 async function query(
   core: Connection,
   sql: string,
   values: readonly unknown[],
   timeout: number,
 ): Promise<Row[]> {
-  const [rows, fields] = await core
-    .promise()
-    .query({ sql, values: [...values], timeout, rowsAsArray: true, typeCast: false });
+  const asked = { sql, values: [...values], timeout, rowsAsArray: true, typeCast: false };
+  const { found: rows, fields } = await answerOf(core, asked);
   if (!Array.isArray(rows) || fields === undefined) return [];
-  return (rows as unknown as (Buffer | null)[][]).map(decoderOf(fields));
+  return (rows as (Buffer | null)[][]).map(decoderOf(fields));
 }
 
 /** Names are in utf8mb4, and so is all that has a character set. */

@@ -1,0 +1,75 @@
+/** How rows that differ are shared out over transactions. */
+import { describe, expect, it } from 'vitest';
+import type { RowDifference } from '../../src/sync/row-difference.ts';
+import { RowRepair, RowsRefused } from '../../src/sync/row-repair.ts';
+import type { Row } from '../../src/sync/value.ts';
+
+const MISSING: readonly RowDifference[] = Array.from({ length: 230 }, (_, at) => ({
+  kind: 'missing',
+  identity: [String(at)],
+  copies: 1,
+}));
+
+/** A source of rows of so many characters, and a target that refuses transactions with some of them. */
+function repairOf(options: { readonly characters?: number; readonly refused?: readonly string[] }) {
+  const { characters = 10, refused = [] } = options;
+  /** The identities of each transaction, of those that were refused too. */
+  const tried: string[][] = [];
+  const written: string[] = [];
+  const repair = new RowRepair({
+    sql: {
+      identityWidth: 1,
+      shown: ([identity]) => `row ${String(identity)}`,
+      select: (_key, identities) => identities.map(String).join(),
+      remove: () => '',
+      removals: () => [],
+      inserts: (rows: readonly Row[]) => [rows.map(([identity]) => String(identity)).join()],
+    },
+    orders: ['numeric'],
+    source: {
+      rows: (asked) =>
+        Promise.resolve(
+          asked.split(',').map((each) => [each, each, 'x'.repeat(characters)] as const) as Row[],
+        ),
+    },
+    target: {
+      write: ([statement]) => {
+        const identities = statement!.sql.split(',');
+        tried.push(identities);
+        if (identities.some((each) => refused.includes(each))) return Promise.reject(new Error('no'));
+        written.push(...identities);
+        return Promise.resolve(identities.length);
+      },
+    },
+    rowsPerTransaction: 120,
+  });
+  return { repair, tried, written };
+}
+
+const sizes = (tried: readonly (readonly string[])[]) => tried.map(({ length }) => length);
+
+describe('a repair', () => {
+  it('writes few rows until it knows how large they are, then as many as it may', async () => {
+    const { repair, tried } = repairOf({});
+    await repair.repairGroups([{ key: '1', differences: MISSING }]);
+    expect(sizes(tried)).toEqual([100, 120, 10]);
+  });
+
+  it('writes fewer rows at a time where they are large', async () => {
+    const { repair, tried } = repairOf({ characters: 100_000 });
+    await repair.repair('1', MISSING.slice(0, 125));
+    expect(sizes(tried)).toEqual([100, 10, 10, 5]);
+  });
+
+  it('leaves out only the rows that are refused, and finds them by parts', async () => {
+    const { repair, tried, written } = repairOf({ refused: ['7', '150'] });
+    const repaired = repair.repairGroups([{ key: '1', differences: MISSING }]);
+    await expect(repaired).rejects.toThrow(RowsRefused);
+    await expect(repaired).rejects.toThrow('2 rows could not be written: row 7: no; row 150: no');
+    const others = MISSING.map(({ identity }) => String(identity[0])).filter(
+      (each) => each !== '7' && each !== '150',
+    );
+    expect(written.sort()).toEqual(others.sort());
+    expect(tried.length).toBeLessThan(60);
+  });
+});
