@@ -2,8 +2,7 @@
 import type { Config } from '../config/load.ts';
 import { sanitize } from '../control/sanitize.ts';
 import type { Admin } from '../observe/admin.ts';
-import type { MetricsListenerOptions } from '../observe/metrics-listener.ts';
-import { type SyncFigures, SyncMetrics } from '../observe/sync-metrics.ts';
+import type { SyncFigures, SyncMetrics } from '../observe/sync-metrics.ts';
 import type { SyncListener } from '../sync/sync-listener.ts';
 import { SyncProgress } from '../sync/sync-progress.ts';
 import { passLines } from '../sync/sync-report.ts';
@@ -27,11 +26,8 @@ export async function startTelling(
 ): Promise<Telling> {
   const progress = new SyncProgress(shards, () => performance.now());
   const display = new SyncDisplay(context, progress);
-  const metrics = new SyncMetrics({ shards: () => figuresOf(progress), pass: () => progress.pass });
-  const health = (): Readonly<Record<string, unknown>> => ({ ...progress.pass });
-  const listener =
-    adminPort === null ? null : await listen({ ...admin, port: adminPort }, { metrics, health });
-  if (listener !== null) context.err(`metrics are at ${listener.url}/metrics`);
+  const served = adminPort === null ? null : await serve({ ...admin, port: adminPort }, progress);
+  if (served !== null) context.err(`metrics are at ${served.listener.url}/metrics`);
   const print = (lines: readonly string[]): void =>
     display.print(lines.map((line) => sanitize(line, TEXT_SHOWN)).join('\n'));
   const warns = (text: string): void => display.warn(sanitize(text, TEXT_SHOWN));
@@ -45,7 +41,7 @@ export async function startTelling(
     looked: (shard, groups, rows) => progress.looked(shard, groups, rows),
     settled: (shard, outcome) => progress.settled(shard, outcome),
     failed: (shard) => progress.failed(shard),
-    took: (side, seconds) => metrics.took(side, seconds),
+    took: (side, seconds) => served?.metrics.took(side, seconds),
     pass: (report) => print(passLines(report)),
     waits: (shard, reason) => {
       progress.waits(shard, reason);
@@ -56,18 +52,21 @@ export async function startTelling(
     print,
     end: async () => {
       display.end();
-      await listener?.close();
+      await served?.listener.close();
     },
   };
 }
 
-/** The server of HTTP is loaded only where there is somebody to serve. */
-async function listen(
+/** What serves, and counts, is loaded only where there is somebody to serve. */
+async function serve(
   { host, port, token }: Config['admin'],
-  served: Pick<MetricsListenerOptions, 'metrics' | 'health'>,
-): Promise<Admin> {
+  progress: SyncProgress,
+): Promise<{ readonly metrics: SyncMetrics; readonly listener: Admin }> {
+  const { SyncMetrics } = await import('../observe/sync-metrics.ts');
   const { startMetricsListener } = await import('../observe/metrics-listener.ts');
-  return await startMetricsListener({ host, port, token, ...served });
+  const metrics = new SyncMetrics({ shards: () => figuresOf(progress), pass: () => progress.pass });
+  const health = (): Readonly<Record<string, unknown>> => ({ ...progress.pass });
+  return { metrics, listener: await startMetricsListener({ host, port, token, metrics, health }) };
 }
 
 function figuresOf(progress: SyncProgress): ReadonlyMap<string, SyncFigures> {
