@@ -47,9 +47,9 @@ export interface OpenedKeeper {
 
 export function reportOf(
   { kind, pass }: Pick<PassStep, 'kind' | 'pass'>,
-  { counts, failures, failed, journal }: RangeOutcome,
+  { counts, failures, failed, journal, takenOver }: RangeOutcome,
   seconds: number,
   times: QueryTimes,
 ): PassReport {
-  return { kind, pass, counts, failures, failed, journal, seconds, checksums: times.summary() };
+  return { kind, pass, counts, failures, failed, journal, takenOver, seconds, checksums: times.summary() };
 }

@@ -12,6 +12,8 @@ export interface RangeOutcome {
   readonly failed: number;
   /** Null: it did not go by a journal. */
   readonly journal: PassReport['journal'];
+  /** How often a range went on with one process that another one was lost with. */
+  readonly takenOver: number;
 }
 
 export const NO_OUTCOME: RangeOutcome = Object.freeze({
@@ -19,7 +21,11 @@ export const NO_OUTCOME: RangeOutcome = Object.freeze({
   failures: Object.freeze([]),
   failed: 0,
   journal: null,
+  takenOver: 0,
 });
+
+/** Of a range that a process was lost with: what that one had repaired last, it may not have told. */
+export const TAKEN_OVER: RangeOutcome = Object.freeze({ ...NO_OUTCOME, takenOver: 1 });
 
 const FAILURES_MAX = 20;
 const REASON_CHARACTERS = 1000;
@@ -31,6 +37,8 @@ export const rangeOutcomeSchema: z.ZodType<RangeOutcome> = z.strictObject({
   failures: z.array(z.strictObject({ shard: z.string(), table: z.string(), reason: z.string() })),
   failed: count,
   journal: z.strictObject({ entries: count, settled: count, kept: count }).nullable(),
+  // Checkpoints of older versions have none.
+  takenOver: count.default(0),
 });
 
 export function addOutcomes(left: RangeOutcome, right: RangeOutcome): RangeOutcome {
@@ -39,6 +47,7 @@ export function addOutcomes(left: RangeOutcome, right: RangeOutcome): RangeOutco
     failures: [...left.failures, ...right.failures].slice(0, FAILURES_MAX),
     failed: left.failed + right.failed,
     journal: addJournals(left.journal, right.journal),
+    takenOver: left.takenOver + right.takenOver,
   };
 }
 

@@ -27,7 +27,7 @@ export interface JobScope {
 }
 
 /** Of what is written down: processes of another version share no job with this one. */
-const VERSION = 1;
+const VERSION = 2;
 /** A job that nobody has worked on for so long is forgotten, by etcd itself. */
 const JOB_TTL_SECONDS = 7 * 86_400;
 

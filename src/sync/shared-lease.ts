@@ -38,6 +38,8 @@ export class SharedLease implements LeasedRange {
   #outcome: RangeOutcome;
   #state: 'held' | 'lost' | 'left' = 'held';
   #writtenAtMs: number;
+  /** Something was found since. */
+  #unwritten: 'found' | 'looked' = 'looked';
 
   constructor(options: SharedLeaseOptions) {
     const { range, fenceName, now } = options;
@@ -54,9 +56,9 @@ export class SharedLease implements LeasedRange {
     const { now } = this.#options;
     this.#outcome = addOutcomes(this.#outcome, outcome);
     this.#rest = { ...this.work, range: { after: through, through: this.work.range.through } };
-    const hasFound = outcome.counts.mismatched > 0 || outcome.failed > 0;
-    if (this.#state === 'held' && now() - this.#writtenAtMs >= (hasFound ? FOUND_MS : LOOKED_MS))
-      await this.#write('taken');
+    if (outcome.counts.mismatched > 0 || outcome.failed > 0) this.#unwritten = 'found';
+    const everyMs = this.#unwritten === 'found' ? FOUND_MS : LOOKED_MS;
+    if (this.#state === 'held' && now() - this.#writtenAtMs >= everyMs) await this.#write('taken');
     return this.#state === 'held';
   }
 
@@ -86,6 +88,7 @@ export class SharedLease implements LeasedRange {
     ];
     const conditions: readonly Condition[] = [claim];
     this.#writtenAtMs = now();
+    this.#unwritten = 'looked';
     if ((await store.commit(conditions, changes)) === null) this.#state = 'lost';
   }
 

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type SharedStore, SharedStoreLost, type StoredKey } from '../control/shared-store.ts';
 import type { JobMember } from './job-member.ts';
 import type { QueryTimes } from './query-times.ts';
-import { addOutcomes, NO_OUTCOME, type RangeOutcome } from './range-outcome.ts';
+import { addOutcomes, NO_OUTCOME, type RangeOutcome, TAKEN_OVER } from './range-outcome.ts';
 import type { LeasedRange, PassTotals, RangeQueue } from './range-queue.ts';
 import { SharedLease } from './shared-lease.ts';
 import {
@@ -139,8 +139,9 @@ export class SharedRangeQueue implements RangeQueue {
     }
   }
 
-  async #claim(name: string, { range, modified }: Known): Promise<LeasedRange | null> {
+  async #claim(name: string, { range: found, modified }: Known): Promise<LeasedRange | null> {
     const { store, member, keys } = this.#options;
+    const range = found.state === 'taken' ? takenOver(found) : found;
     const token = `${member.id}/${++this.#claimsMade}`;
     const [claim, record] = [`${keys.claims}${name}`, `${keys.ranges}${name}`];
     this.#asked.set(name, token);
@@ -242,6 +243,10 @@ export class SharedRangeQueue implements RangeQueue {
     this.#tail = done.catch(() => undefined);
     return done;
   }
+}
+
+function takenOver(range: SharedRange): SharedRange {
+  return { ...range, outcome: addOutcomes(range.outcome, TAKEN_OVER) };
 }
 
 export function rangeKeys(keys: StepKeys, count: number): readonly string[] {

@@ -30,6 +30,11 @@ export interface PassReport {
   readonly failed: number;
   /** Entries of the journals that were read, settled and left; null: it did not go by the journals. */
   readonly journal: { readonly entries: number; readonly settled: number; readonly kept: number } | null;
+  /**
+   * How often a range went on with one process that another one was lost with: what that one had repaired and not yet
+   * written down is counted as the same.
+   */
+  readonly takenOver: number;
   readonly seconds: number;
   readonly checksums: QueryTimesSummary;
 }
@@ -44,6 +49,7 @@ export const passReportSchema: z.ZodType<PassReport> = z.strictObject({
   failures: z.array(failureSchema),
   failed: z.number(),
   journal: journalCountsSchema.nullable(),
+  takenOver: z.number(),
   seconds: z.number(),
   checksums: z.strictObject({
     ...{ count: z.number(), p50: z.number(), p99: z.number(), p995: z.number(), max: z.number() },
@@ -83,7 +89,7 @@ export function leftNothing({ counts, failed }: PassReport): boolean {
 }
 
 export function passLines(report: PassReport): string[] {
-  const { counts, seconds, checksums, journal, failures, failed } = report;
+  const { counts, seconds, checksums, journal, failures, failed, takenOver } = report;
   const { settled, rows } = counts;
   const lines = [
     `${NAMES[report.kind]} ${report.pass}: ${counts.groups} groups, ${wrongGroups(counts)} mismatched, consistency ${consistency(counts)}, ${duration(seconds)}`,
@@ -97,6 +103,10 @@ export function passLines(report: PassReport): string[] {
   if (journal !== null)
     lines.push(
       `  journal: ${journal.entries} entries read, ${journal.settled} settled, ${journal.kept} kept`,
+    );
+  if (takenOver > 0)
+    lines.push(
+      `  taken over from processes that were lost: ${counted(takenOver, 'range')}; what these had repaired last may count as the same`,
     );
   if (checksums.count > 0) {
     const { p50, p99, p995, max } = checksums;

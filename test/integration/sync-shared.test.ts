@@ -83,6 +83,7 @@ describe('processes of the same options', () => {
     const [one, other] = await Promise.all(runs.map(({ ended }) => ended));
     expect(one!.exit.code, one!.said).toBe(0);
     expect(other!.report).toEqual(one!.report);
+    expect(one!.report?.passes.map(({ takenOver }) => takenOver)).toEqual([0, 0]);
     expect(fullCounts(one!)).toEqual([
       ['full', GROUPS + 1, CORRUPTED, 0],
       ['full', GROUPS, 0, 0],
@@ -106,6 +107,8 @@ describe('processes of the same options', () => {
     const end = await other.ended;
     expect(end.exit.code, end.said).toBe(0);
     expect(end.said).toMatch(/takes part in the sync|goes on where the sync before/);
+    expect(end.report?.passes.map(({ takenOver }) => takenOver)).toEqual([1, 0]);
+    expect(end.said).toContain('taken over from processes that were lost: 1 range;');
     expect(fullCounts(end)).toEqual([
       ['full', GROUPS + 1, CORRUPTED, 0],
       ['full', GROUPS, 0, 0],

@@ -31,6 +31,7 @@ function reportOf(
     failures: [],
     failed,
     journal: null,
+    takenOver: 0,
     seconds: 1,
     checksums: { count: 0, p50: 0, p99: 0, p995: 0, max: 0 },
   };

@@ -14,12 +14,14 @@ const LONG_MS = 6000;
 
 let store: FakeSharedStore;
 let jobLease: string;
-const clock = { ms: 0 };
+/** Each look at it takes a step. */
+const clock = { ms: 0, stepMs: 1000 };
 
 beforeEach(async () => {
   store = new FakeSharedStore();
   jobLease = await store.grant();
   clock.ms = 0;
+  clock.stepMs = 1000;
 });
 
 async function plan(ranges: number): Promise<void> {
@@ -49,7 +51,7 @@ async function process(id: string): Promise<Process> {
   const queue = new SharedRangeQueue({
     ...{ store, keys: KEYS, times: new QueryTimes(), told: () => {} },
     member: { id, lease, jobLease },
-    now: () => (clock.ms += 1000),
+    now: () => (clock.ms += clock.stepMs),
     random: () => 0,
     stop: stop.signal,
   });
@@ -106,6 +108,7 @@ describe('ranges in etcd', () => {
     await lost.done(seen(9));
     await found.done(seen(5));
     expect(await groupsOf(b)).toBe(9);
+    expect((await b.queue.totals()).outcome.takenOver).toBe(1);
   });
 
   it('that were repaired are written down sooner', async () => {
@@ -116,6 +119,35 @@ describe('ranges in etcd', () => {
     await lost.progressed('4', { ...NO_OUTCOME, counts: found });
     await a.die();
     expect(await groupsOf(await process('b'))).toBe(1);
+  });
+
+  it('that were repaired are written down within a second of it, also where nothing more is found', async () => {
+    await plan(1);
+    const a = await process('a');
+    const lost = await taken(a);
+    clock.stepMs = 0;
+    const found = { ...NO_COUNTS, groups: 1, mismatched: 1, settled: { ...NO_COUNTS.settled, repaired: 1 } };
+    await lost.progressed('4', { ...NO_OUTCOME, counts: found });
+    clock.ms += 1000;
+    await lost.progressed('5', seen(1));
+    clock.ms += 1000;
+    // Of what is the same nobody needs to know so soon.
+    await lost.progressed('6', seen(1));
+    await a.die();
+    clock.stepMs = 1000;
+    expect(await groupsOf(await process('b'))).toBe(2);
+  });
+
+  it('count each process that was lost with them, also one that had just begun', async () => {
+    await plan(1);
+    for (const id of ['a', 'b']) {
+      const lost = await process(id);
+      await taken(lost);
+      await lost.die();
+    }
+    const c = await process('c');
+    await (await taken(c)).done(seen(1));
+    expect((await c.queue.totals()).outcome).toMatchObject({ takenOver: 2, counts: { groups: 1 } });
   });
 
   it('hold a fence for their holder alone', async () => {
@@ -143,7 +175,9 @@ describe('ranges in etcd', () => {
     expect([found.orphaned, found.work.range.after]).toEqual([false, '3']);
     await found.done(failureOf('s00', 't0', 'too late'));
     await b.queue.refresh();
-    expect((await b.queue.totals()).outcome).toMatchObject({ counts: { groups: 3 }, failed: 1 });
+    expect((await b.queue.totals()).outcome).toMatchObject({
+      ...{ counts: { groups: 3 }, failed: 1, takenOver: 0 },
+    });
   });
 
   it('are waited for while others have them, until this process is to stop', async () => {
