@@ -11,21 +11,25 @@ const AGGREGATORS = [
   'average',
 ] as const satisfies readonly Aggregator[];
 
-const valueSchema = z.object({
-  value: z
-    .number()
-    .or(z.nan())
-    .or(z.literal([Infinity, -Infinity])),
-  labels: z.record(z.string(), z.union([z.string(), z.number()])),
-  metricName: z.string().optional(),
-});
+/** One line of the exposition; its number may be NaN or infinite. */
+interface MetricValue {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly metricName?: string | undefined;
+}
+
+/** By hand: they are thousands, some of them made at each scrape on the event loop that serves the clients. */
+const valuesSchema = z.custom<MetricValue[]>(
+  (values) => Array.isArray(values) && values.every(isMetricValue),
+  'must be a list of values with their labels',
+);
 
 const familySchema = z.object({
   name: z.string(),
   help: z.string(),
   type: z.enum(['counter', 'gauge', 'histogram', 'summary']),
   aggregator: z.enum(AGGREGATORS),
-  values: z.array(valueSchema),
+  values: valuesSchema,
 });
 
 /** Holds a document against its form, where it comes from another process. */
@@ -75,4 +79,18 @@ export class LastingFigures {
 
 function aggregate(documents: readonly MetricDocument[]): Registry<PrometheusContentType> {
   return AggregatorRegistry.aggregate<PrometheusContentType>([...documents]);
+}
+
+function isMetricValue(value: unknown): value is MetricValue {
+  if (!isObject(value) || typeof value.value !== 'number' || !isObject(value.labels)) return false;
+  if (value.metricName !== undefined && typeof value.metricName !== 'string') return false;
+  for (const name in value.labels) {
+    const label = value.labels[name];
+    if (typeof label !== 'string' && typeof label !== 'number') return false;
+  }
+  return true;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -34,6 +34,27 @@ describe('what the two sides hear', () => {
     expect(newsSchema.safeParse(value).success).toBe(false);
   });
 
+  it.each([
+    [],
+    null,
+    { labels: {} },
+    { value: '1', labels: {} },
+    { value: 1 },
+    { value: 1, labels: null },
+    { value: 1, labels: ['s00'] },
+    { value: 1, labels: { shard: null } },
+    { value: 1, labels: {}, metricName: 5 },
+  ])('is refused where a figure is none: %j', (value) => {
+    const news = (values: unknown): unknown => ({
+      type: 'figures',
+      document: [{ name: 'a', help: 'h', type: 'gauge', aggregator: 'max', values }],
+    });
+    const good = { value: 1, labels: { shard: 's00', le: 1 }, metricName: 'a_bucket' };
+    expect(newsSchema.safeParse(news([good, good])).success).toBe(true);
+    expect(newsSchema.safeParse(news([good, value])).success).toBe(false);
+    expect(newsSchema.safeParse(news(good)).success).toBe(false);
+  });
+
   it('is the figures of a worker as they were, those that are no number too', async () => {
     const document = await workerMetrics('0', ['s00']).document();
     const nothing: MetricDocument[number] = {
@@ -52,6 +73,22 @@ describe('what the two sides hear', () => {
 });
 
 describe('the figures of several workers', () => {
+  it('are line for line what each tells by itself', async () => {
+    const metrics = workerMetrics('0', ['s00', 's01']);
+    metrics.shard('s00').statement('read', 'ok', 0.001);
+    metrics.shard('s01').mismatch('write', 'row_count');
+    metrics.shard('s01').refusals.add('open_files');
+    // How late the event loop was is told once, and the process's own figures change as it is asked.
+    const lines = (text: string): string[] =>
+      text.split('\n').filter((line) => /^(# \w+ )?understudy_(?!event_loop)/.test(line));
+    const own = lines(await metrics.text());
+    expect(own.length).toBeGreaterThan(200);
+    const series = (text: readonly string[]) => [...parseMetrics(text.join('\n'))].sort();
+    const joined = lines(await textOf([await metrics.document()]));
+    expect(series(joined)).toEqual(series(own));
+    expect(joined.filter((line) => line.startsWith('#'))).toEqual(own.filter((line) => line.startsWith('#')));
+  });
+
   it('are one text: shards side by side, durations added up, processes by their label', async () => {
     const supervisor = new Metrics({
       service: 'test',
