@@ -124,6 +124,7 @@ export class Outlet {
         rows: result.rows,
         affectedRows: result.affectedRows,
         compareAffected: draft.compareAffected,
+        tally: draft.tally,
         rowHash: draft.rowHash,
       },
       bytes: entry.bytes,

@@ -201,6 +201,7 @@ export class Selector {
       keys,
       rowHash: compared ? new RowHash() : null,
       compareAffected,
+      tally: null,
       moves: bound.moves,
       doubtful: !isRead && (isDoubtful || (passesOver(plan) && !compareAffected)),
     };

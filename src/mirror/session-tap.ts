@@ -12,7 +12,7 @@ import type { Agreement } from '../wire/login.ts';
 import { ownBytes } from '../wire/own-bytes.ts';
 import { COM } from '../wire/protocol.ts';
 import { queryTextAt } from '../wire/query-packet.ts';
-import { readBulkInsert } from './bulk-execution.ts';
+import { countTogether, readBulk } from './bulk-execution.ts';
 import type { ByteRoom } from './byte-room.ts';
 import { ChangesAhead, mattersBehind } from './changes-ahead.ts';
 import type { Definitions } from './definitions.ts';
@@ -233,9 +233,9 @@ export class MirrorTap implements SessionTap {
       this.#unreadable(exchange);
       return;
     }
-    const insert = readBulkInsert(exchange.truncated ? null : payload, statement);
-    exchange.note = this.#options.reader.readBulk(statement, insert, this.#state, this.#dice);
-    this.#sending(exchange.note);
+    const bulk = readBulk(exchange.truncated ? null : payload, statement);
+    exchange.note = this.#options.reader.readBulk(statement, bulk, this.#state, this.#dice);
+    for (const row of inOrder(exchange.note)) this.#sending(row);
   }
 
   #unreadable(exchange: Exchange<Statement>): void {
@@ -260,7 +260,7 @@ export class MirrorTap implements SessionTap {
   #answered(exchange: Exchange<Statement>): void {
     const first = exchange.note;
     if (first === null) return;
-    if (first.next === null) this.#oneAnswered(first, exchange);
+    if (first.next === null || first.byRows) this.#oneAnswered(first, exchange);
     else this.#severalAnswered(first, exchange);
     first.rest?.release();
   }
@@ -272,7 +272,10 @@ export class MirrorTap implements SessionTap {
       this.#options.opaque('done');
       this.#state.hidden('anything');
     }
-    this.#statementAnswered(first, exchange, timingOf(exchange, 1));
+    const rows = inOrder(first);
+    countTogether(rows, exchange);
+    const timing = timingOf(exchange, rows.length);
+    for (const row of rows) this.#statementAnswered(row, exchange, timing);
     if (holdsMore) this.#recorder.unseen();
     // Which of its many rows the number is of can't be told.
     if (exchange.type === COM.STMT_BULK_EXECUTE) this.#state.values.lastInsertId = null;

@@ -96,7 +96,11 @@ export class Settlement {
     const { rowHash: primaryHash } = replay.primary;
     if (primaryHash !== null && rowHash !== null)
       this.#compare(replay, primaryHash, rowHash, unfaithful === true);
-    const { compareAffected, affectedRows, rows } = replay.primary;
+    const { compareAffected, affectedRows, rows, tally } = replay.primary;
+    const apart = tally?.add(replay, answer.affectedRows) ?? [];
+    for (const one of apart) this.#options.doubt(one, 'affected_rows');
+    if (apart.length > 0)
+      this.#mismatch(replay, 'affected_rows', `affected rows of all of its rows: old ${affectedRows}`);
     // With RETURNING the rows that were changed are those of the answer.
     if (compareAffected && (answer.affectedRows !== affectedRows || answer.rows !== rows)) {
       const [old, fresh] = answer.rows === rows ? [affectedRows, answer.affectedRows] : [rows, answer.rows];

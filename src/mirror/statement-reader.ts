@@ -4,10 +4,11 @@ import { NO_KEYS, readKeys } from '../sql/keys.ts';
 import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
+import type { ExecutePacket } from '../wire/execute-packet.ts';
 import { ownBytes } from '../wire/own-bytes.ts';
 import { type BoundDefinition, bindDefinition } from './bound-definition.ts';
 import { type BoundPlan, misspells, PlanBinder } from './bound-plan.ts';
-import type { BulkInsert } from './bulk-execution.ts';
+import type { BulkReplay } from './bulk-execution.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { executedBy, namedExecution, usedValue } from './executed-text.ts';
 import { executedUsing, executedWith } from './executed-values.ts';
@@ -139,23 +140,27 @@ export class StatementReader {
     return this.#statement(plan, sql, lexed, execution, own, place);
   }
 
-  /** Reads a bulk execution; `insert` null: it is not replayed, and its keys are not known. */
+  /** Reads a bulk execution: one statement, or one for each row; `bulk` null: it is not replayed, and its keys are not known. */
   readBulk(
     statement: PreparedStatement,
-    insert: BulkInsert | null,
+    bulk: BulkReplay | null,
     session: SessionState,
     dice: number,
   ): Statement {
-    const shared = { known: insert !== null, numbers: 'unsure', rowsAsReplayed: false } as const;
-    if (insert === null) {
-      const read = this.readExecution({ ...shared, statement, packet: null }, session, dice, true);
-      read.byRows = true;
-      return read;
+    const shared = { known: bulk !== null, numbers: 'unsure', rowsAsReplayed: false } as const;
+    const read = (of: PreparedStatement, packet: ExecutePacket | null): Statement =>
+      this.readExecution({ ...shared, statement: of, packet }, session, dice, true);
+    if (bulk?.as === 'insert') {
+      const { text, values } = bulk;
+      const plan = this.#sql.read(text, 0, text.length, statement.lexed.mode);
+      return read(this.#preparedStatement(plan, text, this.#sql.lexed, NO_EFFECTS, statement), values);
     }
-    const { text, values } = insert;
-    const plan = this.#sql.read(text, 0, text.length, statement.lexed.mode);
-    const whole = this.#preparedStatement(plan, text, this.#sql.lexed, NO_EFFECTS, statement);
-    return this.readExecution({ ...shared, statement: whole, packet: values }, session, dice, true);
+    const rows = (bulk?.rows ?? [null]).map((packet) => read(statement, packet));
+    rows.forEach((row, index) => {
+      row.byRows = true;
+      row.next = rows[index + 1] ?? null;
+    });
+    return rows[0]!;
   }
 
   /** Forgets what is known of the routines of a statement where it may not have held when it ran. */

@@ -8,12 +8,13 @@ import type { ReplayContext } from './replay-context.ts';
 import type { ReplayNeeds } from './replay-needs.ts';
 import type { RoutineEffects } from './routine-effects.ts';
 import type { RowHash } from './row-hash.ts';
+import type { RowTally } from './row-tally.ts';
 import type { SessionEffect } from './session-effect.ts';
 import type { SessionReads } from './session-reads.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
 import { NO_TRACES, type Traces } from './traces.ts';
-import type { PreparedReplay } from './unit.ts';
+import type { PreparedReplay, Replay } from './unit.ts';
 import type { WriteSpan } from './write-span.ts';
 
 /** A selected statement, ready but for the primary's answer. */
@@ -36,6 +37,8 @@ export interface ReplayDraft {
   readonly keys: readonly TableKey[];
   readonly rowHash: RowHash | null;
   readonly compareAffected: boolean;
+  /** They are compared with those of other replays together; null: they are not. */
+  readonly tally: RowTally<Replay> | null;
   /** It may give rows another key: where one of its keys is in doubt, all of them are. */
   readonly moves: boolean;
   /** The result may differ from the primary's even so: a doubt besides the replay. */

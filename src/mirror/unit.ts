@@ -6,6 +6,7 @@ import type { BoundDefinition } from './bound-definition.ts';
 import type { Moment } from './lane-moment.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { RowHash } from './row-hash.ts';
+import type { RowTally } from './row-tally.ts';
 import type { TableKey } from './table-key.ts';
 import type { WriteSpan } from './write-span.ts';
 
@@ -25,6 +26,8 @@ export interface PrimaryAnswer {
   readonly affectedRows: number | bigint;
   /** Null where affected rows can't be compared. */
   readonly compareAffected: boolean;
+  /** They are compared with those of other replays together; null: they are not. */
+  readonly tally: RowTally<Replay> | null;
   /** Null where the rows are not compared. */
   readonly rowHash: RowHash | null;
 }

@@ -134,6 +134,24 @@ export class ExecutePacket {
     return new ExecutePacket(this.#payload, types, nulls, 0, spans);
   }
 
+  /** The execution with `count` of its parameters, from `first` on: it holds no more bytes than theirs. */
+  slice(first: number, count: number): ExecutePacket {
+    const places = this.#spans.slice(first * 2, (first + count) * 2);
+    const from = places[0] ?? 0;
+    const nulls = Buffer.alloc((count + 7) >> 3);
+    for (let ordinal = 0; ordinal < count; ordinal++)
+      if (this.isNull(first + ordinal)) nulls[ordinal >> 3]! |= 1 << (ordinal & 7);
+    const types = this.types.subarray(first * 2, (first + count) * 2);
+    const own = Buffer.from(this.#payload.subarray(from, places.at(-1) ?? from));
+    return new ExecutePacket(
+      own,
+      types,
+      nulls,
+      0,
+      places.map((at) => at - from),
+    );
+  }
+
   /** The payload of the same execution for statement `id`: types always sent, no cursor, no attributes. */
   payloadFor(id: number): Buffer {
     const count = this.#spans.length / 2;

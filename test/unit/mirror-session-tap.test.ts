@@ -912,7 +912,26 @@ describe('prepared statements', () => {
   });
 
   it.each([
-    ['an UPDATE', 'UPDATE messages SET t = ? WHERE folderid = ?', bulk([['1', 'a']])],
+    [
+      'an UPDATE that passes over rows',
+      'UPDATE IGNORE messages SET t = ? WHERE folderid = ?',
+      bulk([['1', 'a']]),
+    ],
+    [
+      'an UPDATE by what the session holds',
+      'UPDATE messages SET t = @x + ? WHERE folderid = ?',
+      bulk([['1', 'a']]),
+    ],
+    [
+      'a DELETE that answers in rows',
+      'DELETE FROM messages WHERE folderid = ? AND t = ? RETURNING t',
+      bulk([['1', 'a']]),
+    ],
+    [
+      'an UPDATE of more rows than are followed',
+      'UPDATE messages SET t = ? WHERE folderid = ?',
+      bulk(Array.from({ length: 1001 }, (_, row) => ['a', String(row)])),
+    ],
     [
       'a parameter outside of the row',
       `${INSERT.slice(0, -2)}1) ON DUPLICATE KEY UPDATE t = ?`,
@@ -940,7 +959,7 @@ describe('prepared statements', () => {
       ]),
       FAILED,
     );
-    expect(rig.doubts).toEqual(['partial  messages']);
+    expect(rig.doubts).toEqual(['partial 1', 'partial 2']);
     rig.prepare(INSERT, 3, 2);
     rig.say(
       bulk([
@@ -949,7 +968,46 @@ describe('prepared statements', () => {
       ]),
       FAILED,
     );
-    expect(rig.doubts).toEqual(['partial  messages']);
+    expect(rig.doubts).toEqual(['partial 1', 'partial 2']);
+  });
+
+  it('executed row by row are replayed as one execution for each row, their affected rows told for all', () => {
+    const rig = new Rig();
+    rig.prepare('UPDATE messages SET t = ? WHERE folderid = ?', 3, 2);
+    const rows = bulk([
+      ['a', '1'],
+      [null, '2'],
+      ['c', '1'],
+    ]);
+    rig.say(rows, { affectedRows: 3 });
+    expect([rig.keys, rig.doubts]).toEqual([[['1'], ['2'], ['1']], []]);
+    const replays = rig.units.flatMap((unit) => unit.replays);
+    expect(replays.map(({ prepared }) => prepared?.packet.keyText(0))).toEqual(['a', null, 'c']);
+    expect(replays.map(({ prepared }) => prepared?.packet.isNull(0))).toEqual([false, true, false]);
+    expect(new Set(replays.map(({ prepared }) => prepared?.text)).size).toBe(1);
+    expect(replays.every(({ primary }) => !primary.compareAffected && primary.tally !== null)).toBe(true);
+    // The rows of one lane's answers are added up, whichever comes last.
+    const [first, ...others] = replays;
+    const tally = first!.primary.tally!;
+    expect(tally.add(first!, 1)).toEqual([]);
+    expect(others.flatMap((replay) => tally.add(replay, 0))).toEqual(replays);
+  });
+
+  it('executed row by row in a transaction arrive with it, those of the sampled keys', () => {
+    const rig = new Rig({ writes: 50 });
+    rig.prepare('UPDATE messages SET t = 1 WHERE folderid = ?', 3, 1);
+    const keys = ['1', '2', '3', '4', '5', '6', '7', '8'];
+    rig.query('BEGIN', OPEN);
+    rig.say(bulk(keys.map((key) => [key])), OPEN);
+    expect(rig.units).toEqual([]);
+    rig.query('COMMIT');
+    const [unit, ...none] = rig.units;
+    const taken = unit?.replays.flatMap((replay) => replay.keys.map(({ key }) => key)) ?? [];
+    expect([none, taken.length > 0, taken.length < 8]).toEqual([[], true, true]);
+    expect(rig.doubts).toEqual(keys.filter((key) => !taken.includes(key)).map((key) => `not_sampled ${key}`));
+    expect(unit?.replays.every(({ primary }) => primary.tally === null && !primary.compareAffected)).toBe(
+      true,
+    );
   });
 
   it('executed over many rows at once are skipped, their table in doubt', () => {
@@ -1049,7 +1107,7 @@ describe('the session', () => {
     ['a change of user', Buffer.concat([Buffer.of(COM.CHANGE_USER), Buffer.from('user\0\0old\0')])],
   ])('is rolled back and forgotten by %s', (_name, payload) => {
     const rig = new Rig();
-    rig.prepare('DELETE FROM messages WHERE folderid = ?', 3, 1);
+    rig.prepare('UPDATE messages SET t = 1 WHERE folderid = ?', 3, 1);
     rig.query("SET sql_mode = 'ANSI'");
     rig.query('BEGIN', OPEN);
     rig.query(insert(1), OPEN);
