@@ -43,6 +43,8 @@ export interface Cluster {
   readonly proxy: RunningProxy;
   /** Rows of the moved tables, as seeded and copied. */
   readonly rows: number;
+  /** Of the accounts of our own. */
+  readonly passwords: { readonly old: string; readonly new: string };
 }
 
 export interface SetUp {
@@ -73,7 +75,7 @@ export async function startCluster(setUp: SetUp): Promise<Cluster> {
     config: proxyConfig(shards, servers.etcd.url, setUp.rampMs),
     env: { UNDERSTUDY_OLD_PASSWORD: passwords.old, UNDERSTUDY_NEW_PASSWORD: passwords.new },
   });
-  return { ...servers, shards, proxy, rows };
+  return { ...servers, shards, proxy, rows, passwords };
 }
 
 interface Servers {

@@ -26,7 +26,7 @@ export async function startWatcher(cluster: Cluster): Promise<Prometheus | strin
 }
 
 export function keepText(cluster: Cluster, watcher: Prometheus | string, style: Style): string {
-  const { shards, etcd, proxy } = cluster;
+  const { shards, etcd, proxy, passwords } = cluster;
   const understudy = `node ${relative(process.cwd(), MAIN)}`;
   const client = (port: number, account: string, database: string) =>
     `mariadb --host 127.0.0.1 --port ${port} ${account} ${database}`;
@@ -52,6 +52,10 @@ export function keepText(cluster: Cluster, watcher: Prometheus | string, style: 
     `  etcdctl put ${PREFIX}mirror/reads 25`,
     `  etcdctl put ${PREFIX}shards/${shards[0]?.name}/mirror/reads 50`,
     `  ${understudy} ratio set reads=25 writes=100 deletes=100 --config $CONFIG`,
+    'find every row that differs, and repair it',
+    `  export UNDERSTUDY_OLD_PASSWORD=${passwords.old} UNDERSTUDY_NEW_PASSWORD=${passwords.new}`,
+    `  ${understudy} sync --full --check --config $CONFIG`,
+    `  ${understudy} sync --config $CONFIG`,
     'look',
     `  ${understudy} status --config $CONFIG`,
     `  ${proxy.adminUrl}/metrics`,

@@ -81,8 +81,10 @@ export class SyncProgress {
     }
   }
 
+  /** Of a pass that is shared `everywhere` alone tells. */
   ranges(shard: string, more: number, done: number): void {
-    const { ranges, rangesDone, rangesBefore } = this.#of(shard);
+    const { ranges, rangesDone, rangesBefore, everywhere } = this.#of(shard);
+    if (everywhere !== null) return;
     this.#change(shard, {
       ranges: ranges + more,
       rangesDone: rangesDone + done,
@@ -101,7 +103,8 @@ export class SyncProgress {
   }
 
   rangeDone(shard: string): void {
-    this.#change(shard, { rangesDone: this.#of(shard).rangesDone + 1 });
+    const { rangesDone, everywhere } = this.#of(shard);
+    if (everywhere === null) this.#change(shard, { rangesDone: rangesDone + 1 });
   }
 
   /** So many rows more are to be looked at, about. */

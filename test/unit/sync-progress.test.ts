@@ -68,6 +68,16 @@ describe('the progress', () => {
     });
   });
 
+  it('takes the ranges of a shared pass from all machines alone, and counts none twice', () => {
+    const { progress } = begun();
+    progress.begins('journal', 1);
+    progress.everywhere(new Map([['s00', { groups: 3, mismatched: 0, ranges: 4, rangesDone: 1 }]]));
+    // A table that a journal has in doubt as a whole is gone through in ranges of its own.
+    progress.ranges('s00', 128, 0);
+    progress.rangeDone('s00');
+    expect(progress.shards.get('s00')).toMatchObject({ ranges: 4, rangesDone: 1 });
+  });
+
   it('begins its ranges anew with each pass, and goes on counting groups', () => {
     const { progress } = begun();
     progress.begins('full', 3);
