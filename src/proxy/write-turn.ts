@@ -46,9 +46,13 @@ export class WriteTurn {
     this.#holding.remove(holder);
   }
 
-  /** Runs when every socket of the turn was read. */
+  /** Runs when every socket of the turn was read. A connection whose sending throws strands none of the others. */
   readonly #end = (): void => {
-    for (let holder = this.#holding.first; holder !== null; holder = this.#holding.first) holder.release();
-    this.#used = 0;
+    try {
+      for (let holder = this.#holding.first; holder !== null; holder = this.#holding.first) holder.release();
+    } finally {
+      if (this.#holding.first === null) this.#used = 0;
+      else setImmediate(this.#end);
+    }
   };
 }

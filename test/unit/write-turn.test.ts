@@ -10,6 +10,8 @@ class Rig {
   readonly turn = new WriteTurn(() => this.log.push('record'));
   /** The next write finds the kernel's buffer full. */
   full = false;
+  /** Whose writes throw. */
+  broken = '';
 
   stream(name: string): HeldStream {
     return new HeldStream(this.#inner(name), this.turn, () => this.log.push(`${name} full`));
@@ -23,6 +25,7 @@ class Rig {
       unsentBytes: 0,
       isDropped: () => false,
       write: (chunk) => {
+        if (name === this.broken) throw new Error(`${name} is broken`);
         this.log.push(`${name} ${chunk.length > 10 ? chunk.length : chunk}`);
         return !this.full;
       },
@@ -106,6 +109,28 @@ describe('the writes of a turn', () => {
     // There is room again.
     b.writeRecorded(Buffer.alloc(11));
     expect(rig.log.length).toBe(6);
+  });
+
+  it('are sent all the same, in this turn or the next, where one that comes first can’t be', async () => {
+    const rig = new Rig();
+    const [a, b] = [rig.stream('a'), rig.stream('b')];
+    rig.broken = 'a';
+    const faults: unknown[] = [];
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.once('uncaughtException', (fault) => faults.push(fault));
+    try {
+      sendOnce(a, 'lost');
+      sendOnce(b, 'write');
+      while (!rig.log.includes('b write')) await nextTurn();
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const each of others) process.on('uncaughtException', each);
+    }
+    expect(faults).toEqual([new Error('a is broken')]);
+    sendOnce(b, 'next');
+    await nextTurn();
+    expect(rig.log).toEqual(['record', 'record', 'b write', 'record', 'b next']);
   });
 
   it('tell of a full connection when they are sent', async () => {
