@@ -297,7 +297,7 @@ describe('the webhook', () => {
 
   it('is given up after a few attempts, and the next call is made all the same', async () => {
     const { url, heard } = await serve([500, null, 404]);
-    const { webhook, counted, written } = createWebhook(url, 200);
+    const { webhook, counted, written } = createWebhook(url, 1000);
     webhook.tell({ n: 1 });
     webhook.tell({ n: 2 });
     await until('the second delivery', () => counted().delivered === 1);
