@@ -54,7 +54,7 @@ export function bundleReaders({ readers, identity }: DrilledTable): Sides<Bundle
 
 /** These groups now, the same or not; those that neither side has are left out. */
 export async function lookAtRows(
-  { direction, identity }: DrilledTable,
+  { direction, identity }: Pick<DrilledTable, 'direction' | 'identity'>,
   readers: Sides<BundleReader>,
   order: KeyOrder,
   keys: readonly Value[],
