@@ -981,6 +981,9 @@ describe('prepared statements', () => {
     ]);
     rig.say(rows, { affectedRows: 3 });
     expect([rig.keys, rig.doubts]).toEqual([[['1'], ['2'], ['1']], []]);
+    // The keys of all rows, when they are sent.
+    const written = ['1', '2', '1'].map((key) => `written messages/${key}`);
+    expect(rig.journal.log).toEqual(written);
     const replays = rig.units.flatMap((unit) => unit.replays);
     expect(replays.map(({ prepared }) => prepared?.packet.keyText(0))).toEqual(['a', null, 'c']);
     expect(replays.map(({ prepared }) => prepared?.packet.isNull(0))).toEqual([false, true, false]);
