@@ -1,13 +1,17 @@
 /** Several processes share one sync by etcd: each range is one process's at a time, and nothing is lost with any. */
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../harness/ports.ts';
+import { startProxy } from '../harness/proxy.ts';
 import {
   PREFIX,
   type SharedSyncStage,
   type SyncEnd,
   startSharedSyncStage,
 } from '../harness/shared-sync-stage.ts';
+import type { SqlServer } from '../harness/sql-server.ts';
 import { waitFor } from '../harness/wait.ts';
+import { untilMirrorIsIdle } from './stage.ts';
 
 const FOLDERS = 200;
 /** Groups of both tables. */
@@ -206,3 +210,72 @@ async function writers(): Promise<readonly number[]> {
   );
   return found.map(({ thread_id }) => Number(thread_id));
 }
+
+it('processes with the same keys share out the tables', async () => {
+  await stage.fill(FOLDERS);
+  await corrupt();
+  await stage.etcd.put(PAUSE, 'until both are there');
+  const args = ['--keys', '7,20,70,1000,1001'];
+  const runs = await Promise.all([stage.start(...args), stage.start(...args)]);
+  await waitFor(async () => new Set((await stage.state()).claims.map(({ table }) => table)).size === 2, {
+    what: 'each to have a table',
+    timeoutMs: 30_000,
+  });
+  await stage.etcd.del(PAUSE);
+  const [one, other] = await Promise.all(runs.map(({ ended }) => ended));
+  expect(other!.report, other!.said).toEqual(one!.report);
+  expect(fullCounts(one!)).toEqual([
+    ['keys', 4, 4, 0],
+    ['keys', 3, 0, 0],
+  ]);
+});
+
+it('a journal goes from one process that is stopped to another, and what is noted then stays in it', async () => {
+  await stage.fill(FOLDERS);
+  await stage.spoil('DELETE FROM messages WHERE folderid = 7');
+  const place = ({ host, port }: SqlServer, database: string) => ({ host, port, database });
+  const proxy = await startProxy({
+    config: {
+      tables: { messages: { key: 'folderid' }, notes: { key: 'owner' } },
+      shards: [
+        {
+          ...{ name: 's00', port: await freePort() },
+          ...{ old: place(stage.old, 'mc_old'), new: place(stage.fresh, 'mc_new') },
+        },
+      ],
+      // Every write is a doubt.
+      mirror: { reads: 0, writes: 0, deletes: 0 },
+    },
+  });
+  try {
+    const client = await stage.old.connect({ port: proxy.port('s00'), database: 'mc_old' });
+    const write = (title: string) =>
+      client.query(`UPDATE messages SET title = '${title}' WHERE folderid IN (7, 20)`);
+    await write('one');
+    await untilMirrorIsIdle(proxy);
+    const args = ['--journal', '--proxy', proxy.adminUrl];
+    const clear = await inTheWay();
+    const lost = await stage.start(...args);
+    await untilRepairStands();
+    lost.child.pause();
+    const other = await stage.start(...args);
+    await waitFor(async () => (await stage.state()).members.length === 1 && other.child.running(), {
+      what: 'the first to be taken for lost',
+      timeoutMs: 30_000,
+    });
+    await clear();
+    const end = await other.ended;
+    expect([end.exit.code, end.report?.journal], end.said).toEqual([0, { keys: 0, reset: [] }]);
+    expect(end.report?.passes[0]).toMatchObject({ journal: { entries: 2, settled: 2 }, takenOver: 1 });
+    await write('two');
+    await client.end();
+    await untilMirrorIsIdle(proxy);
+    lost.child.resume();
+    await lost.ended;
+    expect((await proxy.status()).shards[0]?.journal.keys).toBe(2);
+    const last = await (await stage.start(...args)).ended;
+    expect([last.exit.code, await stage.differing()], last.said).toEqual([0, []]);
+  } finally {
+    await proxy.kill9();
+  }
+}, 120_000);
