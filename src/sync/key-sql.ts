@@ -94,30 +94,38 @@ function beyond(
 
 /** Also of those spellings that the side takes for one of them. */
 export function oneIdentityOf(columns: readonly KeyColumn[], side: Side, identities: readonly Row[]): string {
-  const ways = identities.map((identity) =>
-    columns
-      .map((key, place) => `${key.column[side]} = ${valueSql(key, identity[place] ?? null)}`)
-      .join(' AND '),
-  );
+  const ways = identities.map((identity) => ofIdentity(columns, side, identity));
   return ways.length === 0 ? '1 = 0' : `(${ways.map((way) => `(${way})`).join(' OR ')})`;
+}
+
+function ofIdentity(columns: readonly KeyColumn[], side: Side, identity: Row): string {
+  return allOf(
+    columns.map((key, place) => `${key.column[side]} = ${valueSql(key, identity[place] ?? null)}`),
+  );
 }
 
 /** MariaDB makes a table of longer lists, and may then read all of the other one. */
 const LISTED_MAX = 100;
 
-/** Exactly of these identities, of columns that hold numbers. */
+/**
+ * Exactly of these identities, of columns that hold numbers; none: of none. For a list of one row of several columns
+ * MariaDB (10.11, by EXPLAIN) takes no index: it would read the whole table, and lock it where the statement deletes.
+ */
 export function oneOfRows(columns: readonly KeyColumn[], side: Side, identities: readonly Row[]): string {
   const names = columns.map(({ column }) => column[side]).join(', ');
   const lists: string[] = [];
   for (let from = 0; from < identities.length; from += LISTED_MAX) {
-    const some = identities
-      .slice(from, from + LISTED_MAX)
-      .map(
-        (identity) => `(${columns.map((key, place) => valueSql(key, identity[place] ?? null)).join(', ')})`,
-      );
-    lists.push(`(${names}) IN (${some.join(', ')})`);
+    const some = identities.slice(from, from + LISTED_MAX);
+    if (some.length === 1) {
+      lists.push(`(${ofIdentity(columns, side, some[0]!)})`);
+      continue;
+    }
+    const rows = some.map(
+      (identity) => `(${columns.map((key, place) => valueSql(key, identity[place] ?? null)).join(', ')})`,
+    );
+    lists.push(`(${names}) IN (${rows.join(', ')})`);
   }
-  return `(${lists.join(' OR ')})`;
+  return lists.length === 0 ? '1 = 0' : `(${lists.join(' OR ')})`;
 }
 
 export function valueSql(key: KeyColumn, value: Value): string {

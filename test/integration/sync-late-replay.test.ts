@@ -148,7 +148,7 @@ it('waits for the mirror again where it has written an older row over a newer on
 
 it('waits for the mirror where it has written a row that was still to be replayed', async () => {
   await corrupt();
-  const reads = old.hold(`FROM \`old\`.\`counters\` WHERE ((\`id\`) IN ((${id})))`);
+  const reads = old.hold(`FROM \`old\`.\`counters\` WHERE ((\`id\` = ${id}))`);
   const ended = sync();
   await reached(reads, ended);
   const late = await addLate();
