@@ -48,7 +48,7 @@ beforeAll(async () => {
       })),
       mirror: { reads: 100, writes: 100, deletes: 100 },
       compare: 100,
-      lanes: { perShard: 2, connectTimeoutMs: 300, timeoutMs: 1000 },
+      lanes: { perShard: 2, connectTimeoutMs: 800, timeoutMs: 1000 },
       breaker: { failures: 2, backoffMinMs: 50, backoffMaxMs: 200, rampMs: 100 },
     },
   });
