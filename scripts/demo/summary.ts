@@ -137,7 +137,7 @@ function agreementEntries({ agreement, last }: Outcome): Entry[] {
       : `${count(keysUnnamed)} more than the journal names`;
   const explained =
     'Keys differ that were written while a ratio was below 100 or the host was down. The journal keeps them; ' +
-    'the sync, a later command, settles them by checksums.';
+    '`understudy sync` settles them by checksums.';
   return [
     ['rows', `old ${count(agreement.rowsOld)}, new ${count(agreement.rowsNew)}`],
     ['tables', `${count(tablesEqual)} of ${count(tables)} equal row by row`],
