@@ -83,8 +83,8 @@ export async function readOutsideTies(
   leaving: readonly FarKey[],
 ): Promise<OutsideTie[]> {
   const naming = await programs(scope, 'naming', []);
-  const first = [...leaving.map((key) => key.parentDatabase), ...naming.map(({ db }) => db)];
-  const databases = new Set(first.slice(0, DATABASES_MAX));
+  const first = new Set([...leaving.map((key) => key.parentDatabase), ...naming.map(({ db }) => db)]);
+  const databases = new Set([...first].slice(0, DATABASES_MAX));
   const keys = [...leaving];
   // The set grows while it is gone through: a parent may have a parent elsewhere.
   for (const database of databases) {

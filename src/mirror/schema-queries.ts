@@ -113,12 +113,13 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
   const tables = collectTables(columns, indexes, scope);
   const { database, timeoutMs } = scope;
   const isNear = (key: FarKey): boolean => database === null || key.parentDatabase === database;
-  const outside = { connection, database: database ?? '', timeoutMs, names: new Set(tables.keys()) };
   const leaving = allKeys.filter((key) => !isNear(key));
+  const names = new Set(tables.keys());
   return {
     tables,
     foreignKeys: allKeys.filter(isNear).map(foreignKeyOf),
-    outside: database === null ? [] : await readOutsideTies(outside, leaving),
+    outside:
+      database === null ? [] : await readOutsideTies({ connection, database, timeoutMs, names }, leaving),
     triggers: triggers.map(triggerOf),
     triggersSeen: await triggersSeen(connection, scope),
     views: views.map(viewOf),
