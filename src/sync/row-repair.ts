@@ -9,6 +9,7 @@ import type { WriteStatement } from './sync-connection.ts';
 import type { SyncServer } from './sync-server.ts';
 import { TransactionSize } from './transaction-size.ts';
 import type { Row, Value } from './value.ts';
+import { RangeLost } from './write-fence.ts';
 
 export interface RowRepairOptions {
   readonly sql: Pick<RepairSql, 'identityWidth' | 'shown' | 'select' | 'remove' | 'removals' | 'inserts'>;
@@ -97,6 +98,8 @@ export class RowRepair {
       await this.#options.target.write(this.#statements(placed, rows));
       return [];
     } catch (error) {
+      // No part of it may be written any more, however small.
+      if (error instanceof RangeLost) throw error;
       if (more === undefined) {
         if (isDuplicate(error)) await this.#makeRoom(only);
         return [this.#reason(only, error)];

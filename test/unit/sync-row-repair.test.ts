@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { RowDifference } from '../../src/sync/row-difference.ts';
 import { RowRepair, RowsRefused } from '../../src/sync/row-repair.ts';
 import type { Row } from '../../src/sync/value.ts';
+import { RangeLost } from '../../src/sync/write-fence.ts';
 
 const MISSING: readonly RowDifference[] = Array.from({ length: 230 }, (_, at) => ({
   kind: 'missing',
@@ -11,8 +12,12 @@ const MISSING: readonly RowDifference[] = Array.from({ length: 230 }, (_, at) =>
 }));
 
 /** A source of rows of so many characters, and a target that refuses transactions with some of them. */
-function repairOf(options: { readonly characters?: number; readonly refused?: readonly string[] }) {
-  const { characters = 10, refused = [] } = options;
+function repairOf(options: {
+  readonly characters?: number;
+  readonly refused?: readonly string[];
+  readonly refusal?: Error;
+}) {
+  const { characters = 10, refused = [], refusal = new Error('no') } = options;
   /** The identities of each transaction, of those that were refused too. */
   const tried: string[][] = [];
   const written: string[] = [];
@@ -36,7 +41,7 @@ function repairOf(options: { readonly characters?: number; readonly refused?: re
       write: ([statement]) => {
         const identities = statement!.sql.split(',');
         tried.push(identities);
-        if (identities.some((each) => refused.includes(each))) return Promise.reject(new Error('no'));
+        if (identities.some((each) => refused.includes(each))) return Promise.reject(refusal);
         written.push(...identities);
         return Promise.resolve(identities.length);
       },
@@ -71,5 +76,11 @@ describe('a repair', () => {
     );
     expect(written.sort()).toEqual(others.sort());
     expect(tried.length).toBeLessThan(60);
+  });
+
+  it('tries no part of what another worker is to write by now', async () => {
+    const { repair, tried } = repairOf({ refused: ['7'], refusal: new RangeLost() });
+    await expect(repair.repairGroups([{ key: '1', differences: MISSING }])).rejects.toThrow(RangeLost);
+    expect(sizes(tried)).toEqual([100]);
   });
 });
