@@ -164,6 +164,7 @@ function keepOutput(stream: NodeJS.ReadableStream | null): () => string {
   return () => kept.slice(-OUTPUT_KEPT_MAX);
 }
 
-function tail(output: string): string {
+/** The end of what a child wrote, as an error shows it. */
+export function tail(output: string): string {
   return output.length === 0 ? '(it wrote nothing)' : output.slice(-TAIL_SHOWN);
 }

@@ -2,12 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../../src/base/errors.ts';
 import type { StatusReport } from '../../src/observe/status.ts';
 import { type Labels, parseMetrics, sumMetric } from './metrics-text.ts';
 import { freePort } from './ports.ts';
-import { type Child, type Exit, startChild } from './process.ts';
+import { type Child, type Exit, startChild, tail } from './process.ts';
 import { REPOSITORY } from './repository.ts';
 import { temporaryDirectory } from './temp.ts';
+import { waitFor } from './wait.ts';
 
 export const MAIN = fileURLToPath(new URL('dist/main.js', REPOSITORY));
 const HTTP_TIMEOUT_MS = 5000;
@@ -59,6 +61,11 @@ export interface Proxy {
   status(): Promise<StatusReport>;
   /** Everything it logged. */
   logs(): string;
+  /**
+   * Waits for a text in what it logged: the log comes by a pipe, and so may be later than a metric, an answer
+   * or the end of a connection that tell of the same.
+   */
+  untilLogged(text: string | RegExp): Promise<void>;
   /** SIGTERM and its drain; the exit code. */
   stop(timeoutMs?: number): Promise<Exit>;
   kill9(): Promise<Exit>;
@@ -96,6 +103,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   });
   const get = (path: string) => getText(`${adminUrl}${path}`, tokenText(token));
   const metrics = async () => parseMetrics(await get('/metrics'));
+  const logs = () => child.stdout() + child.stderr();
   return {
     pid: child.pid,
     adminUrl,
@@ -105,10 +113,18 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     metrics,
     metric: async (metric, labels) => sumMetric(await metrics(), metric, labels),
     status: async () => JSON.parse(await get('/api/status')) as StatusReport,
-    logs: () => child.stdout() + child.stderr(),
+    logs,
+    untilLogged: (text) => untilSaid(logs, text),
     stop: (timeoutMs) => child.stop(timeoutMs),
     kill9: () => child.kill9(),
   };
+}
+
+async function untilSaid(logs: () => string, text: string | RegExp): Promise<void> {
+  const isThere = () => (typeof text === 'string' ? logs().includes(text) : text.test(logs()));
+  await waitFor(isThere, { what: `${text} in the log` }).catch((error: unknown) => {
+    throw new Error(`${messageOf(error)}\n${tail(logs())}`);
+  });
 }
 
 function portOf(config: ProxyConfig, shard: string): number {

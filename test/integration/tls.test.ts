@@ -132,7 +132,7 @@ describe('towards clients', () => {
     const asked = await Promise.all(doomed.map(ask));
     await Promise.all(asked.map((bytes) => bytes.untilClosed()));
     expect(await refused(proxy, 'client_tls')).toBe(2);
-    expect(proxy.logs()).toContain('the TLS handshake with a client failed');
+    await proxy.untilLogged('the TLS handshake with a client failed');
     expect(await whoAmI(client)).toBe('app@%');
     await waitFor(async () => (await proxy.metric('understudy_connections')) === 1, { what: 'one session' });
     client.destroy();
@@ -187,7 +187,7 @@ describe('towards the clusters', () => {
       message: expect.stringMatching(reason),
     });
     expect(await refused(proxy, 'old_tls')).toBe(1);
-    expect(proxy.logs()).toMatch(/the old server’s schema could not be read/);
+    await proxy.untilLogged(/the old server’s schema could not be read/);
   });
 
   it('a server without TLS is not spoken to in plain', async () => {
@@ -197,7 +197,7 @@ describe('towards the clusters', () => {
       errno: 1429,
       message: expect.stringContaining('it offers no TLS'),
     });
-    expect(proxy.logs()).toContain('it offers none');
+    await proxy.untilLogged('it offers none');
     await bare.destroy();
   });
 
@@ -296,7 +296,7 @@ describe('SIGHUP', () => {
     await waitFor(async () => (await proxy.metric('understudy_tls_reload_failures_total')) > 0, {
       what: 'the bad file to be noticed',
     });
-    expect(proxy.logs()).toContain('those before stay in force');
+    await proxy.untilLogged('those before stay in force');
     const third = await createConnection(secure(proxy, { ca: readFileSync(strangers.ca) }));
     for (const client of [first, second, third]) {
       expect(await whoAmI(client)).toBe('app@%');
