@@ -1,191 +1,12 @@
 /** A session's commands and replies made by hand: what of them goes to the mirror, is counted, or is doubted. */
 import { describe, expect, it } from 'vitest';
-import { ByteRoom } from '../../src/mirror/byte-room.ts';
-import { ShardCatalog } from '../../src/mirror/catalog.ts';
-import { Definitions } from '../../src/mirror/definitions.ts';
-import { schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts';
-import { Sampler } from '../../src/mirror/sampler.ts';
-import { PLAIN_BEGINNING } from '../../src/mirror/session-beginning.ts';
-import { MirrorTap } from '../../src/mirror/session-tap.ts';
 import type { Statement } from '../../src/mirror/statement.ts';
-import { StatementReader } from '../../src/mirror/statement-reader.ts';
-import { TransactionRecorder } from '../../src/mirror/transaction-recorder.ts';
-import type { Unit } from '../../src/mirror/unit.ts';
-import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
-import { XaBranches } from '../../src/mirror/xa-branches.ts';
-import { SqlReader } from '../../src/sql/plan-cache.ts';
 import { CAPABILITY } from '../../src/wire/capabilities.ts';
-import { Exchange, type ResultSummary } from '../../src/wire/exchange.ts';
+import type { Exchange, ResultSummary } from '../../src/wire/exchange.ts';
 import { COM, STATUS } from '../../src/wire/protocol.ts';
-import { FakeJournal } from '../harness/fake-journal.ts';
-import { KeptIncidents } from '../harness/kept-incidents.ts';
-import {
-  executePayload,
-  okResult,
-  outcomesOf,
-  recording,
-  STATUS_AUTOCOMMIT,
-  STATUS_OPEN,
-  shardMetrics,
-  TABLES,
-} from '../harness/mirror-kit.ts';
+import { executePayload, okResult, STATUS_AUTOCOMMIT, STATUS_OPEN } from '../harness/mirror-kit.ts';
+import { query, TapRig, type TapRigOptions } from '../harness/tap-rig.ts';
 
-interface RigOptions {
-  readonly writes?: number;
-  readonly reads?: number;
-  readonly compare?: number;
-  readonly base?: number;
-  readonly collation?: number;
-  readonly database?: string | null;
-  readonly statementBytes?: number;
-  readonly isMariadb?: boolean;
-  readonly ddl?: 'incident' | 'mirror';
-}
-
-const column = (name: string, type: string) => ({ name, type });
-const SCHEMA: readonly TableSchema[] = [
-  {
-    name: 'messages',
-    engine: 'InnoDB',
-    columns: [column('folderid', 'bigint'), column('t', 'varchar')],
-    primaryKey: ['folderid'],
-  },
-  { name: 'notes', engine: 'MyISAM', columns: [column('folderid', 'bigint')], primaryKey: ['folderid'] },
-];
-
-class Rig {
-  readonly metrics = shardMetrics();
-  readonly incidents = new KeptIncidents();
-  readonly units: Unit[] = [];
-  /** What was told before a statement was sent. */
-  readonly announced: string[] = [];
-  readonly journal = new FakeJournal();
-  readonly writes = new WritesUnderWay(this.journal);
-  readonly doubts: string[] = [];
-  readonly events: string[] = [];
-  /** Between which moments, in milliseconds, the primary's second was asked for. */
-  readonly askedSpans: (readonly [number, number])[] = [];
-  readonly tap: MirrorTap;
-  readonly definitions: Definitions;
-  readonly catalog = new ShardCatalog(TABLES, 'old', new Set(['sibling']));
-
-  constructor(options: RigOptions = {}) {
-    const { catalog } = this;
-    catalog.learn(schemaOfTables(SCHEMA));
-    const { reads = 100, writes = 100, compare = 0, statementBytes = 10_000 } = options;
-    const sampler = new Sampler({
-      ratios: () => ({ reads, writes, deletes: 100 }),
-      readsByKey: false,
-      comparePercent: compare,
-      random: () => 0.5,
-    });
-    const reader = new StatementReader({
-      sql: new SqlReader({ maxPlans: 100, seed: 1 }),
-      catalog,
-      ddl: options.ddl ?? 'incident',
-      routinesChange: () => this.writes.definitions.programs(),
-      branches: new XaBranches(),
-      sampler,
-      databases: { from: 'old', to: 'new' },
-      statementBytes,
-    });
-    const recorded = recording({
-      writes: this.writes,
-      unitBytes: 1_000_000,
-      metrics: this.metrics,
-      incidents: this.incidents,
-      offer: (unit) => this.units.push(unit),
-      secondOf: (...span) => {
-        this.askedSpans.push(span);
-        return null;
-      },
-      doubt: (tables, keys, complete, reason) =>
-        this.doubts.push(
-          `${reason} ${keys.map(({ key }) => key).join(',')}${complete ? '' : ` ${tables.join(',')}`}`,
-        ),
-    });
-    const recorder = new TransactionRecorder(recorded, STATUS_AUTOCOMMIT);
-    const agreement = {
-      greeting: { isMariadb: options.isMariadb ?? true } as never,
-      mixed: null,
-      capabilities: { base: options.base ?? 0, mariadb: 0 },
-      collation: options.collation ?? 45,
-      database: options.database === undefined ? 'old' : options.database,
-      status: STATUS_AUTOCOMMIT,
-    };
-    this.definitions = new Definitions({
-      ...{ catalog, writes: this.writes, metrics: this.metrics, incidents: this.incidents },
-      offer: (unit) => this.units.push(unit),
-      doubt: (table, reason) => this.doubts.push(`${reason} ${table}`),
-      refresh: () => this.events.push('schema'),
-    });
-    this.tap = new MirrorTap(agreement, recorder, {
-      reader,
-      metrics: this.metrics,
-      statementBytes,
-      preparedRoom: new ByteRoom(1 << 20),
-      mapDatabase: (name) => (name === 'old' ? 'new' : name),
-      random: () => 0.5,
-      server: { sqlMode: null, quotes: 'off', beginning: PLAIN_BEGINNING },
-      definitions: this.definitions,
-      opaque: (when) => (when === 'sending' ? this.announced : this.events).push('opaque'),
-      writes: this.writes,
-      globalsSet: () => this.events.push('globals'),
-      straddled: (plan) => this.events.push(`straddled ${plan.tables.map(({ name }) => name)}`),
-    });
-  }
-
-  /** As a session does before it sends what it has told of. */
-  send(): void {
-    if (this.tap.ready()) this.writes.record();
-  }
-
-  /** Sends a command; the answer comes with `reply`. `length`: of the whole payload, where it was cut. */
-  command(payload: Buffer, length = payload.length): Exchange<Statement> {
-    const exchange = new Exchange<Statement>(payload[0]!, payload, length);
-    this.tap.command(exchange);
-    return exchange;
-  }
-
-  reply(exchange: Exchange<Statement>, fields: Partial<Exchange<Statement>> = {}): void {
-    this.tap.reply(
-      Object.assign(exchange, { ok: true, status: STATUS_AUTOCOMMIT, affectedRows: 1, ...fields }),
-    );
-  }
-
-  /** A command and its answer. */
-  say(payload: Buffer, fields: Partial<Exchange<Statement>> = {}): Exchange<Statement> {
-    const exchange = this.command(payload);
-    this.reply(exchange, fields);
-    return exchange;
-  }
-
-  query(text: string | Buffer, fields: Partial<Exchange<Statement>> = {}): Exchange<Statement> {
-    return this.say(query(text), fields);
-  }
-
-  prepare(text: string, id: number, parameterCount: number): void {
-    this.say(Buffer.concat([Buffer.of(COM.STMT_PREPARE), Buffer.from(text)]), {
-      statementId: id,
-      parameterCount,
-    });
-  }
-
-  /** The texts that were offered, unit by unit. */
-  get texts(): string[][] {
-    return this.units.map(({ replays }) => replays.map(({ sql }) => sql.toString()));
-  }
-
-  get keys(): string[][] {
-    return this.units.map(({ replays }) => replays.flatMap(({ keys }) => keys.map(({ key }) => key)));
-  }
-
-  get outcomes(): Record<string, number> {
-    return outcomesOf(this.metrics);
-  }
-}
-
-const query = (text: string | Buffer): Buffer => Buffer.concat([Buffer.of(COM.QUERY), Buffer.from(text)]);
 const insert = (key: number | string): string => `INSERT INTO messages (folderid) VALUES (${key})`;
 const FAILED = { ok: false, errno: 1062, status: 0 };
 const OPEN = { status: STATUS_OPEN };
@@ -209,7 +30,7 @@ describe('global settings', () => {
     "SET GLOBAL init_connect = 'SET NAMES latin1'",
     'SET GLOBAL TRANSACTION ISOLATION LEVEL READ COMMITTED',
   ])('are to be read again behind %s', (text) => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query(text, { ok: false });
     expect(rig.events).not.toContain('globals');
     rig.query(text);
@@ -219,7 +40,7 @@ describe('global settings', () => {
   it.each(['SET GLOBAL sort_buffer_size = 1000', 'SET sql_mode = 0', 'SELECT @@global.sql_mode'])(
     'are as they were behind %s',
     (text) => {
-      const rig = new Rig();
+      const rig = new TapRig();
       rig.query(text);
       expect(rig.events).not.toContain('globals');
     },
@@ -228,7 +49,7 @@ describe('global settings', () => {
 
 describe('queries', () => {
   it('go to the mirror once they are answered, with their databases mapped', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const exchange = rig.command(query('INSERT INTO old.messages (folderid) VALUES (5)'));
     expect(rig.units).toEqual([]);
     rig.reply(exchange, { sentAtMs: 10, answeredAtMs: 12 });
@@ -242,7 +63,7 @@ describe('queries', () => {
   });
 
   it('that failed, or touch no moved table, do not', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query(insert(1), FAILED);
     rig.query('UPDATE users SET a = 1');
     rig.query('SELECT 1');
@@ -251,7 +72,7 @@ describe('queries', () => {
   });
 
   it('are cut to the keys that the ratio picked, and the others doubted', () => {
-    const rig = new Rig({ writes: 50 });
+    const rig = new TapRig({ writes: 50 });
     const all = Array.from({ length: 20 }, (_, index) => String(index));
     rig.query(`INSERT INTO messages (folderid) VALUES ${all.map((key) => `(${key})`).join(', ')}`);
     const picked = rig.keys[0] ?? [];
@@ -263,7 +84,7 @@ describe('queries', () => {
   });
 
   it('with names in double quotes are found where the server’s flags do not tell of ANSI_QUOTES', () => {
-    const rig = new Rig({ isMariadb: false });
+    const rig = new TapRig({ isMariadb: false });
     const quoted = `INSERT INTO "messages" (folderid) VALUES (5)`;
     rig.query("SET sql_mode = 'ANSI_QUOTES'");
     rig.query(quoted);
@@ -280,7 +101,7 @@ describe('queries', () => {
 
   it('take their place among the writes of their keys where they are compared, and only there', () => {
     const claimed = (compare: number): readonly string[] | undefined => {
-      const rig = new Rig({ compare });
+      const rig = new TapRig({ compare });
       rig.query('SELECT * FROM messages WHERE folderid = 7');
       return rig.units[0]?.writes.keys;
     };
@@ -288,18 +109,18 @@ describe('queries', () => {
   });
 
   it('have their rows seen where they are compared', () => {
-    const sinkOf = (rig: Rig, text: string) => rig.command(query(text)).rowSink;
+    const sinkOf = (rig: TapRig, text: string) => rig.command(query(text)).rowSink;
     const read = 'SELECT * FROM messages WHERE folderid = 1';
-    expect(sinkOf(new Rig({ compare: 100 }), read)).not.toBeNull();
-    expect(sinkOf(new Rig({ compare: 0 }), read)).toBeNull();
-    expect(sinkOf(new Rig({ compare: 100 }), 'SELECT *, NOW() FROM messages')).toBeNull();
-    expect(sinkOf(new Rig({ compare: 100 }), 'SELECT * FROM messages LIMIT 5')).toBeNull();
-    expect(sinkOf(new Rig({ compare: 100 }), `${read}; ${read}`)).toBeNull();
-    expect(sinkOf(new Rig({ compare: 100 }), 'SELECT * FROM users')).toBeNull();
+    expect(sinkOf(new TapRig({ compare: 100 }), read)).not.toBeNull();
+    expect(sinkOf(new TapRig({ compare: 0 }), read)).toBeNull();
+    expect(sinkOf(new TapRig({ compare: 100 }), 'SELECT *, NOW() FROM messages')).toBeNull();
+    expect(sinkOf(new TapRig({ compare: 100 }), 'SELECT * FROM messages LIMIT 5')).toBeNull();
+    expect(sinkOf(new TapRig({ compare: 100 }), `${read}; ${read}`)).toBeNull();
+    expect(sinkOf(new TapRig({ compare: 100 }), 'SELECT * FROM users')).toBeNull();
   });
 
   it('are never replayed from their beginning alone', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const payload = query(insert(1));
     rig.reply(rig.command(payload, payload.length + 1000));
     expect([rig.units, rig.outcomes]).toEqual([[], { dropped_too_large: 1 }]);
@@ -317,7 +138,7 @@ describe('queries', () => {
     ['an UPDATE of several tables', 'UPDATE users JOIN (SELECT 1', ['opaque']],
     ['a DELETE from several tables', 'DELETE FROM a USING users', ['opaque']],
   ])('tell by their beginning what they do, or may do anything: %s', (_what, text, told) => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const payload = query(text);
     rig.reply(rig.command(payload, payload.length + 1000));
     expect([rig.announced, rig.events]).toEqual([told, told]);
@@ -329,7 +150,7 @@ describe('queries', () => {
   ])(
     'may have more statements behind their beginning, where a text may have several %s',
     (_how, options, asks) => {
-      const rig = new Rig(options);
+      const rig = new TapRig(options);
       if (asks) rig.say(Buffer.of(COM.SET_OPTION, 0, 0));
       const payload = query(insert(1));
       const cut = (): Exchange<Statement> => rig.command(payload, payload.length + 1000);
@@ -346,7 +167,7 @@ describe('queries', () => {
   );
 
   it('that can’t be replayed are skipped, and their keys doubted', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query('SELECT t INTO @a FROM messages');
     rig.query('INSERT INTO messages (folderid, t) VALUES (1, @a)');
     rig.query('DELETE messages FROM messages JOIN users ON users.id = t WHERE folderid = 2');
@@ -365,7 +186,7 @@ describe('queries', () => {
       [50, false],
       [51, true],
     ] as const) {
-      const rig = new Rig({ writes });
+      const rig = new TapRig({ writes });
       rig.query("UPDATE messages SET t = 'x' WHERE t = 'y'", FAILED);
       rig.query("UPDATE messages SET t = 'x' WHERE t = 'y'");
       expect(rig.units.length).toBe(mirrored ? 1 : 0);
@@ -376,7 +197,7 @@ describe('queries', () => {
 
   it('have their changed rows compared, where the client was told of those', () => {
     const comparesOf = (base: number, text: string): boolean | undefined => {
-      const rig = new Rig({ base });
+      const rig = new TapRig({ base });
       rig.query(text);
       return rig.units[0]?.replays[0]?.primary.compareAffected;
     };
@@ -391,7 +212,7 @@ describe('queries', () => {
   });
 
   it('are read behind their attributes', () => {
-    const rig = new Rig({ base: CAPABILITY.QUERY_ATTRIBUTES });
+    const rig = new TapRig({ base: CAPABILITY.QUERY_ATTRIBUTES });
     rig.say(Buffer.concat([Buffer.of(COM.QUERY, 0, 1), Buffer.from(insert(3))]));
     expect(rig.keys).toEqual([['3']]);
     rig.say(Buffer.of(COM.QUERY, 0xfe, 1));
@@ -399,7 +220,7 @@ describe('queries', () => {
   });
 
   it('are read by the session’s flags and character set', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     // To a reader who minds backslashes the first string would not end where it does.
     const tricky = "INSERT INTO messages (t, folderid) VALUES ('\\', 7)";
     rig.query('SET sql_mode = NO_BACKSLASH_ESCAPES', {
@@ -419,7 +240,7 @@ describe('queries', () => {
   });
 
   it('of temporary tables are nobody’s matter until those are dropped', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query('CREATE TEMPORARY TABLE messages (folderid INT)');
     rig.query(insert(1));
     rig.query('DROP TEMPORARY TABLE messages');
@@ -433,7 +254,7 @@ describe('queries', () => {
   });
 
   it('of tables that a procedure may have dropped are written to lasting ones, perhaps', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query('CREATE TEMPORARY TABLE messages (folderid INT)');
     rig.query('CALL p()', { results: 2 });
     const sent = rig.command(query(insert(1)));
@@ -449,11 +270,11 @@ describe('queries', () => {
     ['UPDATE users, Notes SET t = 1 WHERE users.id = 1'],
     ['ALTER TABLE MESSAGES ADD a INT'],
   ])('of tables in another case may be of any, where the server does not look at it: %s', (text) => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query(text);
     expect([rig.announced, rig.units]).toEqual([['opaque'], []]);
     expect(rig.events).toContain('opaque');
-    const other = new Rig();
+    const other = new TapRig();
     other.catalog.learnNames(false);
     other.query(text);
     expect(other.announced).toEqual([]);
@@ -463,7 +284,7 @@ describe('queries', () => {
   });
 
   it('of tables that move with another shard are told of', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query('INSERT INTO sibling.messages (folderid) VALUES (1)');
     rig.query('INSERT INTO sibling.users VALUES (1)');
     rig.query('INSERT INTO elsewhere.messages (folderid) VALUES (1)');
@@ -471,13 +292,13 @@ describe('queries', () => {
   });
 
   it('that commit what another session prepared can’t be seen into', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query("XA COMMIT 'x'");
     expect([rig.announced, rig.events]).toEqual([['opaque'], ['opaque']]);
   });
 
   it('that change definitions, straddle, or can’t be seen into are reported', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query('ALTER TABLE messages ADD a INT');
     rig.query('SELECT * FROM messages, users');
     rig.query('CALL p()', { results: 3 });
@@ -496,13 +317,13 @@ describe('a text of several statements', () => {
   });
 
   it('has a result for each, and each is a statement of its own', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query(THREE, answer(okResult(), okResult(), okResult()));
     expect(rig.texts).toEqual([[insert(1)], [insert(2)], [insert(3)]]);
   });
 
   it('gives each the whole time of the text as its moment, and a share of it as its duration', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const timed = 'INSERT INTO messages (folderid, t) VALUES (1, NOW())';
     const answers = { ...answer(okResult(), okResult()), sentAtMs: 1000, answeredAtMs: 3000 };
     rig.query(`${timed}; SELECT SLEEP(2)`, answers);
@@ -512,21 +333,21 @@ describe('a text of several statements', () => {
   });
 
   it('ends at the first that failed', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query(THREE, answer(okResult(), okResult(FAILED)));
     expect([rig.keys, rig.outcomes]).toEqual([[['1']], { skipped_failed: 1 }]);
     expect(rig.metrics.statements.totals()).toEqual({ ok: 1, error: 1, lost: 0 });
   });
 
   it('may hold a transaction', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const open = okResult(OPEN);
     rig.query(`BEGIN; ${insert(1)}; ${insert(2)}; COMMIT`, answer(open, open, open, okResult()));
     expect(rig.keys).toEqual([['1', '2']]);
   });
 
   it('is uncertain, and so is what was open, where the results can’t be told apart', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query('BEGIN', OPEN);
     rig.query(insert(9), OPEN);
     rig.query(
@@ -544,7 +365,7 @@ describe('a text of several statements', () => {
   });
 
   it('is read in the state that its own statements make', () => {
-    const rig = new Rig({ database: 'elsewhere' });
+    const rig = new TapRig({ database: 'elsewhere' });
     rig.query(`SET NAMES gbk; USE old; ${insert(1)}`, answer(okResult(), okResult(), okResult()));
     expect(rig.texts).toEqual([[insert(1)]]);
     const { context } = rig.units[0]!.replays[0]!;
@@ -554,7 +375,7 @@ describe('a text of several statements', () => {
   });
 
   it('is read with the temporary tables that its own statements make and drop', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const make = 'CREATE TEMPORARY TABLE messages (folderid INT)';
     rig.query(`${make}; ${insert(1)}`, answer(okResult(), okResult()));
     rig.query(
@@ -565,7 +386,7 @@ describe('a text of several statements', () => {
   });
 
   it('does not know where the keys stand of a table that it has changed before', () => {
-    const rig = new Rig({ ddl: 'mirror' });
+    const rig = new TapRig({ ddl: 'mirror' });
     const sent = rig.command(
       query("ALTER TABLE messages ADD a INT FIRST; INSERT INTO messages VALUES (8, 9, 'x')"),
     );
@@ -579,14 +400,14 @@ describe('a text of several statements', () => {
   });
 
   it('leaves the session as it was where the change of its state failed', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query(`USE elsewhere; ${insert(1)}`, answer(okResult(FAILED)));
     rig.query(insert(2));
     expect(rig.texts).toEqual([[insert(2)]]);
   });
 
   it('is not trusted behind a sql_mode that is not known', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query(`SET sql_mode = UPPER(@@sql_mode); ${insert(1)}`, answer(okResult(), okResult()));
     expect([rig.texts, new Set(rig.events)]).toEqual([[], new Set(['opaque'])]);
     rig.query(insert(2));
@@ -594,7 +415,7 @@ describe('a text of several statements', () => {
   });
 
   it('is read on by a sql_mode that it sets itself', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const quoted = 'INSERT INTO "messages" (folderid, t) VALUES (1, \'a\\\\\')';
     rig.query(
       `SET sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES'; ${quoted}; ${insert(2)}`,
@@ -605,17 +426,18 @@ describe('a text of several statements', () => {
   });
 
   it('that was answered by more results than it has statements is not trusted', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query(insert(1), answer(okResult(), okResult()));
     expect(rig.events).toEqual(['opaque']);
   });
 });
 
 describe('commands sent ahead of their answers', () => {
-  const names = (rig: Rig) => rig.units.flatMap(({ replays }) => replays.map(({ context }) => context.names));
+  const names = (rig: TapRig) =>
+    rig.units.flatMap(({ replays }) => replays.map(({ context }) => context.names));
 
   it('are replayed in what the session has set by then, or are doubts', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const sent = [
       "SET time_zone = 'UTC'",
       insert(1),
@@ -643,7 +465,7 @@ describe('commands sent ahead of their answers', () => {
     ['a new sql_mode', query("SET sql_mode = 'ANSI'")],
     ['a temporary table', query('CREATE TEMPORARY TABLE messages (a INT)')],
   ])('may have touched anything where %s was under way', (_what, payload) => {
-    const rig = new Rig({ database: 'elsewhere' });
+    const rig = new TapRig({ database: 'elsewhere' });
     const change = rig.command(payload);
     const write = rig.command(query(insert(1)));
     const read = rig.command(query('SELECT 1'));
@@ -657,14 +479,14 @@ describe('commands sent ahead of their answers', () => {
   });
 
   it('may have touched anything where a change of definitions was under way', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const sent = ['ALTER TABLE messages ADD a INT FIRST', 'INSERT INTO messages VALUES (8, 9)'];
     for (const exchange of sent.map((text) => rig.command(query(text)))) rig.reply(exchange);
     expect([rig.announced, rig.events, rig.units]).toEqual([['opaque'], ['schema', 'opaque'], []]);
   });
 
   it('are executed without what was sent ahead before a reset', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare('INSERT INTO messages (t, folderid) VALUES (?, ?)', 3, 2);
     rig.command(longData(3, 0, '5'));
     const reset = rig.command(idPayload(COM.STMT_RESET, 3));
@@ -675,7 +497,7 @@ describe('commands sent ahead of their answers', () => {
   });
 
   it('EXECUTE of a name that is being prepared anew may be anything', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query("PREPARE s FROM 'SELECT 1'");
     rig.query('EXECUTE s');
     expect([rig.announced, rig.events]).toEqual([[], []]);
@@ -692,8 +514,8 @@ describe('commands sent ahead of their answers', () => {
 
 describe('EXECUTE', () => {
   const INSERT = 'INSERT INTO messages (folderid, t) VALUES (?, ?)';
-  const prepared = (options: RigOptions = {}, text = INSERT) => {
-    const rig = new Rig(options);
+  const prepared = (options: TapRigOptions = {}, text = INSERT) => {
+    const rig = new TapRig(options);
     rig.query(`PREPARE s FROM '${text}'`);
     return rig;
   };
@@ -789,7 +611,7 @@ describe('prepared statements', () => {
   const INSERT = 'INSERT INTO messages (folderid, t) VALUES (?, ?)';
 
   it('are replayed as prepared statements, with the keys of their parameters', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare(INSERT, 3, 2);
     rig.say(executePayload(3, ['17', 'text']));
     rig.say(executePayload(3, ['18', 'text'], false));
@@ -800,7 +622,7 @@ describe('prepared statements', () => {
   });
 
   it('get the values that were sent ahead, for one execution', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare(INSERT, 3, 2);
     rig.command(longData(3, 1, 'long '));
     rig.command(longData(3, 1, 'text'));
@@ -812,7 +634,7 @@ describe('prepared statements', () => {
   });
 
   it('drop what was sent ahead when they are reset', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare(INSERT, 3, 2);
     rig.command(longData(3, 1, 'long'));
     rig.say(idPayload(COM.STMT_RESET, 3));
@@ -821,7 +643,7 @@ describe('prepared statements', () => {
   });
 
   it('keep the right keys in doubt when a value sent ahead was too long to keep', () => {
-    const rig = new Rig({ statementBytes: 100 });
+    const rig = new TapRig({ statementBytes: 100 });
     rig.prepare('INSERT INTO messages (t, folderid) VALUES (?, ?)', 3, 2);
     rig.command(longData(3, 0, Buffer.alloc(200)));
     rig.say(executePayload(3, [null, '42']));
@@ -835,7 +657,7 @@ describe('prepared statements', () => {
   });
 
   it('do not take types that could not be read for those that were bound before', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare(INSERT, 3, 2);
     rig.say(executePayload(3, ['1', 'a']));
     const cut = executePayload(3, ['2', 'b']);
@@ -848,7 +670,7 @@ describe('prepared statements', () => {
   });
 
   it('that are not known can’t be seen into', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.say(executePayload(99, ['1']));
     rig.prepare(INSERT, 3, 2);
     rig.command(idPayload(COM.STMT_CLOSE, 3));
@@ -857,14 +679,14 @@ describe('prepared statements', () => {
   });
 
   it('that the server refused are not executed', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.say(Buffer.concat([Buffer.of(COM.STMT_PREPARE), Buffer.from(INSERT)]), { ...FAILED, statementId: 3 });
     rig.say(executePayload(3, ['1', 'a']), FAILED);
     expect(rig.events).toEqual(['opaque']);
   });
 
   it('may be executed by the last id before the answer', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.command(Buffer.concat([Buffer.of(COM.STMT_PREPARE), Buffer.from(INSERT)]));
     rig.say(executePayload(0xffff_ffff, ['5', 'a']));
     expect(rig.keys).toEqual([['5']]);
@@ -879,7 +701,7 @@ describe('prepared statements', () => {
   };
 
   it('executed over many rows at once are replayed as one INSERT of them all', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare(`${INSERT} ON DUPLICATE KEY UPDATE t = VALUES(t)`, 3, 2);
     rig.say(
       bulk([
@@ -900,7 +722,7 @@ describe('prepared statements', () => {
   });
 
   it('executed over many rows at once are cut to the rows that the ratio takes', () => {
-    const rig = new Rig({ writes: 50 });
+    const rig = new TapRig({ writes: 50 });
     rig.prepare(INSERT, 3, 2);
     const keys = ['1', '2', '3', '4', '5', '6', '7', '8'];
     rig.say(bulk(keys.map((key) => [key, key])));
@@ -943,14 +765,14 @@ describe('prepared statements', () => {
     ['half a row', INSERT, bulk([['1', 'a'], ['2']])],
     ['no row', INSERT, bulk([])],
   ])('executed over many rows at once are doubts: %s', (_what, text, payload) => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare(text, 3, 2);
     rig.say(payload);
     expect([rig.units, rig.doubts]).toEqual([[], ['hazard  messages']]);
   });
 
   it('executed row by row may have changed some before one that failed', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare('UPDATE messages SET t = ? WHERE folderid = ?', 3, 2);
     rig.say(
       bulk([
@@ -972,7 +794,7 @@ describe('prepared statements', () => {
   });
 
   it('executed row by row are replayed as one execution for each row, their affected rows told for all', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare('UPDATE messages SET t = ? WHERE folderid = ?', 3, 2);
     const rows = bulk([
       ['a', '1'],
@@ -997,7 +819,7 @@ describe('prepared statements', () => {
   });
 
   it('executed row by row in a transaction arrive with it, those of the sampled keys', () => {
-    const rig = new Rig({ writes: 50 });
+    const rig = new TapRig({ writes: 50 });
     rig.prepare('UPDATE messages SET t = 1 WHERE folderid = ?', 3, 1);
     const keys = ['1', '2', '3', '4', '5', '6', '7', '8'];
     rig.query('BEGIN', OPEN);
@@ -1014,7 +836,7 @@ describe('prepared statements', () => {
   });
 
   it('executed over many rows at once are skipped, their table in doubt', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare(INSERT, 3, 2);
     rig.say(idPayload(COM.STMT_BULK_EXECUTE, 3, Buffer.alloc(20)));
     expect(rig.outcomes).toEqual({ skipped_unsupported: 1 });
@@ -1022,7 +844,7 @@ describe('prepared statements', () => {
   });
 
   it('are about the tables of the database in which they were prepared', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare(INSERT, 3, 2);
     rig.query('USE elsewhere');
     rig.prepare(INSERT, 4, 2);
@@ -1041,7 +863,7 @@ describe('prepared statements', () => {
   it.each(["SET sql_mode = 'PIPES_AS_CONCAT'", 'SET sql_mode = UUID()', 'SET NAMES latin1'])(
     'mean what they meant when they were prepared: %s',
     (change) => {
-      const rig = new Rig();
+      const rig = new TapRig();
       rig.prepare(INSERT, 3, 2);
       rig.query(change);
       rig.say(executePayload(3, ['17', 'text']));
@@ -1063,7 +885,7 @@ describe('prepared statements', () => {
   ] as const)(
     'that read go on where nothing changed what they say: %s behind %s is %s',
     (read, change, end) => {
-      const rig = new Rig();
+      const rig = new TapRig();
       rig.query("SET sql_mode = ''");
       rig.prepare(read, 3, 1);
       rig.query(change);
@@ -1075,7 +897,7 @@ describe('prepared statements', () => {
   );
 
   it('follow the settings that they make', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare("SET sql_mode = 'ANSI'", 3, 0);
     rig.say(executePayload(3, []));
     rig.query(insert(1));
@@ -1085,7 +907,7 @@ describe('prepared statements', () => {
 
 describe('the session', () => {
   it('follows the database, by command and by statement', () => {
-    const rig = new Rig({ database: null });
+    const rig = new TapRig({ database: null });
     rig.query(insert(1));
     rig.say(Buffer.concat([Buffer.of(COM.INIT_DB), Buffer.from('old')]));
     rig.query(insert(2));
@@ -1099,7 +921,7 @@ describe('the session', () => {
   });
 
   it('does not follow a setting that failed', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query("SET sql_mode = 'ANSI'", FAILED);
     rig.query(insert(1));
     expect(rig.units[0]?.replays[0]?.context.variables.size).toBe(0);
@@ -1109,7 +931,7 @@ describe('the session', () => {
     ['a reset', Buffer.of(COM.RESET_CONNECTION)],
     ['a change of user', Buffer.concat([Buffer.of(COM.CHANGE_USER), Buffer.from('user\0\0old\0')])],
   ])('is rolled back and forgotten by %s', (_name, payload) => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.prepare('UPDATE messages SET t = 1 WHERE folderid = ?', 3, 1);
     rig.query("SET sql_mode = 'ANSI'");
     rig.query('BEGIN', OPEN);
@@ -1125,7 +947,7 @@ describe('the session', () => {
   });
 
   it('that ends leaves what had no answer in doubt', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query('BEGIN', OPEN);
     rig.query(insert(1), OPEN);
     const unanswered = [
@@ -1143,7 +965,7 @@ describe('the session', () => {
   });
 
   it('has the keys of its writes on record before they are sent, until it is known what became of them', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const pending = rig.command(query(insert(1)));
     rig.send();
     expect(rig.journal.log).toEqual(['written messages/1', 'flush']);
@@ -1163,7 +985,7 @@ describe('the session', () => {
   });
 
   it('that lost step leaves what is open uncertain', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query('BEGIN', OPEN);
     rig.query(insert(1), OPEN);
     rig.tap.lostStep();
@@ -1172,7 +994,7 @@ describe('the session', () => {
   });
 
   it('lets a MyISAM statement go at once inside a transaction', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     rig.query('BEGIN', OPEN);
     rig.query('INSERT INTO notes (folderid) VALUES (1)', OPEN);
     rig.query(insert(2), OPEN);
@@ -1182,7 +1004,7 @@ describe('the session', () => {
   });
 
   it('takes commands of any other kind, and short ones, without a word', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     for (let type = 0; type < 256; type++) {
       if ([COM.QUERY, COM.STMT_PREPARE].includes(type as never)) continue;
       for (const length of [1, 4, 5, 9]) rig.say(Buffer.alloc(length, type));
@@ -1193,10 +1015,10 @@ describe('the session', () => {
 
 describe('changes of definitions', () => {
   const ADD = 'ALTER TABLE messages ADD a INT';
-  const texts = (rig: Rig) => rig.units.map(({ replays: [replay] }) => replay?.sql.toString());
+  const texts = (rig: TapRig) => rig.units.map(({ replays: [replay] }) => replay?.sql.toString());
 
   it('are told of and in doubt, and not replayed, unless they are to be mirrored', () => {
-    const rig = new Rig();
+    const rig = new TapRig();
     const sent = rig.command(query(ADD));
     rig.send();
     expect(rig.journal.log).toEqual(['written messages/*', 'flush']);
@@ -1207,7 +1029,7 @@ describe('changes of definitions', () => {
   });
 
   it('are offered behind what they commit, as barriers, whatever the ratios', () => {
-    const rig = new Rig({ ddl: 'mirror', reads: 0, writes: 100 });
+    const rig = new TapRig({ ddl: 'mirror', reads: 0, writes: 100 });
     rig.query('BEGIN', { status: STATUS_OPEN });
     rig.query('INSERT INTO messages VALUES (1, "a")', { status: STATUS_OPEN });
     const sent = rig.command(query('CREATE TABLE `old`.messages LIKE old.notes'));
@@ -1237,7 +1059,7 @@ describe('changes of definitions', () => {
     ['a table of another database', 'CREATE TABLE elsewhere.messages (a INT)', {}, []],
     ['a temporary table', 'CREATE TEMPORARY TABLE messages (a INT)', {}, []],
   ])('are not replayed: %s', (_name, text, fields, doubted) => {
-    const rig = new Rig({ ddl: 'mirror' });
+    const rig = new TapRig({ ddl: 'mirror' });
     rig.query(text, fields);
     expect(rig.units).toEqual([]);
     expect(rig.doubts).toEqual(doubted.map((table) => `table ${table}`));
@@ -1248,17 +1070,17 @@ describe('changes of definitions', () => {
   });
 
   it('without an answer are in doubt; those that were not reached are not', () => {
-    const rig = new Rig({ ddl: 'mirror' });
+    const rig = new TapRig({ ddl: 'mirror' });
     rig.tap.closed([rig.command(query(ADD))]);
     expect([rig.doubts, rig.journal.pending]).toEqual([['table messages'], 0]);
-    const behind = new Rig({ ddl: 'mirror' });
+    const behind = new TapRig({ ddl: 'mirror' });
     behind.query(`INSERT INTO users VALUES (1); ${ADD}`, FAILED);
     expect([behind.doubts, behind.journal.pending, behind.units]).toEqual([[], 0, []]);
   });
 
   it('of other sessions leave the keys written meanwhile in doubt, where order counts', () => {
     const doubtsWith = (additive: boolean): readonly string[] => {
-      const rig = new Rig();
+      const rig = new TapRig();
       const other = rig.writes.definitionSent(['messages'], { additive, program: false, writer: {} });
       rig.query(insert(1));
       rig.writes.definitions.answered(other);
@@ -1270,7 +1092,7 @@ describe('changes of definitions', () => {
 
   it('of other sessions leave rows in any of the tables that they rename, and keys anywhere', () => {
     const doubtsOf = (text: string, fields = {}): readonly string[] => {
-      const rig = new Rig();
+      const rig = new TapRig();
       rig.writes.definitionSent(['messages', 'notes'], { additive: false, program: false, writer: {} });
       rig.query(text, fields);
       return rig.doubts;
@@ -1283,7 +1105,7 @@ describe('changes of definitions', () => {
   });
 
   it('that come to nothing on the shadow are told of, counted and in doubt', () => {
-    const rig = new Rig({ ddl: 'mirror' });
+    const rig = new TapRig({ ddl: 'mirror' });
     rig.query(ADD);
     const [unit] = rig.units;
     expect(rig.journal.pending).toBe(1);
@@ -1294,7 +1116,7 @@ describe('changes of definitions', () => {
   });
 
   it('of a temporary table leave the lasting one of that name alone', () => {
-    const rig = new Rig({ ddl: 'mirror' });
+    const rig = new TapRig({ ddl: 'mirror' });
     rig.query('CREATE TEMPORARY TABLE messages (a INT)');
     rig.query(ADD);
     rig.query('DROP TABLE messages');
