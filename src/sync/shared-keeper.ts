@@ -7,13 +7,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
-import { CHANGES_MAX, type Change, type Condition, type SharedStore } from '../control/shared-store.ts';
+import {
+  CHANGES_MAX,
+  type Change,
+  type Condition,
+  type SharedStore,
+  SharedStoreLost,
+} from '../control/shared-store.ts';
 import { type PassKeeper, type PassPlan, type PassStep, reportOf } from './pass-keeper.ts';
 import { QueryTimes, writtenTimesSchema } from './query-times.ts';
 import { addOutcomes, NO_OUTCOME } from './range-outcome.ts';
 import type { SharedJob } from './shared-job.ts';
 import { rangeKeys, SharedRangeQueue } from './shared-range-queue.ts';
 import {
+  JOB_GONE,
   readSharedRange,
   type SharedPlan,
   type StepKeys,
@@ -73,14 +80,14 @@ export class SharedKeeper implements PassKeeper {
 
   async agree<T>(schema: z.ZodType<T>, ask: () => Promise<T>): Promise<T> {
     const keys = this.#next();
-    const { stop, store, job } = this.#options;
+    const { stop, job } = this.#options;
     for (;;) {
       const { report } = await this.#head(keys);
       if (report !== null) return schema.parse(JSON.parse(report));
       if (stop.aborted) return ask();
       await this.#leading(keys, async (lead) => {
         const value = JSON.stringify(await ask());
-        await store.commit([lead], [{ put: keys.report, value, lease: job.member.jobLease }]);
+        await this.#note(lead, [{ put: keys.report, value, lease: job.member.jobLease }]);
       });
     }
   }
@@ -157,7 +164,17 @@ export class SharedKeeper implements PassKeeper {
       ...{ kind: step.kind, pass: step.pass, startedAtMs },
       ...{ outcome: addOutcomes(caughtUp, outcome), owed: [...owed] },
     };
-    await store.commit([lead], [{ put: keys.plan, value: JSON.stringify(plan), lease }]);
+    await this.#note(lead, [{ put: keys.plan, value: JSON.stringify(plan), lease }]);
+  }
+
+  /**
+   * By which all go on; where another one leads by now, what that one notes. Rejects with SharedStoreLost where the job
+   * is over: then nobody could ever note it, and this process would try without end.
+   */
+  async #note(lead: Condition, changes: readonly Change[]): Promise<void> {
+    const { store, job } = this.#options;
+    if ((await store.commit([lead], changes)) !== null) return;
+    if (!(await store.renew(job.member.jobLease))) throw new SharedStoreLost(JOB_GONE);
   }
 
   /** True: every range is done, wherever. */

@@ -13,6 +13,7 @@ import type { LeasedRange, PassTotals, RangeQueue } from './range-queue.ts';
 import { SharedLease } from './shared-lease.ts';
 import {
   indexName,
+  JOB_GONE,
   readSharedRange,
   type SharedRange,
   type StepKeys,
@@ -33,9 +34,6 @@ export interface SharedRangeQueueOptions {
   readonly stop: AbortSignal;
   readonly told: (shards: ReadonlyMap<string, SharedProgress>) => void;
 }
-
-const GONE =
-  'the keys of this sync are gone from etcd: others have finished it while this process was taken for lost, or somebody has removed them';
 
 interface Known {
   readonly range: SharedRange;
@@ -112,7 +110,7 @@ export class SharedRangeQueue implements RangeQueue {
       this.#state = 'over';
       return;
     }
-    if (!head.some(({ key }) => key === keys.plan)) throw new SharedStoreLost(GONE);
+    if (!head.some(({ key }) => key === keys.plan)) throw new SharedStoreLost(JOB_GONE);
     for (const { key, value, modified } of ranges)
       this.#ranges.set(key.slice(keys.ranges.length), { range: readSharedRange(value), modified });
     this.#claims = new Map(claims.map((claim) => [claim.key.slice(keys.claims.length), claim]));

@@ -5,6 +5,10 @@ import { type RangeOutcome, rangeOutcomeSchema } from './range-outcome.ts';
 import type { SyncRange } from './range-queue.ts';
 import { syncRangeSchema, writtenRange } from './range-record.ts';
 
+/** Why a process can't go on that comes back to a job which is over. */
+export const JOB_GONE =
+  'the keys of this sync are gone from etcd: others have finished it while this process was taken for lost, or somebody has removed them';
+
 /** Of one range. */
 export interface SharedRange {
   readonly work: SyncRange;

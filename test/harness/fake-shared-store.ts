@@ -1,4 +1,5 @@
 /** Keys in memory as etcd keeps them: one revision for each commit, and keys that go with their lease. */
+import { setImmediate as turn } from 'node:timers/promises';
 import type {
   Change,
   Condition,
@@ -20,11 +21,13 @@ export class FakeSharedStore implements SharedStore {
   /** The next commit is made, and its answer lost: the caller makes it again. */
   losesAnswer = false;
 
-  read(spans: readonly Span[]): Promise<SharedRead> {
+  async read(spans: readonly Span[]): Promise<SharedRead> {
+    // Whoever reads without end is to let timers run, a test's own among them.
+    await turn();
     const found = spans.map(({ prefix, after = 0 }) =>
       [...this.keys.values()].filter(({ key, modified }) => key.startsWith(prefix) && modified > after),
     );
-    return Promise.resolve({ revision: this.#revision, spans: found });
+    return { revision: this.#revision, spans: found };
   }
 
   commit(conditions: readonly Condition[], changes: readonly Change[]): Promise<number | null> {

@@ -31,9 +31,13 @@ beforeEach(() => {
 // Its beats would go on.
 afterEach(() => Promise.all(joined.map((job) => job.leave('left'))));
 
-async function join(wishes: Readonly<Record<string, unknown>> = { mode: 'full' }, scope = ALL) {
+async function join(
+  wishes: Readonly<Record<string, unknown>> = { mode: 'full' },
+  scope = ALL,
+  ttlSeconds = 60,
+): Promise<SharedJob> {
   const job = await SharedJob.join({
-    ...{ store, prefix: PREFIX, wishes, scope, ttlSeconds: 60 },
+    ...{ store, prefix: PREFIX, wishes, scope, ttlSeconds },
     told: (text) => told.push(text),
   });
   joined.push(job);
@@ -102,6 +106,16 @@ describe('a job', () => {
     expect(told).toEqual(['goes on where the sync before this one ended']);
     await second.leave('finished');
     expect([...store.keys.keys()]).toEqual([]);
+  });
+
+  it.each<[string, (keeper: SharedKeeper) => Promise<unknown>]>([
+    ['of a pass', (keeper) => keeper.pass(step())],
+    ['of what all are to be told alike', (keeper) => keeper.agree(z.number(), async () => 7)],
+  ])('that others have finished ends one that was taken for lost, at the begin %s', async (_, next) => {
+    const [lost, other] = [await join(undefined, ALL, 0.03), await join()];
+    await store.revoke(lost.member.lease);
+    await other.leave('finished');
+    await expect(next(keeperOf(lost))).rejects.toThrow('others have finished it');
   });
 
   it('refuses what no sync has written under its key', async () => {
