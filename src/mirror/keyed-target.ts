@@ -62,6 +62,6 @@ export function parameters(execution: Execution | null, { sqlMode }: SessionStat
       const key = packet.keyText(ordinal);
       return key === null || isUtf8 || ASCII.test(key) ? key : null;
     },
-    isNumber: (ordinal) => packet.isNumber(ordinal),
+    numberKind: (ordinal) => packet.numberKind(ordinal),
   };
 }

@@ -3,6 +3,9 @@ import { type KeyType, literalKey, stringKey } from './key-text.ts';
 import { type Lexed, LITERAL } from './lexed.ts';
 import type { Plan, Predicate, RowSource } from './plan.ts';
 
+/** As many of a binary floating point number a server writes without an exponent. */
+const FLOAT_DIGITS = 15;
+
 /** A table that moves. */
 export interface MovedTable {
   readonly name: string;
@@ -175,8 +178,8 @@ function pruneOf(plan: Plan, tables: readonly MovedTable[]): Prune {
 export interface ParamReader {
   /** The canonical key text (`integerKey`, `stringKey`) of parameter `ordinal`, from 0; null: not readable. */
   key(ordinal: number): string | null;
-  /** Its value is a number. */
-  isNumber(ordinal: number): boolean;
+  /** What its value is, if it is a number: `approximate` where it is binary floating point. */
+  numberKind(ordinal: number): 'exact' | 'approximate' | null;
 }
 
 /** The keys of one statement, in the order of their literals; a key that is written twice stands in it twice. */
@@ -272,8 +275,9 @@ function writtenKey(
   const ordinal = lexed.literalOrdinal(index);
   const key = params?.key(ordinal) ?? null;
   if (params === undefined || key === null) return null;
-  // A column of strings keeps a number as its digits, but equals it in many spellings.
-  const isStored = lexed.literalRow(index) !== -1;
-  if (table.keyType === 'string' && !isStored && params.isNumber(ordinal)) return null;
+  // A column of strings keeps a number as its digits, a long float with an exponent, and equals it in many spellings.
+  const number = table.keyType === 'string' ? params.numberKind(ordinal) : null;
+  const isKept = lexed.literalRow(index) !== -1 && (number === 'exact' || key.length <= FLOAT_DIGITS);
+  if (number !== null && !isKept) return null;
   return stringKey(key, table.keyType);
 }

@@ -10,11 +10,9 @@ export const FIELD_TYPE = {
   NULL: 0x06,
   TIMESTAMP: 0x07,
   LONGLONG: 0x08,
-  INT24: 0x09,
   DATE: 0x0a,
   TIME: 0x0b,
   DATETIME: 0x0c,
-  YEAR: 0x0d,
   VARCHAR: 0x0f,
   /** The first of the types from here on whose values are text or bytes. */
   NEWDECIMAL: 0xf6,
@@ -28,9 +26,7 @@ export const UNSIGNED = 0x80;
 const WIDTHS: ReadonlyMap<number, number> = new Map<number, number>([
   [FIELD_TYPE.TINY, 1],
   [FIELD_TYPE.SHORT, 2],
-  [FIELD_TYPE.YEAR, 2],
   [FIELD_TYPE.LONG, 4],
-  [FIELD_TYPE.INT24, 4],
   [FIELD_TYPE.FLOAT, 4],
   [FIELD_TYPE.DOUBLE, 8],
   [FIELD_TYPE.LONGLONG, 8],
@@ -44,12 +40,28 @@ const LENGTH_BYTE_TYPES: ReadonlySet<number> = new Set<number>([
   FIELD_TYPE.TIME,
 ]);
 
+/** The old decimal, VECTOR and JSON, as strings. */
+const TEXT_TYPES = [0x00, 0xf2, 0xf5];
+/** The blobs and strings, ENUM, SET and decimals. */
+const STRING_TYPES = Array.from({ length: 9 }, (_, at) => FIELD_TYPE.NEWDECIMAL + at);
+
+/**
+ * What a client may bind. A server refuses an execution with any other type, or, as MariaDB does with INT24, YEAR, BIT
+ * and GEOMETRY, reads no byte of its value and takes it for NULL.
+ */
+const BINDABLE: ReadonlySet<number> = new Set<number>([
+  ...[FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.LONG, FIELD_TYPE.LONGLONG, FIELD_TYPE.FLOAT],
+  ...[FIELD_TYPE.DOUBLE, FIELD_TYPE.NULL, FIELD_TYPE.VARCHAR, ...LENGTH_BYTE_TYPES],
+  ...[...TEXT_TYPES, ...STRING_TYPES],
+]);
+
 export function isStringType(type: number): boolean {
   return type === FIELD_TYPE.VARCHAR || type >= FIELD_TYPE.NEWDECIMAL;
 }
 
-/** Moves the cursor behind one value; of all other types a value is a length-encoded string. */
+/** Moves the cursor behind a parameter's value, or sets `failed`; of all other types it is a length-encoded string. */
 export function skipValue(cursor: PayloadCursor, type: number): void {
+  if (!BINDABLE.has(type)) cursor.failed = true;
   const width = WIDTHS.get(type);
   if (width !== undefined) cursor.take(width);
   else if (LENGTH_BYTE_TYPES.has(type)) cursor.take(cursor.integer(1));

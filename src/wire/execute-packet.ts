@@ -12,6 +12,8 @@ const FLAG_PARAMETER_COUNT = 0x08;
 /** The command, the statement's id (4), flags (1) and the iteration count (4). */
 const HEAD_BYTES = 10;
 const BYTES_A_PLACE = 8;
+/** A decimal that servers write as it came: its digits fit behind the point and before it, and it is not -0. */
+const PLAIN_DECIMAL = /^(?!-0(?:\.0+)?$)-?(?:0|[1-9]\d{0,34})(?:\.\d{1,30})?$/;
 const NO_TYPES = Buffer.alloc(0);
 
 export interface ExecuteOptions {
@@ -31,6 +33,9 @@ export type ParameterValue =
   | { readonly what: 'integer'; readonly digits: string }
   | { readonly what: 'double'; readonly value: number }
   | { readonly what: 'string'; readonly bytes: string };
+
+/** Binary floating point, or any other. */
+export type NumberKind = 'exact' | 'approximate';
 
 const NULL_VALUE: ParameterValue = { what: 'null' };
 
@@ -61,9 +66,10 @@ export class ExecutePacket {
     return bitSet(this.#nulls, this.#nullsFrom + ordinal);
   }
 
-  isNumber(ordinal: number): boolean {
+  numberKind(ordinal: number): NumberKind | null {
     const type = this.types[ordinal * 2]!;
-    return type === FIELD_TYPE.NEWDECIMAL || !isStringType(type);
+    if (type === FIELD_TYPE.DOUBLE || type === FIELD_TYPE.FLOAT) return 'approximate';
+    return type === FIELD_TYPE.NEWDECIMAL || !isStringType(type) ? 'exact' : null;
   }
 
   /**
@@ -80,7 +86,9 @@ export class ExecutePacket {
     const integer = this.#integerAt(ordinal, from);
     if (integer !== null) return integer;
     if (type === FIELD_TYPE.DOUBLE) return integerText(this.#payload.readDoubleLE(from));
-    return isStringType(type) ? stringText(this.#payload, from, to) : null;
+    const text = isStringType(type) ? stringText(this.#payload, from, to) : null;
+    // A decimal is read as a number before it comes to any column: of `a5` it is 0.
+    return type !== FIELD_TYPE.NEWDECIMAL || (text !== null && PLAIN_DECIMAL.test(text)) ? text : null;
   }
 
   /** Null: of a type that is none of these, or sent ahead of the execution. */
@@ -109,10 +117,8 @@ export class ExecutePacket {
       case FIELD_TYPE.TINY:
         return String(unsigned ? payload.readUInt8(from) : payload.readInt8(from));
       case FIELD_TYPE.SHORT:
-      case FIELD_TYPE.YEAR:
         return String(unsigned ? payload.readUInt16LE(from) : payload.readInt16LE(from));
       case FIELD_TYPE.LONG:
-      case FIELD_TYPE.INT24:
         return String(unsigned ? payload.readUInt32LE(from) : payload.readInt32LE(from));
       case FIELD_TYPE.LONGLONG:
         return String(unsigned ? payload.readBigUInt64LE(from) : payload.readBigInt64LE(from));
@@ -187,9 +193,9 @@ export class ExecutePacket {
   }
 }
 
-/** A double that is a whole number: how clients that know one number type send their integers. */
+/** A double that is a whole number: how clients that know one number type send their integers. -0 is `-0` in a text. */
 function integerText(value: number): string | null {
-  return Number.isSafeInteger(value) ? String(value) : null;
+  return Number.isSafeInteger(value) && !Object.is(value, -0) ? String(value) : null;
 }
 
 function stringText(payload: Buffer, from: number, to: number): string | null {

@@ -30,6 +30,8 @@ const catalog: Catalog = {
 };
 const reader = new SqlReader({ maxPlans: 5000, seed: 9 });
 
+const KINDS: Readonly<Record<string, 'exact' | 'approximate'>> = { number: 'exact', double: 'approximate' };
+
 interface Read {
   readonly sql: Buffer;
   readonly binding: Binding;
@@ -40,7 +42,7 @@ function read(text: string, params?: readonly (string | null)[]): Read {
   const sql = Buffer.from(text);
   const plan = reader.read(sql, 0, sql.length, DEFAULT_SQL_MODE);
   const binding = bind(plan, 'mc', catalog);
-  const reading = params && { key: (ordinal: number) => params[ordinal] ?? null, isNumber: () => false };
+  const reading = params && { key: (ordinal: number) => params[ordinal] ?? null, numberKind: () => null };
   return { sql, binding, found: readKeys(binding, sql, reader.lexed, reading) };
 }
 
@@ -56,17 +58,32 @@ describe('keys of parameters', () => {
     ['UPDATE names SET a = 1 WHERE name = ?', 'string', 'names:5 complete'],
     ['INSERT INTO names (name) VALUES (?)', 'number', 'names:5 complete'],
     ['UPDATE numbers SET a = 1 WHERE id = ?', 'number', 'numbers:5 complete'],
+    ['UPDATE names SET a = 1 WHERE name = ?', 'double', 'incomplete'],
+    ['INSERT INTO names (name) VALUES (?)', 'double', 'names:5 complete'],
   ])(
     '%s, a %s: a column of strings equals a number in many spellings, and stores it in one',
     (text, type, expected) => {
       const sql = Buffer.from(text);
       const binding = bind(reader.read(sql, 0, sql.length, DEFAULT_SQL_MODE), 'mc', catalog);
-      const params = { key: () => '5', isNumber: () => type === 'number' };
+      const params = { key: () => '5', numberKind: () => KINDS[type] ?? null };
       const found = readKeys(binding, sql, reader.lexed, params);
       const names = found.keys.map((key, index) => `${binding.tables[found.tables[index]!]!.name}:${key}`);
       expect([...names, found.complete ? 'complete' : 'incomplete'].join(' ')).toBe(expected);
     },
   );
+
+  it.each([
+    ['names (name)', 'double', 'incomplete'],
+    ['names (name)', 'number', 'names:1700000000123456 complete'],
+    ['numbers (id)', 'double', 'numbers:1700000000123456 complete'],
+  ])('INSERT INTO %s, a long %s: a text of it has an exponent', (into, type, expected) => {
+    const sql = Buffer.from(`INSERT INTO ${into} VALUES (?)`);
+    const binding = bind(reader.read(sql, 0, sql.length, DEFAULT_SQL_MODE), 'mc', catalog);
+    const params = { key: () => '1700000000123456', numberKind: () => KINDS[type] ?? null };
+    const found = readKeys(binding, sql, reader.lexed, params);
+    const names = found.keys.map((key, index) => `${binding.tables[found.tables[index]!]!.name}:${key}`);
+    expect([...names, found.complete ? 'complete' : 'incomplete'].join(' ')).toBe(expected);
+  });
 });
 
 describe('keys that the server gives out', () => {
