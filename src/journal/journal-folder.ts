@@ -44,12 +44,12 @@ export class JournalFolder {
     const found = await recover(this.#disk, this.#directory, this.#shard, index);
     this.#read = 'done';
     this.#recovered = found.written;
-    const strange = state === null && found.nextId > 1;
+    const strange = strangeness(state, found.nextId);
     return {
       state,
       generation: found.generation,
       nextId: found.nextId,
-      losses: strange ? ['the state is missing or damaged', ...found.losses] : found.losses,
+      losses: strange === null ? found.losses : [strange, ...found.losses],
     };
   }
 
@@ -97,4 +97,10 @@ export class JournalFolder {
     }
     this.#lock = await JournalLock.take(this.#disk, this.#directory);
   }
+}
+
+/** A state is first written behind the first doubts' files, but where these could not be made: then it says so. */
+function strangeness(state: JournalState | null, nextId: number): string | null {
+  if (state === null) return nextId > 1 ? 'the state is missing or damaged' : null;
+  return nextId > 1 || state.reset !== null ? null : 'the files of the doubts are missing';
 }

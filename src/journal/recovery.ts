@@ -80,14 +80,16 @@ async function readDoubts(folder: Folder, names: readonly string[]): Promise<num
     .filter(({ id, kind }) => kind === 'log' && id >= (snapshot?.id ?? 0))
     .sort((left, right) => left.id - right.id);
   if (snapshot !== undefined) await readSnapshot(folder, snapshot.name);
-  else if (logs.length > 0) checkFirst(folder, logs[0]!.id);
+  checkFirst(folder, snapshot?.id ?? null, logs[0]?.id ?? null);
   await readLogs(folder, logs);
   return Math.max(0, ...files.map(({ id }) => id)) + 1;
 }
 
-/** The first log of all needs no snapshot before it. */
-function checkFirst({ losses }: Folder, id: number): void {
-  if (id > 1) losses.push(`the snapshot before doubts-${id}.log is missing`);
+/** The first log of all needs no snapshot; every snapshot has its log, which was there before it. */
+function checkFirst({ losses }: Folder, snapshot: number | null, log: number | null): void {
+  if (snapshot === null && log !== null && log > 1)
+    losses.push(`the snapshot before doubts-${log}.log is missing`);
+  if (snapshot !== null && log !== snapshot) losses.push(`doubts-${snapshot}.log is missing`);
 }
 
 async function readSnapshot(folder: Folder, name: string): Promise<void> {
@@ -133,27 +135,32 @@ async function readLogs(
   }
 }
 
-/** A file without a header was being made when the process ended. */
+/** Behind a damaged header, too, what can be read is kept. */
 async function readFile(folder: Folder, name: string, visitor: RecordVisitor): Promise<FramesRead['how']> {
   const { disk, directory, shard } = folder;
   const path = join(directory, name);
   const fd = await disk.open(path);
   try {
     const found = await readHeader(disk, fd, path);
-    if (found === null) return 'torn';
-    if (found.header.shard !== shard)
+    if (typeof found === 'object' && found.header.shard !== shard)
       throw new UsageError(
         `journal.directory: ${path} is of shard ${found.header.shard}, not of ${shard}: every shard needs a folder of its own`,
       );
+    let headless = found === 'damaged';
     let malformed = false;
-    const { how } = await readFrames(disk, fd, found.end, Infinity, (bytes, payload, end) => {
+    const start = typeof found === 'object' ? found.end : 0;
+    const { how } = await readFrames(disk, fd, start, Infinity, (bytes, payload, end) => {
       try {
         readRecords(bytes, payload, end, visitor);
+        // One that was being made has no records yet.
+        headless ||= found === 'unmade';
       } catch {
         malformed = true;
       }
       return 'more';
     });
+    if (headless) return 'broken';
+    if (found === 'unmade') return 'torn';
     return malformed ? 'broken' : how;
   } finally {
     await disk.close(fd);

@@ -19,6 +19,14 @@ const headerSchema = z.object({
 });
 export type SegmentHeader = z.output<typeof headerSchema>;
 
+export interface HeaderFound {
+  readonly header: SegmentHeader;
+  readonly end: number;
+}
+
+/** More than any takes: a length beyond it is damage. */
+const HEADER_BYTES_MAX = 512;
+
 export function encodeHeader(header: SegmentHeader): Buffer {
   const version = Buffer.alloc(4);
   version.writeUInt32LE(FORMAT_VERSION);
@@ -26,23 +34,27 @@ export function encodeHeader(header: SegmentHeader): Buffer {
 }
 
 /**
- * The header of a file and where its records begin; null where the file is too short or damaged for one. Throws
- * UsageError where another version wrote it.
+ * The header of a file and where its records begin. `unmade`: the file ends in it, or holds zeros alone, as one that
+ * was being made when the process or the machine stopped. Throws UsageError where another version wrote it.
  */
 export async function readHeader(
   disk: Disk,
   fd: number,
   path: string,
-): Promise<{ readonly header: SegmentHeader; readonly end: number } | null> {
+): Promise<HeaderFound | 'unmade' | 'damaged'> {
   const bytes = Buffer.alloc(FRAME_BYTES_MAX);
   const length = await disk.read(fd, bytes, 0, bytes.length, 0);
+  if (bytes.subarray(0, length).every((byte) => byte === 0)) return 'unmade';
+  const magic = Math.min(length, MAGIC.length);
+  if (!bytes.subarray(0, magic).equals(MAGIC.subarray(0, magic))) return 'damaged';
   const start = MAGIC.length + 4;
-  if (length < start || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return null;
+  if (length < start) return 'unmade';
   checkVersion(bytes.readUInt32LE(MAGIC.length), path);
   const end = frameEnd(bytes, start, length);
-  if (typeof end !== 'number') return null;
+  if (end === 'more') return length < HEADER_BYTES_MAX ? 'unmade' : 'damaged';
+  if (end === 'broken') return 'damaged';
   const header = headerSchema.safeParse(parseJson(bytes.toString('utf8', start + FRAME_HEAD_BYTES, end)));
-  return header.success ? { header: header.data, end } : null;
+  return header.success ? { header: header.data, end } : 'damaged';
 }
 
 /** Throws UsageError for any version but ours. */
