@@ -42,7 +42,9 @@ export const LIMIT_MAX = 10_000;
 const SETTLE_BYTES_MAX = 4 * 1024 * 1024;
 
 const limitError = { error: `must be a whole number from 1 to ${LIMIT_MAX}` };
-const name = z.string({ error: 'is missing: name the shard' });
+const name = z.string({
+  error: ({ input }) => (input === undefined ? 'is missing: name the shard' : 'must be one name'),
+});
 const querySchema = z.strictObject({
   shard: name,
   cursor: z.string({ error: 'may be given once' }).default(''),
