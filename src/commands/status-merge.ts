@@ -29,6 +29,8 @@ export interface MergedShard {
   /** Each proxy has a journal of its own; a key in two of them counts twice. */
   readonly journalKeys: number;
   readonly journalReset: boolean;
+  /** Why a full pass is owed, by one of them; null where none owes it, or none tells. */
+  readonly journalResetReason: string | null;
   /** On disk, of all proxies. */
   readonly journalBytes: number;
   /** Why one of them can't be written just now; null where all can. */
@@ -72,6 +74,8 @@ function mergeShard(name: string, shards: readonly ShardStatus[]): MergedShard {
     queue: { statements: sum((shard) => shard.queue.statements), bytes: sum((shard) => shard.queue.bytes) },
     journalKeys: sum((shard) => shard.journal.keys),
     journalReset: shards.some((shard) => shard.journal.reset),
+    journalResetReason:
+      shards.find((shard) => shard.journal.resetReason !== null)?.journal.resetReason ?? null,
     journalBytes: sum((shard) => shard.journal.bytes),
     journalFailing: shards.find((shard) => shard.journal.failing !== null)?.journal.failing ?? null,
     doubts: sumCounts(shards.map((shard) => shard.journal.byReason)),

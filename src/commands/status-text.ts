@@ -95,7 +95,11 @@ function detailLines(shard: MergedShard, width: number): string[] {
   }
   if (doubts !== '') lines.push(`${shard.name} doubts: ${doubts}`);
   if (shard.journalFailing !== null)
-    lines.push(`${shard.name} the journal can't be written: ${shard.journalFailing}`);
+    lines.push(`${shard.name} the journal can't be written as it should: ${shard.journalFailing}`);
+  if (shard.journalReset) {
+    const why = shard.journalResetReason ?? 'the proxy does not tell why';
+    lines.push(`${shard.name} owes a full pass ("understudy sync" makes it): ${why}`);
+  }
   lines.push(...straddleLines(shard, width));
   if (shard.shadowError !== undefined) {
     const { reason, at } = shard.shadowError;

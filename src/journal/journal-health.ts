@@ -75,7 +75,7 @@ export class JournalHealth {
 
   /** One slow append may be the machine's; only a disk that stays so is told of again. */
   slowed(seconds: number): void {
-    this.#slow = `an append took ${Math.round(seconds * 1000)} ms`;
+    this.#slow = `the disk is slow: an append took ${Math.round(seconds * 1000)} ms`;
     if (this.#now() < this.#slowToldAtMs + SLOW_TOLD_EVERY_MS) return;
     this.#slowToldAtMs = this.#now();
     this.#log.warn(

@@ -71,7 +71,9 @@ export class JournalLock {
   /** Tells others that the owner lives. Rejects where the lock is another's by now, or with the disk's errors. */
   async beat(): Promise<void> {
     const found = await readOwner(this.#disk, this.#path);
-    if (found?.token !== this.#owner.token) throw new Error(`${this.#path} was taken by another process`);
+    if (found === null) throw new Error(`${this.#path} is gone, or can't be read any more`);
+    if (found.token !== this.#owner.token)
+      throw new Error(`${this.#path} was taken by process ${found.pid} on ${found.host.split(' ')[0]}`);
     this.#owner = { ...this.#owner, beat: this.#owner.beat + 1 };
     await this.#disk.writeAt(this.#fd, encode(this.#owner), 0);
   }

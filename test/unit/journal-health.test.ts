@@ -58,7 +58,11 @@ it('a journal that is closed stays so', () => {
 it('a slow disk is a fault until it is quick, or opened again', () => {
   health.opened();
   health.slowed(0.25);
-  expect([health.at, health.slow, health.fault]).toEqual(['open', true, 'an append took 250 ms']);
+  expect([health.at, health.slow, health.fault]).toEqual([
+    'open',
+    true,
+    'the disk is slow: an append took 250 ms',
+  ]);
   health.quick();
   expect([health.slow, health.fault]).toEqual([false, null]);
   health.slowed(0.25);

@@ -595,6 +595,7 @@ describe('a disk that fails', () => {
     journal.note('messages', '1', 'failed');
     rmSync(directory, { recursive: true });
     await waitFor(() => journal.reset, { what: 'it is noticed' });
+    expect(journal.figures().resetReason).toMatch(/ is gone(, or can't be read any more)?$/);
     await waitFor(() => journal.figures().failing === null, { what: 'it is written again' });
     const after = await open({ directory: temporaryDirectory('unused') });
     expect(after.journal.size).toBe(0);

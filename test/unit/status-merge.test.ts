@@ -180,6 +180,15 @@ test('the text shows doubts by reason, straddling digests cut to the width, and 
   expect(lines[at + 2]).toBe('  7 times: SELECT ?');
 });
 
+test('the text says why a full pass is owed, who makes it, and what is wrong with the journal', () => {
+  const reset = journalStatus({ keys: 0, reset: true, byReason: {} });
+  const journal = { ...reset, resetReason: 'ENOSPC', failing: 'no room' };
+  const proxies = [proxy('a', [shard()]), proxy('b', [shard({ journal })])];
+  const lines = statusLines('test', proxies, mergeShards(proxies), 80);
+  expect(lines).toContain('s00 owes a full pass ("understudy sync" makes it): ENOSPC');
+  expect(lines).toContain("s00 the journal can't be written as it should: no room");
+});
+
 test('of many straddling digests the most frequent are shown, and how many more there are', () => {
   const straddles = Array.from({ length: 25 }, (_, index) => ({ digest: `d${index}`, count: index + 1 }));
   const proxies = [proxy('a', [shard({ straddles })])];
@@ -191,5 +200,5 @@ test('of many straddling digests the most frequent are shown, and how many more 
 test('a shard without doubts, straddles or errors has no line of them', () => {
   const proxies = [proxy('a', [shard()])];
   const text = statusLines('test', proxies, mergeShards(proxies), 80).join('\n');
-  expect(text).not.toMatch(/doubts|mix|last error/);
+  expect(text).not.toMatch(/doubts|mix|last error|full pass/);
 });
