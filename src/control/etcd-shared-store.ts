@@ -75,7 +75,7 @@ export class EtcdSharedStore implements SharedStore {
         return succeeded ? Number(header.revision) : null;
       } catch (error) {
         // What a key was to be put under has ended: so has whatever its owner held by it.
-        if (messageOf(error).includes('requested lease not found')) return null;
+        if (isLeaseGone(error)) return null;
         throw error;
       }
     });
@@ -93,7 +93,14 @@ export class EtcdSharedStore implements SharedStore {
   }
 
   async revoke(lease: string): Promise<void> {
-    await this.#steadily('to end a lease', ({ etcd }) => etcd.leaseClient.leaseRevoke({ ID: lease }));
+    await this.#steadily('to end a lease', async ({ etcd }) => {
+      try {
+        await etcd.leaseClient.leaseRevoke({ ID: lease });
+      } catch (error) {
+        // It was not renewed in time, another has ended it, or the answer to an attempt before was lost.
+        if (!isLeaseGone(error)) throw error;
+      }
+    });
   }
 
   close(): void {
@@ -140,6 +147,10 @@ export class EtcdSharedStore implements SharedStore {
     this.#state = fault === null ? 'answering' : 'silent';
     if (wasSilent !== (fault !== null)) this.#options.told(fault);
   }
+}
+
+function isLeaseGone(error: unknown): boolean {
+  return messageOf(error).includes('requested lease not found');
 }
 
 function compareOf(condition: Condition): ICompare {

@@ -43,7 +43,7 @@ export interface SharedStore {
   grant(ttlSeconds: number): Promise<string>;
   /** False: the lease has ended, and its keys are gone. */
   renew(lease: string): Promise<boolean>;
-  /** Ends it at once, with its keys. */
+  /** Ends it at once, with its keys; one that has ended is left as it is. */
   revoke(lease: string): Promise<void>;
   close(): void;
 }

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RowDataPacket } from 'mysql2/promise';
+import { messageOf } from '../../src/base/errors.ts';
 import type { SyncReport } from '../../src/sync/sync-report.ts';
 import { type Etcd, startEtcd } from './etcd.ts';
 import { startMariadb } from './mariadb.ts';
@@ -10,13 +11,15 @@ import { type Child, type Exit, startChild } from './process.ts';
 import { MAIN } from './proxy.ts';
 import type { SqlServer } from './sql-server.ts';
 import { temporaryDirectory } from './temp.ts';
+import { waitFor } from './wait.ts';
 
 export const PREFIX = '/understudy/shared/';
 const ROWS = 3;
 
 export interface SyncProcess {
   readonly child: Child;
-  readonly ended: Promise<SyncEnd>;
+  /** Waits for its end; rejects, with what each process has said so far, where it does not come. */
+  end(): Promise<SyncEnd>;
 }
 
 export interface SyncEnd {
@@ -46,13 +49,24 @@ export interface SharedSyncStage {
   spoil(...statements: readonly string[]): Promise<void>;
   /** A later `--config` of the arguments counts, one of `configWith` say. */
   start(...args: readonly string[]): Promise<SyncProcess>;
-  /** The stage's configuration with other fields of its section `sync`. */
+  /** As `start`, of one that is taken for lost two seconds after it was heard of last. */
+  startMortal(...args: readonly string[]): Promise<SyncProcess>;
+  /** The stage's configuration with other fields of its section `sync`, and the leases of a mortal one. */
   configWith(sync: Readonly<Record<string, unknown>>): string;
   state(): Promise<SharedState>;
+  /** Every process that is there is taken for lost: its lease ends, as it does where it is not renewed in time. */
+  endLeases(): Promise<void>;
   /** Rows that differ, by a comparison that is not the sync's. */
   differing(): Promise<readonly string[]>;
+  /** Ends the processes that still run, and removes what they have left in etcd. */
+  clear(): Promise<void>;
   close(): Promise<void>;
 }
+
+const END_TIMEOUT_MS = 60_000;
+/** Longer than any machine may keep a process from renewing them. */
+const LEASE_SECONDS = 60;
+const MORTAL_LEASE_SECONDS = 2;
 
 export async function startSharedSyncStage(): Promise<SharedSyncStage> {
   const extra = ['--innodb-flush-log-at-trx-commit=0'];
@@ -62,7 +76,26 @@ export async function startSharedSyncStage(): Promise<SharedSyncStage> {
     startEtcd(),
   ]);
   const config = await writeConfig(old, fresh, etcd);
+  const configWith = (sync: Readonly<Record<string, unknown>>): string => {
+    const known = JSON.parse(readFileSync(config, 'utf8'));
+    const file = join(temporaryDirectory('sync'), 'proxy.config.json');
+    const leases = { ...known.etcd, leaseTtlSeconds: MORTAL_LEASE_SECONDS };
+    writeFileSync(file, JSON.stringify({ ...known, etcd: leases, sync: { ...known.sync, ...sync } }));
+    return file;
+  };
+  const mortal = configWith({});
   const processes: Child[] = [];
+  const start = async (...args: readonly string[]): Promise<SyncProcess> => {
+    const file = join(temporaryDirectory('sync-report'), 'report.json');
+    const command = [MAIN, 'sync', '--config', config, '--report', file, ...args];
+    const child = await startChild({
+      name: `sync ${processes.length + 1}`,
+      command: process.execPath,
+      args: command,
+    });
+    processes.push(child);
+    return { child, end: () => endOf(child, processes, file) };
+  };
   return {
     old,
     fresh,
@@ -75,34 +108,46 @@ export async function startSharedSyncStage(): Promise<SharedSyncStage> {
       for (const sql of statements) await connection.query(sql);
       await connection.end();
     },
-    start: async (...args) => {
-      const file = join(temporaryDirectory('sync-report'), 'report.json');
-      const command = [MAIN, 'sync', '--config', config, '--report', file, ...args];
-      const child = await startChild({ name: 'sync', command: process.execPath, args: command });
-      processes.push(child);
-      const ended = child.exited.then((exit) => ({
-        exit,
-        report: reportIn(file),
-        said: child.stdout() + child.stderr(),
-      }));
-      return { child, ended };
-    },
-    configWith: (sync) => {
-      const known = JSON.parse(readFileSync(config, 'utf8'));
-      const file = join(temporaryDirectory('sync'), 'proxy.config.json');
-      writeFileSync(file, JSON.stringify({ ...known, sync: { ...known.sync, ...sync } }));
-      return file;
-    },
+    start,
+    startMortal: (...args) => start('--config', mortal, ...args),
+    configWith,
     state: () => stateOf(etcd),
+    endLeases: async () => {
+      for (const { key, lease } of await leasesOf(etcd))
+        if (key.includes('/members/')) await etcd.ctl('lease', 'revoke', lease);
+    },
     differing: async () => {
       const [left, right] = await Promise.all([rowsOf(old, 'mc_old'), rowsOf(fresh, 'mc_new')]);
       return [...new Set([...left, ...right])].filter((row) => left.has(row) !== right.has(row)).sort();
+    },
+    clear: async () => {
+      await Promise.all(processes.splice(0).map((child) => child.kill9()));
+      const remove = () => etcd.ctl('del', '--prefix', `${PREFIX}sync/`);
+      // It may be what a test has killed.
+      await remove().catch(() => etcd.restart().then(remove));
     },
     close: async () => {
       await Promise.all(processes.map((child) => child.kill9()));
       await Promise.all([old.destroy(), fresh.destroy(), etcd.kill9()]);
     },
   };
+}
+
+async function endOf(child: Child, all: readonly Child[], file: string): Promise<SyncEnd> {
+  const exit = await waitFor(() => (child.running() ? null : child.exited), {
+    what: `${child.name} to end`,
+    timeoutMs: END_TIMEOUT_MS,
+  }).catch((error: unknown) => {
+    const said = all.map(
+      (each) => `${each.name} (${each.running() ? 'runs' : 'has ended'}):\n${saidBy(each)}`,
+    );
+    throw new Error([messageOf(error), ...said].join('\n'));
+  });
+  return { exit, report: reportIn(file), said: saidBy(child) };
+}
+
+function saidBy(child: Child): string {
+  return child.stdout() + child.stderr();
 }
 
 async function writeConfig(old: SqlServer, fresh: SqlServer, etcd: Etcd): Promise<string> {
@@ -116,7 +161,7 @@ async function writeConfig(old: SqlServer, fresh: SqlServer, etcd: Etcd): Promis
     oldUser: { user: 'root' },
     newUser: { user: 'root' },
     sync: { checkpoint: temporaryDirectory('checkpoint'), workers: 1, maxThreadsRunning: 1000 },
-    etcd: { hosts: [etcd.url], prefix: PREFIX, leaseTtlSeconds: 2 },
+    etcd: { hosts: [etcd.url], prefix: PREFIX, leaseTtlSeconds: LEASE_SECONDS },
   };
   writeFileSync(file, JSON.stringify(config));
   return file;
@@ -165,6 +210,18 @@ async function stateOf(etcd: Etcd): Promise<SharedState> {
     })),
     done: [...ranges.values()].filter(({ state }) => state === 'done').length,
   };
+}
+
+/** Each key with the number of its lease as etcdctl takes it. */
+async function leasesOf(etcd: Etcd): Promise<readonly { readonly key: string; readonly lease: string }[]> {
+  // Its JSON has numbers that JavaScript can't hold.
+  const fields = await etcd.ctl('get', '--prefix', '--write-out=fields', `${PREFIX}sync/jobs/`);
+  return [...fields.matchAll(/^"Key" : "(.*)"$[\s\S]*?^"Lease" : (\d+)$/gm)].map(
+    ([, key = '', lease = '0']) => ({
+      key,
+      lease: BigInt(lease).toString(16),
+    }),
+  );
 }
 
 function reportIn(file: string): SyncReport | null {
