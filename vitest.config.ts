@@ -11,8 +11,9 @@ const serverTests = {
   // Children end with the thread that started them, so that thread must be the process itself.
   pool: 'forks' as const,
   globalSetup: ['test/harness/global-setup.ts'],
-  testTimeout: 60_000,
-  hookTimeout: 120_000,
+  // A bound for what never ends: longer than the waits of a test, which say what they wait for.
+  testTimeout: 150_000,
+  hookTimeout: 180_000,
   teardownTimeout: 20_000,
 };
 
@@ -25,7 +26,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           pool: 'forks',
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           maxWorkers: FILES_AT_ONCE,
           sequence: { groupOrder: 0 },
         },

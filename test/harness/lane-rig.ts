@@ -75,7 +75,7 @@ export class LaneRig {
 
   /** Waits for the end of the unit. */
   async ending(unit: Unit): Promise<Ending> {
-    return waitFor(() => this.endings.get(unit)?.[0], { what: 'the end of a unit', timeoutMs: 40_000 });
+    return waitFor(() => this.endings.get(unit)?.[0], { what: 'the end of a unit' });
   }
 
   /** Offers one unit and waits for its end, which must be an answer. */
@@ -88,7 +88,6 @@ export class LaneRig {
   async allEnded(): Promise<void> {
     await waitFor(() => [...this.endings.values()].every((endings) => endings.length > 0), {
       what: 'the end of every unit',
-      timeoutMs: 40_000,
     });
   }
 
@@ -102,7 +101,7 @@ export class LaneRig {
           typeof ending === 'object' && ending.outcome === 'answered' && this.lanes.status.state === 'up'
         );
       },
-      { what: 'the lanes to recover', timeoutMs: 40_000 },
+      { what: 'the lanes to recover' },
     );
   }
 

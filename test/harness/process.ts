@@ -13,7 +13,7 @@ const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(p
 const OUTPUT_KEPT_MAX = 4 * 1024 * 1024;
 const TAIL_SHOWN = 4000;
 const READY_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 15_000;
+const STOP_TIMEOUT_MS = 30_000;
 // Servers live in sbin, which an ordinary user's PATH may leave out.
 const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/usr/local/sbin`;
 

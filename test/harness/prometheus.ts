@@ -5,7 +5,7 @@ import { freePort } from './ports.ts';
 import { type Exit, startChild } from './process.ts';
 import { temporaryDirectory } from './temp.ts';
 
-const HTTP_TIMEOUT_MS = 5000;
+const HTTP_TIMEOUT_MS = 20_000;
 
 export interface PrometheusOptions {
   /** `host:port` of what is scraped once a second at /metrics, as job "understudy". */

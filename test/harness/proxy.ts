@@ -12,7 +12,7 @@ import { temporaryDirectory } from './temp.ts';
 import { waitFor } from './wait.ts';
 
 export const MAIN = fileURLToPath(new URL('dist/main.js', REPOSITORY));
-const HTTP_TIMEOUT_MS = 5000;
+const HTTP_TIMEOUT_MS = 20_000;
 
 /** A configuration as a test writes it: any field of the file, with at least its shards. */
 export interface ProxyConfig {

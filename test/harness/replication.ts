@@ -26,6 +26,6 @@ export async function untilCaughtUp(replica: SqlServer, primary: SqlServer): Pro
       ]);
       return at?.pos === there?.pos;
     },
-    { what: 'the replica to have caught up', timeoutMs: 30_000 },
+    { what: 'the replica to have caught up' },
   );
 }

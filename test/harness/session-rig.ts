@@ -41,7 +41,7 @@ const GREETING = {
   statusFlags: 2,
 };
 const RESPONSE = { flags: CAPABILITIES | 1, user: 'u', password: '', database: '', charsetNumber: 45 };
-const WAIT = { timeoutMs: 10_000, what: 'a login through the session' };
+const WAIT = { what: 'a login through the session' };
 
 const IDLE_TAPS: TapSource = {
   tap: () => ({

@@ -79,7 +79,6 @@ export function makeControl(config: Config): Controlled {
   const until: Controlled['until'] = (what, condition) =>
     waitFor(() => (condition(control.current()) ? control.current() : undefined), {
       what,
-      timeoutMs: 20_000,
     });
   return { ...recorded, control, metrics, snapshots, until };
 }

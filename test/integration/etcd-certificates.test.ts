@@ -80,7 +80,7 @@ async function everywhere(metric: string, value: number, labels = {}): Promise<v
     const values = await Promise.all(proxies.map((proxy) => proxy.metric(metric, labels)));
     return values.every((each) => each === value);
   };
-  await waitFor(holds, { what: `${metric} to be ${value} everywhere`, timeoutMs: 20_000 });
+  await waitFor(holds, { what: `${metric} to be ${value} everywhere` });
 }
 
 const ratio = (percent: number): Promise<void> =>

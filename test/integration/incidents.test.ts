@@ -53,7 +53,7 @@ async function ask(query = ''): Promise<IncidentsAnswer> {
 }
 
 async function untilIncidents(what: string, found: (all: readonly IncidentView[]) => boolean): Promise<void> {
-  await waitFor(async () => found((await ask()).incidents), { what, timeoutMs: 20_000 });
+  await waitFor(async () => found((await ask()).incidents), { what });
 }
 
 const command = (...args: string[]): Promise<CliResult> =>

@@ -139,10 +139,10 @@ describe('invariant 7: live ratios by etcd', () => {
       (await Promise.all(proxies.map((proxy) => proxy.metric('understudy_control_connected')))).every(
         (value) => value === wanted,
       );
-    await waitFor(() => connected(0), { timeoutMs: 20_000, what: 'both proxies to miss etcd' });
+    await waitFor(() => connected(0), { what: 'both proxies to miss etcd' });
     expect(await mirroredReads()).toEqual([20, 20]);
     await etcd.restart();
-    await waitFor(() => connected(1), { timeoutMs: 20_000, what: 'both proxies to find etcd again' });
+    await waitFor(() => connected(1), { what: 'both proxies to find etcd again' });
     await etcd.put(`${PREFIX}mirror/reads`, '3');
     await applied('read', 3);
   });

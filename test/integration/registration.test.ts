@@ -61,7 +61,7 @@ const entry = (what: string, condition: (entry: Entry) => boolean = () => true):
       const found = await readEntry();
       return found !== undefined && condition(found) ? found : undefined;
     },
-    { what, timeoutMs: 20_000 },
+    { what },
   );
 
 test('says who the proxy is and what it has applied, under a lease', async () => {

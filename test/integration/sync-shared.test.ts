@@ -76,7 +76,7 @@ async function untilRepairStands(): Promise<void> {
       );
       return waiting.length > 0;
     },
-    { what: 'a repair to stand still', timeoutMs: 30_000 },
+    { what: 'a repair to stand still' },
   );
 }
 
@@ -97,7 +97,6 @@ describe('processes of the same options', () => {
     const runs = await Promise.all([stage.start('--full'), stage.start('--full')]);
     await waitFor(async () => new Set((await stage.state()).claims.map(({ member }) => member)).size === 2, {
       what: 'both to have a range',
-      timeoutMs: 30_000,
     });
     await stage.etcd.del(PAUSE);
     const [one, other] = await Promise.all(runs.map((run) => run.end()));
@@ -216,7 +215,7 @@ it('one that was taken for lost writes nothing any more for what another has', a
   expect(await writers()).toEqual(after);
   expect(await stage.differing()).toEqual([]);
   await stage.fresh.query(LOG_OFF);
-}, 120_000);
+});
 
 /** Connections that have written to the folder, in their order. */
 async function writers(): Promise<readonly number[]> {
@@ -235,7 +234,6 @@ it('processes with the same keys share out the tables', async () => {
   const runs = await Promise.all([stage.start(...args), stage.start(...args)]);
   await waitFor(async () => new Set((await stage.state()).claims.map(({ table }) => table)).size === 2, {
     what: 'each to have a table',
-    timeoutMs: 30_000,
   });
   await stage.etcd.del(PAUSE);
   const [one, other] = await Promise.all(runs.map((run) => run.end()));
@@ -308,4 +306,4 @@ it('a journal goes from one process that is stopped to another, and what is note
   } finally {
     await proxy.kill9();
   }
-}, 120_000);
+});

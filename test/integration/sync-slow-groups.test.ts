@@ -91,7 +91,7 @@ describe('a sync whose queries may take a second', () => {
       settled: { differs: 2, failed: 1 },
     });
     expect(code).toBe(1);
-  }, 120_000);
+  });
 
   it('names a table that another session has locked, and compares the others', async () => {
     const lock = await server.connect({ database: 'a' });

@@ -52,7 +52,7 @@ export async function untilWorker(proxy: RunningProxy, worker: number, wanted: W
       const { state } = (await proxy.status()).workers[worker] ?? {};
       return state === wanted ? 'so' : Promise.reject(new Error(`it is ${state}`));
     },
-    { what: `worker ${worker} to be ${wanted}`, timeoutMs: 20_000 },
+    { what: `worker ${worker} to be ${wanted}` },
   );
 }
 
@@ -68,11 +68,15 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** What the proxy logged, each line whole: throws where one is no JSON. */
+/** What the proxy logged, in lines that are whole by now: throws where one is no JSON. */
 export function logLines(proxy: RunningProxy): LogLine[] {
-  return proxy.child
-    .stdout()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as LogLine);
+  return (
+    proxy.child
+      .stdout()
+      .split('\n')
+      // What follows the last end of a line may be half of one, which the pipe has still to bring.
+      .slice(0, -1)
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as LogLine)
+  );
 }
