@@ -4,6 +4,7 @@ import type { Connection, ConnectionOptions } from 'mysql2/promise';
 import type { Random } from '../harness/random.ts';
 import { byConnector, type Connector, sendBulk, shown } from './statement-connector.ts';
 import type { StatementGrammar } from './statement-grammar.ts';
+import { withParameters } from './statement-parameters.ts';
 import {
   AUTOCOMMIT,
   ISOLATION,
@@ -199,13 +200,8 @@ export class StatementClient {
   }
 
   #withParameters(text: string): { sql: string; values: unknown[] } {
-    const values: unknown[] = [];
-    const sql = text.replace(/(?<=[=(,]\s?)(\d{1,9}|'[\w.-]*')(?=[\s,)]|$)/g, (literal) => {
-      if (this.#random.chance(0.3)) return literal;
-      values.push(this.#bound(literal.replaceAll("'", '')));
-      return '?';
-    });
-    return { sql, values };
+    const { sql, literals } = withParameters(text, this.#random);
+    return { sql, values: literals.map((literal) => this.#bound(literal)) };
   }
 
   #bound(text: string): unknown {

@@ -21,7 +21,10 @@ export const TRAITS = [
   'truncate',
   'stays',
   'returning',
+  'hot',
 ] as const;
+const KEYS = 9;
+const KEYS_HOT = 2;
 export type Trait = (typeof TRAITS)[number];
 
 export interface GrammarOptions {
@@ -52,7 +55,8 @@ export class StatementGrammar {
   }
 
   key({ sort }: FuzzedTable): string {
-    return spelledKey(sort, this.#random, this.#has('odd_keys', 0.5));
+    const keys = this.#options.traits.has('hot') ? KEYS_HOT : KEYS;
+    return spelledKey(sort, this.#random, { odd: this.#has('odd_keys', 0.5), keys });
   }
 
   /** A write or a delete. */

@@ -43,9 +43,16 @@ export function plainKey(sort: KeySort, key: number): string {
   }
 }
 
-/** One key in a spelling that a client may find: most of them as any would. */
-export function spelledKey(sort: KeySort, random: Random, odd: boolean): string {
-  const key = random.integer(1, 9);
+export interface Spelling {
+  /** Half of them otherwise than any client would. */
+  readonly odd: boolean;
+  /** How many there are. */
+  readonly keys: number;
+}
+
+/** One key in a spelling that a client may find. */
+export function spelledKey(sort: KeySort, random: Random, { odd, keys }: Spelling): string {
+  const key = random.integer(1, keys);
   const plain = plainKey(sort, key);
   if (!odd || random.chance(0.5)) return plain;
   const bare = plain.replaceAll("'", '');

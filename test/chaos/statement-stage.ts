@@ -5,8 +5,9 @@ import { type FaultyProxy, startFaultyProxy } from '../harness/faulty-proxy.ts';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import { freePort } from '../harness/ports.ts';
-import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
+import { type ProxyConfig, type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
+import { temporaryDirectory } from '../harness/temp.ts';
 import { waitFor } from '../harness/wait.ts';
 import type { KeySort } from './statement-keys.ts';
 import { type Dialect, type FuzzedTable, fuzzedSchema, fuzzedTables, refill } from './statement-tables.ts';
@@ -18,6 +19,12 @@ const NEW_DATABASE = 'app_new';
 const LATENCY_MS = 2;
 /** By which a statement that waits for another's lock does not wait long. */
 const IMPATIENT = ['--innodb-lock-wait-timeout=1', '--lock-wait-timeout=1'];
+
+/** Statements and transactions of others: of clients that are gone, too. */
+const STILL_AT_WORK = `
+  SELECT (SELECT COUNT(*) FROM information_schema.processlist
+      WHERE command NOT IN ('Sleep', 'Daemon') AND id <> CONNECTION_ID() AND user = 'root')
+    + (SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()) AS busy`;
 
 export interface DifferingKey {
   readonly table: string;
@@ -36,6 +43,8 @@ interface Between {
   readonly network: FaultyProxy;
   readonly proxies: readonly RunningProxy[];
   readonly tables: readonly FuzzedTable[];
+  /** Of each proxy, but for its port and its ratios. */
+  readonly config: ProxyConfig;
 }
 
 export class StatementStage {
@@ -45,6 +54,8 @@ export class StatementStage {
   readonly #old: Side;
   readonly #new: Side;
   readonly #network: FaultyProxy;
+  readonly #config: ProxyConfig;
+  #mortal: { readonly proxy: RunningProxy; readonly config: ProxyConfig } | null = null;
 
   static async start(from: Dialect, to: Dialect): Promise<StatementStage> {
     const tables = fuzzedTables(from, to);
@@ -55,35 +66,29 @@ export class StatementStage {
     const network = await startFaultyProxy(fresh.server);
     await network.set({ mode: 'latency', ms: LATENCY_MS });
     const moved = tables.filter((table) => table.moved);
-    const proxies = await Promise.all(
-      [100, 25].map(async (percent) =>
-        startProxy({
-          name: `proxy-${percent}`,
-          config: {
-            tables: Object.fromEntries(moved.map(({ name }) => [name, { key: 'k' }])),
-            shards: [
-              {
-                name: SHARD,
-                port: await freePort(),
-                old: { host: old.server.host, port: old.server.port, database: OLD_DATABASE },
-                new: { host: network.host, port: network.port, database: NEW_DATABASE },
-              },
-            ],
-            mirror: { reads: percent, writes: percent, deletes: percent },
-            compare: 100,
-          },
-        }),
-      ),
-    );
-    return new StatementStage(old, fresh, { network, proxies, tables });
+    const config = {
+      tables: Object.fromEntries(moved.map(({ name }) => [name, { key: 'k' }])),
+      shards: [
+        {
+          name: SHARD,
+          port: 0,
+          old: { host: old.server.host, port: old.server.port, database: OLD_DATABASE },
+          new: { host: network.host, port: network.port, database: NEW_DATABASE },
+        },
+      ],
+      compare: 100,
+    };
+    const proxies = await Promise.all([100, 25].map((percent) => startAt(percent, config)));
+    return new StatementStage(old, fresh, { network, proxies, tables, config });
   }
 
-  private constructor(old: Side, fresh: Side, { network, proxies, tables }: Between) {
+  private constructor(old: Side, fresh: Side, { network, proxies, tables, config }: Between) {
     this.#old = old;
     this.#new = fresh;
     this.#network = network;
     this.proxies = proxies;
     this.tables = tables;
+    this.#config = config;
   }
 
   get old(): SqlServer {
@@ -91,9 +96,35 @@ export class StatementStage {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.proxies.map((proxy) => proxy.kill9()));
+    await Promise.all([...this.proxies, this.#mortal?.proxy].map((proxy) => proxy?.kill9()));
     await this.#network.close();
     await Promise.all([this.#old, this.#new].map(({ server }) => server.destroy()));
+  }
+
+  /** A proxy beside the others, with a journal that holds nothing yet. */
+  async startMortal(): Promise<RunningProxy> {
+    await this.#mortal?.proxy.kill9();
+    const journal = { directory: temporaryDirectory('journal') };
+    const config = { ...this.#config, shards: await withPort(this.#config.shards), ...ratios(100), journal };
+    const proxy = await startProxy({ name: 'proxy-mortal', config });
+    this.#mortal = { proxy, config };
+    return proxy;
+  }
+
+  /** `kill -9` of that one, and its next start, once the old server is done with what its clients had sent. */
+  async killMortal(): Promise<RunningProxy> {
+    const { proxy: dying, config } = this.#mortal!;
+    await dying.kill9();
+    await waitFor(
+      async () => {
+        const [rows] = await this.#old.connection.query<RowDataPacket[]>(STILL_AT_WORK);
+        return Number(rows[0]?.busy) === 0;
+      },
+      { timeoutMs: 60_000, what: 'the old server to end the sessions of a proxy that was killed' },
+    );
+    const proxy = await startProxy({ name: 'proxy-mortal', config });
+    this.#mortal = { proxy, config };
+    return proxy;
   }
 
   /** The rows that every round begins with, on both servers. */
@@ -129,6 +160,20 @@ export class StatementStage {
       return [{ table, key, old: here, new: there }];
     });
   }
+}
+
+async function startAt(percent: number, config: ProxyConfig): Promise<RunningProxy> {
+  const shards = await withPort(config.shards);
+  return startProxy({ name: `proxy-${percent}`, config: { ...config, shards, ...ratios(percent) } });
+}
+
+async function withPort(shards: ProxyConfig['shards']): Promise<ProxyConfig['shards']> {
+  const port = await freePort();
+  return shards.map((shard) => ({ ...shard, port }));
+}
+
+function ratios(percent: number) {
+  return { mirror: { reads: percent, writes: percent, deletes: percent } };
 }
 
 async function startSide(dialect: Dialect, name: 'old' | 'new', schema: string): Promise<Side> {
@@ -190,7 +235,7 @@ function canonical(sort: KeySort, key: string): string {
   if (sort !== 'text' && sort !== 'nullable') return key;
   return key
     .normalize('NFKD')
-    .replace(/[^\x20-\x7e]/g, '')
+    .replace(/[^\x20-\x7e\p{Script=Han}\p{Script=Katakana}\p{Script=Hangul}]/gu, '')
     .toLowerCase()
     .trimEnd();
 }

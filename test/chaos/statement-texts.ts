@@ -129,6 +129,18 @@ export const ISOLATION = [
   'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
   'SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE',
 ];
+export const IMPLICIT_COMMITS = [
+  'CREATE TABLE IF NOT EXISTS aside (a INT)',
+  'DROP TABLE IF EXISTS aside',
+  'ANALYZE TABLE stays',
+  'SET autocommit = 1',
+  'SET autocommit = 1, sql_mode = DEFAULT',
+  'LOCK TABLES pairs WRITE, stays WRITE',
+  'UNLOCK TABLES',
+  'BEGIN',
+  'FLUSH STATUS',
+  'ALTER TABLE stays COMMENT = "a"',
+];
 export const BULK = [
   ...[
     'INSERT INTO pairs (n, k, i) VALUES (?, ?, ?)',
