@@ -55,6 +55,7 @@ export async function runOnce(way: Way, load: Load, round: number): Promise<Run>
   const { mirroring } = way;
   const outcomesBefore = mirroring === undefined ? null : await readOutcomes(mirroring);
   const doubtsBefore = mirroring === undefined ? 0 : await readDoubts(mirroring);
+  const appendsBefore = mirroring === undefined ? 0 : await readAppends(mirroring);
   const before = way.pid === undefined ? null : readCpuTime(way.pid);
   const others = watchOthers();
   const cores = watchCores({ between: way.pid, ...way.servers });
@@ -76,6 +77,7 @@ export async function runOnce(way: Way, load: Load, round: number): Promise<Run>
           ...settled,
           lagMaxSeconds,
           doubts: (await readDoubts(mirroring)) - doubtsBefore,
+          appends: (await readAppends(mirroring)) - appendsBefore,
         };
   return {
     workload: load.workload,
@@ -171,6 +173,11 @@ async function readDoubts(proxy: RunningProxy): Promise<number> {
     for (const [reason, count] of Object.entries(journal.byReason)) if (reason !== 'written') doubts += count;
   }
   return doubts;
+}
+
+/** To the journal, since the proxy began. */
+function readAppends(proxy: RunningProxy): Promise<number> {
+  return proxy.metric('understudy_journal_append_seconds_count');
 }
 
 /**

@@ -34,8 +34,11 @@ function renderAccount(runs: readonly Run[]): string {
   return [
     `${thousands(relayed)} statements relayed, ${thousands(all)} selected for the mirror${became}.`,
     renderDoubts(mirrors, all),
+    renderAppends(mirrors, relayed),
     renderLoadEnd(mirrors),
-  ].join(' ');
+  ]
+    .filter((sentence) => sentence !== '')
+    .join(' ');
 }
 
 /** Of the selected statements; one may leave several doubts, and several one. */
@@ -43,7 +46,14 @@ function renderDoubts(mirrors: readonly MirrorFigures[], selected: number): stri
   const seen = mirrors.flatMap(({ doubts }) => doubts ?? []);
   if (seen.length === 0) return '';
   const doubts = seen.reduce((sum, count) => sum + count, 0);
-  return `Doubts: ${thousands(doubts)} (${percent(doubts / selected)}).`;
+  return `Doubts: ${thousands(doubts)}${selected === 0 ? '' : ` (${percent(doubts / selected)})`}.`;
+}
+
+function renderAppends(mirrors: readonly MirrorFigures[], relayed: number): string {
+  const seen = mirrors.flatMap(({ appends }) => appends ?? []);
+  const appends = seen.reduce((sum, count) => sum + count, 0);
+  if (appends === 0) return '';
+  return `Appends to the journal: ${thousands(appends)}, one for ${(relayed / appends).toFixed(1)} statements.`;
 }
 
 /** What was seen when a load ended: the worst round counts. */

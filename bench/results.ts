@@ -71,6 +71,8 @@ const mirrorSchema = z.strictObject({
   lagMaxSeconds: z.number().nullable().default(null),
   /** Doubts in the journal that the run has added, written keys left out; null: they were not looked at. */
   doubts: z.number().nullable().default(null),
+  /** To the journal; null: they were not counted. */
+  appends: z.number().nullable().default(null),
 });
 
 const runSchema = z.strictObject({

@@ -171,6 +171,8 @@ export class WrittenLog {
     // What a disk that failed did not keep, a full pass is owed for; it is not asked again.
     for (const segment of this.#segments) segment.syncedBytes = segment.bytes;
     await this.#prepareSpare();
+    // What is in the buffer has its mark on a slice of the file before.
+    if (!this.#frame.empty) this.#append();
     this.#rotate();
     await this.#prepareSpare();
   }

@@ -17,10 +17,11 @@ import type { ByteRoom } from './byte-room.ts';
 import { ChangesAhead, mattersBehind } from './changes-ahead.ts';
 import type { Definitions } from './definitions.ts';
 import { PreparedStatements } from './prepared-statements.ts';
+import { RecordDelay } from './record-delay.ts';
 import { type ServerBeginning, setsGlobals } from './session-beginning.ts';
 import { SessionState } from './session-state.ts';
 import { followValues, settleSelection } from './session-values-followed.ts';
-import { hidesEffects, plainStatement, type Statement } from './statement.ts';
+import { beginsPlainly, hidesEffects, inOrder, plainStatement, type Statement } from './statement.ts';
 import type { StatementReader } from './statement-reader.ts';
 import type { SessionTap } from './tap.ts';
 import type { Timing } from './timing.ts';
@@ -58,6 +59,7 @@ export class MirrorTap implements SessionTap {
   readonly #state: SessionState;
   readonly #prepared: PreparedStatements;
   readonly #ahead = new ChangesAhead();
+  readonly #delay = new RecordDelay();
   /** A text may hold several statements. */
   #takesSeveral: boolean;
   /** Drawn once a transaction, for statements that have no key. */
@@ -87,6 +89,8 @@ export class MirrorTap implements SessionTap {
     if (exchange.type === COM.QUERY) this.#query(exchange);
     else this.#otherCommand(exchange);
     this.#ahead.sent(exchange);
+    const { writes } = this.#options;
+    if (this.#delay.sent(exchange, writes.records)) writes.owe();
   }
 
   #otherCommand(exchange: Exchange<Statement>): void {
@@ -124,6 +128,7 @@ export class MirrorTap implements SessionTap {
 
   reply(exchange: Exchange<Statement>): void {
     this.#ahead.answered(exchange);
+    this.#delay.answered(exchange);
     switch (exchange.type) {
       case COM.QUERY:
       case COM.STMT_EXECUTE:
@@ -243,11 +248,14 @@ export class MirrorTap implements SessionTap {
     this.#sending(exchange.note);
   }
 
-  /** What the statement may leave wrong goes into the journal before it goes to the primary. `isCut`: its end is not at hand. */
+  /** What the statement may leave wrong goes into the journal before the primary can make it last. `isCut`: its end is not at hand. */
   #sending(statement: Statement, isCut = false): void {
     const { plan, target, kind } = statement;
     const { writes } = this.#options;
-    if (target !== null && kind !== 'read') statement.span = writes.sent(target, this.#recorder);
+    if (target !== null && kind !== 'read') {
+      const mayWait = this.#delay.mayWait(statement, writes.records);
+      statement.span = writes.sent(target, this.#recorder, mayWait);
+    }
     statement.blind =
       statement.blind ||
       (this.#ahead.some && mattersBehind(statement)) ||
@@ -379,18 +387,4 @@ export class MirrorTap implements SessionTap {
 /** Of each statement in it, where it held `count`. */
 function timingOf({ sentAtMs, answeredAtMs }: Exchange<Statement>, count: number): Timing {
   return { seconds: (answeredAtMs - sentAtMs) / 1000 / count, sentAtMs, answeredAtMs };
-}
-
-/** Its beginning tells what it does, and to which tables, whatever its end is. */
-function beginsPlainly({ digest, rows }: Plan): boolean {
-  return (/^(?:INSERT|REPLACE)\b/.test(digest) && rows !== null) || PLAIN_BEGINNINGS.test(digest);
-}
-
-const PLAIN_BEGINNINGS = /^(?:SELECT\b|UPDATE [^()]*? SET\b|DELETE FROM [^() ]+ WHERE\b)/;
-
-function inOrder(first: Statement): Statement[] {
-  const statements: Statement[] = [];
-  for (let statement: Statement | null = first; statement !== null; statement = statement.next)
-    statements.push(statement);
-  return statements;
 }

@@ -135,3 +135,18 @@ export function plainStatement(
 ): Statement {
   return new Statement(kind, plan, null, false, NOT_MIRRORED, [], prepared);
 }
+
+/** Its beginning tells what it does, and to which tables, whatever its end is. */
+export function beginsPlainly({ digest, rows }: Plan): boolean {
+  return (/^(?:INSERT|REPLACE)\b/.test(digest) && rows !== null) || PLAIN_BEGINNINGS.test(digest);
+}
+
+const PLAIN_BEGINNINGS = /^(?:SELECT\b|UPDATE [^()]*? SET\b|DELETE FROM [^() ]+ WHERE\b)/;
+
+/** All statements of one text. */
+export function inOrder(first: Statement): Statement[] {
+  const statements: Statement[] = [];
+  for (let statement: Statement | null = first; statement !== null; statement = statement.next)
+    statements.push(statement);
+  return statements;
+}

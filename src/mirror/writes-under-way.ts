@@ -1,6 +1,6 @@
 /**
- * The writes and deletes of one shard that are under way: each has its keys in the journal before it is sent, and
- * two of different sessions that touch one key at the same time are told, as nobody can know which of them the
+ * The writes and deletes of one shard that are under way: each has its keys in the journal before it is sent, or
+ * before what may make it last is, and two of different sessions that touch one key at the same time are told, as nobody can know which of them the
  * primary took first.
  */
 import { UseTable } from '../base/use-table.ts';
@@ -20,6 +20,9 @@ import {
 
 /** Stands for the writers of a key where they are several. */
 const SEVERAL: Writer = {};
+
+/** Keys that may wait are on record after so long in any case. */
+const WAITING_KEYS_MS = 20;
 
 const newKeySpell = (): KeySpell => ({
   uses: 0,
@@ -49,6 +52,9 @@ export class WritesUnderWay {
   readonly #tables = new UseTable(newTableSpell);
   /** Something was told as sent since `ready` was asked. */
   #owes = false;
+  #records = 0;
+  /** Runs while keys wait that nothing else may put on record soon. */
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(journal: Journal) {
     this.#journal = journal;
@@ -59,13 +65,17 @@ export class WritesUnderWay {
     return this.#keys.size + this.#tables.size;
   }
 
-  /** A write is about to be sent: its keys go into the journal's buffer, to be flushed before it goes. */
-  sent(target: Target, writer: Writer): WriteSpan {
+  /**
+   * A write is about to be sent: its keys go into the journal's buffer, to be flushed before it goes. `mayWait`: they
+   * may be flushed later, and `owe` is called before anything is sent that may make the write last.
+   */
+  sent(target: Target, writer: Writer, mayWait = false): WriteSpan {
     const unknown = !target.keysComplete || target.keys.length === 0;
     // Rows that the server numbers are new: they are none that others with unknown numbers write.
     const numbering = target.numbered !== null;
     const keyless = unknown && !numbering;
-    this.#owes = true;
+    if (mayWait) this.#recordSoon();
+    else this.#owes = true;
     for (const { table, key } of target.keys) this.#journal.written(table, key);
     if (unknown) for (const table of target.tables) this.#journal.written(table, null);
     for (const table of target.reached) this.#journal.written(table, null);
@@ -115,8 +125,19 @@ export class WritesUnderWay {
     return owes;
   }
 
+  /** Keys that have waited must be on record before what was told as sent. */
+  owe(): void {
+    this.#owes = true;
+  }
+
+  /** How often `record` was called. */
+  get records(): number {
+    return this.#records;
+  }
+
   /** The keys of all that was told as sent are on disk when it returns. */
   record(): void {
+    this.#records++;
     this.#journal.flush();
   }
 
@@ -187,6 +208,13 @@ export class WritesUnderWay {
     if (span.state === 'settled') return null;
     span.state = 'settled';
     return span.mark;
+  }
+
+  #recordSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.record();
+    }, WAITING_KEYS_MS).unref();
   }
 
   #enterKeys(keys: readonly TableKey[], writer: Writer): KeySpell[] {

@@ -55,6 +55,8 @@ export class TapRig {
   /** Between which moments, in milliseconds, the primary's second was asked for. */
   readonly askedSpans: (readonly [number, number])[] = [];
   readonly tap: MirrorTap;
+  /** Another session's. */
+  readonly newTap: () => MirrorTap;
   readonly definitions: Definitions;
   readonly catalog = new ShardCatalog(TABLES, 'old', new Set(['sibling']));
 
@@ -93,7 +95,12 @@ export class TapRig {
           `${reason} ${keys.map(({ key }) => key).join(',')}${complete ? '' : ` ${tables.join(',')}`}`,
         ),
     });
-    const recorder = new TransactionRecorder(recorded, STATUS_AUTOCOMMIT);
+    this.definitions = new Definitions({
+      ...{ catalog, writes: this.writes, metrics: this.metrics, incidents: this.incidents },
+      offer: (unit) => this.units.push(unit),
+      doubt: (table, reason) => this.doubts.push(`${reason} ${table}`),
+      refresh: () => this.events.push('schema'),
+    });
     const agreement = {
       greeting: { isMariadb: options.isMariadb ?? true } as never,
       mixed: null,
@@ -102,31 +109,27 @@ export class TapRig {
       database: options.database === undefined ? 'old' : options.database,
       status: STATUS_AUTOCOMMIT,
     };
-    this.definitions = new Definitions({
-      ...{ catalog, writes: this.writes, metrics: this.metrics, incidents: this.incidents },
-      offer: (unit) => this.units.push(unit),
-      doubt: (table, reason) => this.doubts.push(`${reason} ${table}`),
-      refresh: () => this.events.push('schema'),
-    });
-    this.tap = new MirrorTap(agreement, recorder, {
-      reader,
-      metrics: this.metrics,
-      statementBytes,
-      preparedRoom: new ByteRoom(1 << 20),
-      mapDatabase: (name) => (name === 'old' ? 'new' : name),
-      random: () => 0.5,
-      server: { sqlMode: null, quotes: 'off', beginning: PLAIN_BEGINNING },
-      definitions: this.definitions,
-      opaque: (when) => (when === 'sending' ? this.announced : this.events).push('opaque'),
-      writes: this.writes,
-      globalsSet: () => this.events.push('globals'),
-      straddled: (plan) => this.events.push(`straddled ${plan.tables.map(({ name }) => name)}`),
-    });
+    this.newTap = () =>
+      new MirrorTap(agreement, new TransactionRecorder(recorded, STATUS_AUTOCOMMIT), {
+        reader,
+        metrics: this.metrics,
+        statementBytes,
+        preparedRoom: new ByteRoom(1 << 20),
+        mapDatabase: (name) => (name === 'old' ? 'new' : name),
+        random: () => 0.5,
+        server: { sqlMode: null, quotes: 'off', beginning: PLAIN_BEGINNING },
+        definitions: this.definitions,
+        opaque: (when) => (when === 'sending' ? this.announced : this.events).push('opaque'),
+        writes: this.writes,
+        globalsSet: () => this.events.push('globals'),
+        straddled: (plan) => this.events.push(`straddled ${plan.tables.map(({ name }) => name)}`),
+      });
+    this.tap = this.newTap();
   }
 
   /** As a session does before it sends what it has told of. */
-  send(): void {
-    if (this.tap.ready()) this.writes.record();
+  send(tap = this.tap): void {
+    if (tap.ready()) this.writes.record();
   }
 
   /** Sends a command; the answer comes with `reply`. `length`: of the whole payload, where it was cut. */

@@ -15,11 +15,13 @@ import { type PrimaryGate, startPrimaryGate } from '../harness/primary-gate.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import { COM, connectRaw, type RawConnection } from '../harness/recorder.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
+import { waitFor } from '../harness/wait.ts';
 
 const DISK_FAULTS = fileURLToPath(new URL('../harness/disk-faults.mjs', import.meta.url));
 const SHARD = 's00';
 const TABLES = `
   CREATE TABLE kept (id BIGINT PRIMARY KEY, v LONGTEXT);
+  CREATE TABLE loose (id BIGINT PRIMARY KEY, v INT) ENGINE=MyISAM;
   CREATE TABLE words (word VARCHAR(1000) CHARACTER SET latin1 PRIMARY KEY, v INT);
   CREATE TABLE shaped (id BIGINT PRIMARY KEY, v INT)`;
 const ACCOUNT = { host: '127.0.0.1', user: 'app', password: 'x', database: 'old' };
@@ -47,7 +49,7 @@ beforeAll(async () => {
     env: { UNDERSTUDY_TEST_DISK: JSON.stringify({ directory, control: diskFault }) },
     nodeArgs: ['--import', DISK_FAULTS],
     config: {
-      tables: { kept: { key: 'id' }, words: { key: 'word' }, shaped: { key: 'id' } },
+      tables: { kept: { key: 'id' }, loose: { key: 'id' }, words: { key: 'word' }, shaped: { key: 'id' } },
       shards: [
         {
           ...{ name: SHARD, port },
@@ -127,7 +129,55 @@ function reset(id: number): Buffer {
   return packets(payload, 0);
 }
 
-describe('invariant 4: a write’s key is on disk before the write arrives at the primary', () => {
+describe('invariant 4: a write’s key is on disk before what makes the write last arrives at the primary', () => {
+  const ends: [string, (client: RawConnection) => Promise<Buffer>][] = [
+    ['COMMIT', async () => text('COMMIT')],
+    ['a prepared COMMIT', async (client) => packets(executePayload(await prepare(client, 'COMMIT'), []), 0)],
+    ['BEGIN', async () => text('BEGIN')],
+    ['SET autocommit = 1', async () => text('SET autocommit = 1')],
+    ['a change of definitions', async () => text('CREATE OR REPLACE TABLE elsewhere.made (a INT)')],
+    ['XA PREPARE', async () => text("XA END 'x'; XA PREPARE 'x'")],
+  ];
+
+  it.each(ends)('of a transaction, before %s', async (what, end) => {
+    await through(async (client) => {
+      const begin =
+        what === 'XA PREPARE' ? "XA START 'x'" : what.startsWith('SET') ? 'SET autocommit = 0' : 'BEGIN';
+      const bytes = await end(client);
+      await client.query(begin);
+      const recorded = recordedBy(bytes);
+      expect((await client.query(insert(2101))).error).toBeNull();
+      expect((await client.query('SELECT 1')).error).toBeNull();
+      // In one piece, so that nothing but the end of the transaction has the key of this one recorded.
+      client.sendBytes(Buffer.concat([text(insert(2102)), bytes]));
+      const lines = await recorded;
+      expect(lines).toEqual(expect.arrayContaining(['kept/2101', 'kept/2102']));
+      for (let left = 2; left > 0; left -= 1) expect((await client.readReply('query')).error).toBeNull();
+      await client.query(what === 'XA PREPARE' ? "XA ROLLBACK 'x'" : 'COMMIT');
+      await client.query('DELETE FROM kept WHERE id IN (2101, 2102)');
+    });
+  });
+
+  it('of a write in a transaction that a rollback would not undo, before that', async () => {
+    await through(async (client) => {
+      await client.query('BEGIN');
+      expect((await client.query(insert(2201))).error).toBeNull();
+      const recorded = recordedBy(insert(2202, 'loose'));
+      expect((await client.query(insert(2202, 'loose'))).error).toBeNull();
+      expect(await recorded).toContain('loose/2202');
+      await client.query('ROLLBACK');
+    });
+  });
+
+  it('of a transaction that stays open, soon', async () => {
+    await through(async (client) => {
+      await client.query('BEGIN');
+      expect((await client.query(insert(2301))).error).toBeNull();
+      await waitFor(() => writtenOnDisk(journal).includes('kept/2301'), { what: 'its key on disk' });
+      await client.query('ROLLBACK');
+    });
+  });
+
   it('of many that are sent at once', async () => {
     const ids = Array.from({ length: 50 }, (_, index) => 1000 + index);
     await through(async (client) => {

@@ -181,7 +181,8 @@ describe('summaries', () => {
   });
 
   it('hold rates, CPU by itself and the time to catch up against their aims', () => {
-    const mirror = { outcomes: {}, queueStatements: 0, lagSeconds: 0, lagMaxSeconds: null, doubts: null };
+    const unseen = { lagMaxSeconds: null, doubts: null, appends: null };
+    const mirror = { outcomes: {}, queueStatements: 0, lagSeconds: 0, ...unseen };
     const written = (perSecond: number, micros: number, drainSeconds: number | null): Run[] => [
       run('direct', 1, { workload: 'oltp_write_only', perSecond: 1000 }),
       run('mirror-100', 1, {
