@@ -5,7 +5,7 @@ import type { Plan } from '../sql/plan.ts';
 import { CARRIED, FIXED, inWordsOfToday, isSameSetting, shownSql } from '../sql/session-variables.ts';
 import { ISOLATION_VARIABLES, isolationOf } from './isolation.ts';
 import { NAMES_VARIABLES } from './replay-context.ts';
-import type { SessionBeginning } from './session-beginning.ts';
+import { type Handshake, PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
 import type { SessionEffect } from './session-effect.ts';
 import { readEffects } from './session-effects.ts';
 
@@ -34,13 +34,27 @@ export interface ServerZone {
 /** Reads a statement of a text as the house reads any; `lexed` is valid until the next call. */
 export type ReadStatement = (sql: Buffer, from: number) => { readonly plan: Plan; readonly lexed: Lexed };
 
-/**
- * `shadow`: the new server's zone, null where it was not or can't be asked; it counts only where `isUnsaid`.
- */
+/** What a session of our own showed of the character sets that a session begins with. */
+export interface NamesSeen {
+  /** The collation with which it logged in, and the one that it had. */
+  readonly asked: string;
+  readonly given: string;
+  /** Numbers of the server's collations. */
+  readonly collations: ReadonlySet<number>;
+}
+
+/** What is read of a server besides its variables. */
+export interface BeginningSeen {
+  readonly zone: ServerZone;
+  /** The new server's, null where it was not or can't be asked; it counts only where `isUnsaid`. */
+  readonly shadow: ServerZone | null;
+  /** Null: not asked. */
+  readonly names: NamesSeen | null;
+}
+
 export function beginningOf(
   variables: ReadonlyMap<string, string>,
-  zone: ServerZone,
-  shadow: ServerZone | null,
+  { zone, shadow, names }: BeginningSeen,
   read: ReadStatement,
 ): SessionBeginning {
   const settings = new Map<string, string>();
@@ -66,7 +80,27 @@ export function beginningOf(
     unknown,
     effects: effects ?? [],
     isolation: effects === null ? null : isolation,
+    handshake: names === null ? PLAIN_BEGINNING.handshake : handshakeOf(variables, effects, names),
   };
+}
+
+/** Where init_connect has set them, or the server's own are those that were asked for, nothing is seen. */
+function handshakeOf(
+  variables: ReadonlyMap<string, string>,
+  effects: readonly SessionEffect[] | null,
+  { asked, given, collations }: NamesSeen,
+): Handshake {
+  const own = variables.get('collation_connection');
+  if (given === asked && own !== asked) return { wish: 'taken', collations };
+  return { wish: given === own && own !== asked && !setsNames(effects) ? 'ignored' : 'unknown', collations };
+}
+
+function setsNames(effects: readonly SessionEffect[] | null): boolean {
+  if (effects === null) return true;
+  return effects.some(
+    (effect) =>
+      effect.what === 'names' || (effect.what === 'variable' && NAMES_VARIABLES.includes(effect.name)),
+  );
 }
 
 /** Variables under whose value nothing is replayed. */

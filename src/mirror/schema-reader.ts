@@ -20,7 +20,14 @@ import { eventsOfConcern } from './old-events.ts';
 import type { OldSchema } from './old-schema.ts';
 import { type ClockReading, PrimaryClock } from './primary-clock.ts';
 import { readOldSchema } from './schema-queries.ts';
-import { type AskedServer, asking, clockSamples, globalVariables, zoneOf } from './server-questions.ts';
+import {
+  type AskedServer,
+  asking,
+  clockSamples,
+  globalVariables,
+  namesSeen,
+  zoneOf,
+} from './server-questions.ts';
 
 export interface SchemaSource extends AskedServer {
   /** Null: every database but the server's own. */
@@ -138,7 +145,8 @@ export class SchemaReader {
     const moments = zoneMoments(wallClock() / 1000);
     const zone = await zoneOf(connection, moments, timeoutMs);
     const shadow = isUnsaid(zone) ? await this.#shadowZone(moments) : null;
-    const beginning = beginningOf(variables, zone, shadow, read);
+    const names = await namesSeen(connection, timeoutMs);
+    const beginning = beginningOf(variables, { zone, shadow, names }, read);
     this.#catalog.learnBeginning(beginning, variables.get('sql_mode') ?? '');
     const steady = this.#clock.learn(await clockSamples(connection, CLOCK_SAMPLES, now, timeoutMs));
     if (!steady) this.#warnOfClock();

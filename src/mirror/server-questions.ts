@@ -1,7 +1,7 @@
 /** What the schema reader asks a server besides its schema: settings, time zone, and the time. */
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import type { Account } from '../config/load.ts';
-import type { ServerZone } from './global-settings.ts';
+import type { NamesSeen, ServerZone } from './global-settings.ts';
 import { LoginStream, loginOptions, type ServerAddress } from './login-stream.ts';
 import type { ClockSample } from './primary-clock.ts';
 
@@ -15,6 +15,12 @@ interface VariableRow extends RowDataPacket {
   readonly Value: string;
 }
 
+/**
+ * Nobody's default: a session that has it got it by its login. The house's own words and names read the same under
+ * any Unicode collation.
+ */
+const ASKED_COLLATION = 'utf8mb4_esperanto_ci';
+
 /** Opens a connection of our own, gives it to `work`, and ends it. Rejects where the server can't be reached. */
 export async function asking<T>(
   server: AskedServer,
@@ -27,6 +33,7 @@ export async function asking<T>(
       user: server.account.user,
       password: server.account.password,
       connectTimeout: server.timeoutMs,
+      charset: ASKED_COLLATION,
       ...loginOptions(server.tls, server.account.password),
     });
     // A connection that breaks between two queries reports by event, which unheard would end the process.
@@ -50,6 +57,23 @@ export async function globalVariables(
     timeout,
   });
   return new Map(rows.map((row) => [row.Variable_name, row.Value]));
+}
+
+/** What the server made of the collation of our login. */
+export async function namesSeen(connection: Connection, timeout: number): Promise<NamesSeen> {
+  const [own] = await connection.query<RowDataPacket[]>({
+    sql: 'SELECT @@SESSION.collation_connection AS given',
+    timeout,
+  });
+  const [rows] = await connection.query<RowDataPacket[]>({
+    sql: 'SELECT ID AS id FROM information_schema.COLLATIONS WHERE ID IS NOT NULL',
+    timeout,
+  });
+  return {
+    asked: ASKED_COLLATION,
+    given: String(own[0]?.given),
+    collations: new Set(rows.map((row) => Number(row.id))),
+  };
 }
 
 /** `moments`: seconds since 1970. The session is left in the server's own time zone. */

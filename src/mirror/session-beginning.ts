@@ -10,6 +10,14 @@ import type { IsolationLevel, SessionEffect } from './session-effect.ts';
 /** Stands for every variable that nobody can list: no session sets it. */
 export const ANY_VARIABLE = '*';
 
+/** What a server makes of the collation that a client names as it logs in. */
+export interface Handshake {
+  /** `ignored`: as with --skip-character-set-client-handshake. */
+  readonly wish: 'taken' | 'ignored' | 'unknown';
+  /** Numbers of the collations that the server has; null: not read. */
+  readonly collations: ReadonlySet<number> | null;
+}
+
 export interface SessionBeginning {
   /** Variable to the SQL of its value. */
   readonly settings: ReadonlyMap<string, string>;
@@ -21,6 +29,8 @@ export interface SessionBeginning {
   readonly unknown: readonly string[];
   /** Of its transactions; null: not known yet. */
   readonly isolation: IsolationLevel | null;
+  /** Whether it has the character sets that its client asks for. */
+  readonly handshake: Handshake;
 }
 
 /** How the old server begins a session, as far as its settings were read. */
@@ -46,4 +56,5 @@ export const PLAIN_BEGINNING: SessionBeginning = {
   effects: [],
   unknown: [],
   isolation: null,
+  handshake: { wish: 'taken', collations: null },
 };

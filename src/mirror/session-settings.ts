@@ -8,15 +8,19 @@ import {
   variableClass,
 } from '../sql/session-variables.ts';
 import { namedIn } from './character-names.ts';
+import type { LoginNames } from './login-names.ts';
 import { editedMode, type ModeEdit, modeText } from './mode-edit.ts';
 import { BEFORE_MODE } from './read-words.ts';
 import { NAMES_VARIABLES, type ReplayContext, sharedContext } from './replay-context.ts';
-import { ANY_VARIABLE, type SessionBeginning } from './session-beginning.ts';
+import { ANY_VARIABLE, type ServerBeginning, type SessionBeginning } from './session-beginning.ts';
 import type { ServerKind } from './sql-modes.ts';
 
 const NOTHING_SET: ReadonlyMap<string, string> = new Map();
 /** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
 const NOT_PUT_BACK = [...CARRIED.keys()].filter((name) => !['sql_mode', ...NAMES_VARIABLES].includes(name));
+
+/** Of settings that are copied in at once. */
+const NOT_BEGUN: LoginNames = { statement: '', settings: NOTHING_SET, charset: 'none', known: true };
 
 const UTF8 = /^['"]?utf8/i;
 
@@ -24,12 +28,21 @@ const UTF8 = /^['"]?utf8/i;
 const BEGUN_MAX = 1000;
 const begun = new WeakMap<SessionBeginning, Map<string, ReplayContext>>();
 
+/** With what a session began, its sql_mode apart; `server` goes on, and tells what DEFAULT means today. */
+export interface Begun {
+  readonly primary: ServerKind | null;
+  readonly server: ServerBeginning;
+  /** The sql_mode with which the primary began the session. */
+  readonly defaultMode: string | null;
+  readonly beginning: SessionBeginning;
+}
+
 export class SessionSettings {
   readonly #primary: ServerKind | null;
-  /** The sql_mode with which the primary begins a session. */
-  readonly #defaultMode: string | null;
-  readonly #beginning: SessionBeginning;
-  #names: string;
+  readonly #server: ServerBeginning;
+  #defaultMode: string | null;
+  #beginning: SessionBeginning;
+  #names = '';
   /** Null, as the one below, in sessions that never need it: most set nothing. */
   #set: Map<string, string> | null = null;
   /** Variables that were set to something unknown, or to what a replay can't have. */
@@ -39,33 +52,41 @@ export class SessionSettings {
   #words: string | null = null;
   #speaksUtf8: boolean | null = null;
 
-  /** `names`: the SET NAMES that stands for the login's collation. */
-  constructor(
-    primary: ServerKind | null,
-    defaultMode: string | null,
-    beginning: SessionBeginning,
-    names: string,
-  ) {
+  constructor({ primary, server, defaultMode, beginning }: Begun, names: LoginNames) {
     this.#primary = primary;
+    this.#server = server;
     this.#defaultMode = defaultMode;
     this.#beginning = beginning;
-    this.#names = names;
+    this.#begin(names);
   }
 
   copy(): SessionSettings {
-    const copy = new SessionSettings(this.#primary, this.#defaultMode, this.#beginning, this.#names);
+    const begun = {
+      primary: this.#primary,
+      server: this.#server,
+      defaultMode: this.#defaultMode,
+      beginning: this.#beginning,
+    };
+    const copy = new SessionSettings(begun, NOT_BEGUN);
+    copy.#names = this.#names;
     copy.#set = this.#set && new Map(this.#set);
     copy.#unknown = this.#unknown && new Set(this.#unknown);
     return copy;
   }
 
-  /** The connection was reset, or its user changed. */
-  reset(names: string): void {
+  /** The connection was reset, or its user changed: it is as the server begins sessions now. */
+  reset(names: LoginNames): void {
+    this.#defaultMode = this.#server.sqlMode;
+    this.#beginning = this.#server.beginning;
+    this.#begin(names);
+  }
+
+  #begin({ statement, settings, known }: LoginNames): void {
     this.#context = null;
     this.#wordsChanged();
-    this.#set = null;
-    this.#unknown = null;
-    this.#names = names;
+    this.#set = settings.size === 0 ? null : new Map(settings);
+    this.#unknown = known ? null : new Set(NAMES_VARIABLES);
+    this.#names = statement;
   }
 
   /** False: something that replays depend on was set to a value that is not known, or that they can't have. */
@@ -122,16 +143,31 @@ export class SessionSettings {
     // Each of these two sets the other as well.
     if (name === 'character_set_connection') this.#forget('collation_connection');
     if (name === 'collation_connection') this.#forget('character_set_connection');
-    const isDefault = value?.toLowerCase() === 'default';
-    // A session's default is what it began with, but for those four, which its login or SET NAMES has set.
-    if (isDefault && !NAMES_VARIABLES.includes(name)) return;
-    const asked = isDefault ? (this.#beginning.names.get(name) ?? value) : value;
+    const asked = value?.toLowerCase() === 'default' ? this.#defaultOf(name) : value;
+    if (asked === 'as_begun') return;
     const kept = asked === null ? null : replayed(name, asked);
     if (kept === null) this.#notKnown(name);
     else {
       this.#set ??= new Map();
       this.#set.set(name, kept);
     }
+  }
+
+  /**
+   * What DEFAULT is now, as SQL: the server's global value, whatever the session began with. Null: not known.
+   * `as_begun`: as in a session that has not set it.
+   */
+  #defaultOf(name: string): string | null | 'as_begun' {
+    const { sqlMode, beginning } = this.#server;
+    if (beginning.unknown.includes(name) || beginning.unknown.includes(ANY_VARIABLE)) return null;
+    // The login, or SET NAMES, has set these.
+    if (NAMES_VARIABLES.includes(name)) return beginning.names.get(name) ?? 'default';
+    if (name === 'sql_mode')
+      return sqlMode === null || sqlMode === this.#defaultMode ? 'as_begun' : `'${sqlMode}'`;
+    const began = this.#beginning;
+    const now = beginning.settings.get(name) ?? usualSql(name);
+    const isAsBegun = began.settings.get(name) === beginning.settings.get(name);
+    return now === null || (isAsBegun && !began.unknown.includes(name)) ? 'as_begun' : now;
   }
 
   /** Of a variable whose value is followed elsewhere: whether it is known. */
@@ -155,7 +191,10 @@ export class SessionSettings {
     if (set !== undefined) return set;
     // These are not what they were a moment later.
     if (this.#beginning.unknown.includes(name) || variableClass(name) === 'apart') return null;
-    return NAMES_VARIABLES.includes(name) ? namedIn(this.#names, name) : 'default';
+    if (NAMES_VARIABLES.includes(name)) return namedIn(this.#names, name);
+    // DEFAULT may be another value by the time that it is set back.
+    if (name === 'sql_mode' && this.#defaultMode !== null) return `'${this.#defaultMode}'`;
+    return this.#beginning.settings.get(name) ?? usualSql(name) ?? 'default';
   }
 
   /** sql_mode as it is; null: not known. */
@@ -167,7 +206,8 @@ export class SessionSettings {
 
   /** What an expression makes of sql_mode, as SQL; null: not known. */
   editedMode(edit: ModeEdit): string | null {
-    return editedMode(edit, this.mode, this.#defaultMode);
+    const { sqlMode, beginning } = this.#server;
+    return editedMode(edit, this.mode, beginning.unknown.includes(ANY_VARIABLE) ? null : sqlMode);
   }
 
   /** The client's character set is a form of UTF-8, for all that is known. */
@@ -207,6 +247,12 @@ export class SessionSettings {
     this.#set?.delete(name);
     this.#unknown?.delete(name);
   }
+}
+
+/** What a replay has the variable at, whatever a session does; null: that is no one value. */
+function usualSql(name: string): string | null {
+  const fixed = FIXED.get(name);
+  return fixed === undefined || fixed.usual === null ? null : shownSql(fixed, fixed.usual);
 }
 
 /** The value as a replay gets it; null: it can't have it. */

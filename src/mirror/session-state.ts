@@ -1,14 +1,14 @@
 /** What one session has set up for itself, as far as its statements' meaning depends on it. */
-import { charsetOfCollation, charsetOfName, type MultiByteCharset } from '../sql/charset.ts';
+import { charsetOfName, type MultiByteCharset } from '../sql/charset.ts';
 import type { SqlMode } from '../sql/sql-mode.ts';
 import type { BoundValue } from '../wire/bound-values.ts';
 import { STATUS } from '../wire/protocol.ts';
 import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
-import { setNamesFor } from './character-names.ts';
 import { boundValue, knownText } from './known-value.ts';
+import { type LoginNames, namesAfterReset, namesAtLogin } from './login-names.ts';
 import { type NamedStatement, NamedStatements, staysAsWritten } from './named-statements.ts';
 import type { ReplayContext } from './replay-context.ts';
-import { PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
+import { PLAIN_BEGINNING, type ServerBeginning, type SessionBeginning } from './session-beginning.ts';
 import type { AssignedValue, IsolationLevel, SessionEffect } from './session-effect.ts';
 import type { SessionReads } from './session-reads.ts';
 import { SessionSettings } from './session-settings.ts';
@@ -32,14 +32,15 @@ export class SessionState {
   #database: string | null;
   #settings: SessionSettings;
   #charset: MultiByteCharset;
-  /** Of the login; the server falls back to it when the connection is reset. */
+  /** Of the login, or of the latest COM_CHANGE_USER. */
   #collation: number | null;
   #mode: SqlMode;
   #modeFlags = 0;
-  /** What a new session of this server has; null: the status flags tell, whatever was set. */
-  readonly #defaultQuotes: AnsiQuotes | null;
+  /** The status flags tell of double quotes, whatever was set. */
+  readonly #flagsTell: boolean;
   readonly #primary: ServerKind | null;
-  readonly #beginning: SessionBeginning;
+  readonly #server: ServerBeginning;
+  #beginning: SessionBeginning;
   #weak: boolean;
   /** What sql_mode was set to says of double quotes; `off` where the status flags tell. */
   #quotes: AnsiQuotes;
@@ -58,6 +59,8 @@ export class SessionState {
       defaultMode?: string | null;
       /** Left out: a session begins with nothing that a lane does not have. */
       beginning?: SessionBeginning;
+      /** Tells of sessions that begin later, and so what DEFAULT means. Left out: they begin as this one does. */
+      server?: ServerBeginning;
     },
     mapDatabase: (database: string) => string,
   ) {
@@ -66,17 +69,16 @@ export class SessionState {
     this.#database = login.database;
     this.#collation = login.collation;
     this.#primary = login.primary ?? null;
-    this.#beginning = login.beginning ?? PLAIN_BEGINNING;
-    this.#settings = new SessionSettings(
-      this.#primary,
-      login.defaultMode ?? null,
-      this.#beginning,
-      setNamesFor(login.collation, this.#primary),
-    );
-    this.#charset = charsetOfCollation(login.collation);
-    this.#weak = this.#beginning.isolation !== 'locking';
-    this.#defaultQuotes = login.defaultQuotes;
-    this.#quotes = login.defaultQuotes ?? 'off';
+    const { defaultMode = null, beginning = PLAIN_BEGINNING, defaultQuotes } = login;
+    this.#beginning = beginning;
+    this.#server = login.server ?? { sqlMode: defaultMode, beginning, quotes: defaultQuotes ?? 'off' };
+    const begun = { primary: this.#primary, server: this.#server, defaultMode, beginning };
+    const names = namesAtLogin(login.collation, this.#primary, beginning);
+    this.#settings = new SessionSettings(begun, names);
+    this.#charset = names.charset;
+    this.#weak = beginning.isolation !== 'locking';
+    this.#flagsTell = defaultQuotes === null;
+    this.#quotes = defaultQuotes ?? 'off';
     this.#mode = this.#makeMode();
     this.sawStatus(login.status);
     for (const effect of this.#beginning.effects) this.apply(effect);
@@ -89,8 +91,9 @@ export class SessionState {
       collation: 0,
       status: 0,
       foundRows: this.foundRows,
-      defaultQuotes: this.#defaultQuotes,
+      defaultQuotes: this.#flagsTell ? null : this.#quotes,
       primary: this.#primary,
+      server: this.#server,
       // What init_connect has set is among the variables.
       beginning: { ...this.#beginning, effects: [] },
     };
@@ -214,7 +217,7 @@ export class SessionState {
   /** What ran can't be seen into: a `routine`, or a text of which `anything` may be expected. */
   hidden(what: 'routine' | 'anything'): void {
     this.#settings.hidden(what);
-    if (what === 'anything' && this.#defaultQuotes !== null) this.#setQuotes('unknown');
+    if (what === 'anything' && !this.#flagsTell) this.#setQuotes('unknown');
     this.values.setTime(null);
     this.values.forget(null);
     this.values.lastInsertId = null;
@@ -250,7 +253,7 @@ export class SessionState {
 
   /** `next`: strong for the next transaction alone is as if not set; weak for it counts until the session's is set. */
   #setIsolation(level: IsolationLevel, scope: 'session' | 'next'): void {
-    const weak = level === 'default' ? this.#beginning.isolation !== 'locking' : level === 'weak';
+    const weak = level === 'default' ? this.#server.beginning.isolation !== 'locking' : level === 'weak';
     this.#weak = scope === 'session' ? weak : this.#weak || weak;
   }
 
@@ -273,23 +276,27 @@ export class SessionState {
     return { what: 'text', sql: literal, words: this.#settings.words, form };
   }
 
-  /** COM_RESET_CONNECTION: all but the database is as after the login (on MariaDB, the character set too). */
+  /** COM_RESET_CONNECTION: all but the database is as the server begins sessions now. */
   reset(): void {
-    this.temporary = new TemporaryTables();
-    this.values = new SessionValues();
-    this.statements.clear();
-    this.#weak = this.#beginning.isolation !== 'locking';
-    this.#setQuotes(this.#defaultQuotes ?? 'off');
-    const collation = this.#collation;
-    this.#settings.reset(collation === null ? 'SET NAMES utf8mb4' : setNamesFor(collation, this.#primary));
-    this.#setCharset(collation === null ? 'none' : charsetOfCollation(collation));
+    this.#beginAnew(namesAfterReset(this.#collation, this.#primary, this.#server.beginning));
   }
 
   /** COM_CHANGE_USER: as after a new login; a collation of null is the server's default. */
   changeUser(database: string | null, collation: number | null): void {
     this.#collation = collation;
-    this.reset();
+    this.#beginAnew(namesAtLogin(collation, this.#primary, this.#server.beginning));
     this.#database = database;
+  }
+
+  #beginAnew(names: LoginNames): void {
+    this.#beginning = this.#server.beginning;
+    this.temporary = new TemporaryTables();
+    this.values = new SessionValues();
+    this.statements.clear();
+    this.#weak = this.#beginning.isolation !== 'locking';
+    this.#setQuotes(this.#flagsTell ? 'off' : this.#server.quotes);
+    this.#settings.reset(names);
+    this.#setCharset(names.charset);
   }
 
   #setNames(statement: string, charset: MultiByteCharset): void {
@@ -318,8 +325,8 @@ export class SessionState {
         this.values.setLastInsertId(value);
         return;
       case 'sql_mode':
-        if (this.#defaultQuotes === null) return;
-        this.#setQuotes(value?.toLowerCase() === 'default' ? this.#defaultQuotes : ansiQuotesIn(value));
+        if (this.#flagsTell) return;
+        this.#setQuotes(value?.toLowerCase() === 'default' ? this.#server.quotes : ansiQuotesIn(value));
         return;
       case 'character_set_client':
         if (value !== null) this.#setCharset(charsetOfName(value.replace(/^['"`]|['"`]$/g, '')));

@@ -73,9 +73,10 @@ export class MirrorTap implements SessionTap {
     const foundRows = (capabilities.base & CAPABILITY.FOUND_ROWS) !== 0;
     const defaultQuotes = greeting.isMariadb ? null : options.server.quotes;
     const primary = greeting.isMariadb ? 'mariadb' : 'mysql';
-    const { sqlMode: defaultMode, beginning } = options.server;
+    const { server } = options;
+    const { sqlMode: defaultMode, beginning } = server;
     this.#state = new SessionState(
-      { database, collation, status, foundRows, defaultQuotes, primary, defaultMode, beginning },
+      { database, collation, status, foundRows, defaultQuotes, primary, defaultMode, beginning, server },
       options.mapDatabase,
     );
     this.#prepared = new PreparedStatements(options.statementBytes, options.preparedRoom);

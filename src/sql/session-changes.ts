@@ -112,7 +112,7 @@ function readAssignment(list: TokenList, from: number, to: number, scope: Scope)
   const operator = list.operator(end);
   if (operator !== EQUALS && operator !== ASSIGN) return null;
   const isMode = /\bsql_mode\b/i.test(list.text(end - 1));
-  const plain = readValue(list, end + 1, to);
+  const plain = readValue(list, end + 1, to, list.text(end - 1).replace(/^@@(?:session\.|local\.)?/i, ''));
   const isEdit = isMode && (plain === 'expression' || isSetting(plain));
   const edit = isEdit ? readModeExpression(list, end + 1, to) : null;
   const value = edit === null ? plain : { mode: edit };
@@ -123,11 +123,13 @@ function readAssignment(list: TokenList, from: number, to: number, scope: Scope)
   return change('variable', variableName(name), value, scope);
 }
 
-/** What a new session begins with is not followed but for sql_mode, which is read as an expression. */
-function settingValue(text: string): SessionChange['value'] {
+/** `target`: what is assigned to. Its own global value is its DEFAULT; those of others are not followed. */
+function settingValue(text: string, target: string): SessionChange['value'] {
   const match = /^(?:(session|local|global)\.)?([^.]+)$/is.exec(text);
-  if (match === null || match[1]?.toLowerCase() === 'global') return 'expression';
-  return { setting: variableName(match[2]!) };
+  if (match === null) return 'expression';
+  const name = variableName(match[2]!);
+  if (match[1]?.toLowerCase() !== 'global') return { setting: name };
+  return name === variableName(target) ? { word: 'default' } : 'expression';
 }
 
 function isSetting(value: SessionChange['value']): boolean {
@@ -148,7 +150,7 @@ function systemVariable(text: string, value: SessionChange['value']): SessionCha
   return change('variable', variableName(match[2]!), value, isSession ? 'session' : 'global');
 }
 
-function readValue(list: TokenList, from: number, to: number): SessionChange['value'] {
+function readValue(list: TokenList, from: number, to: number, target: string): SessionChange['value'] {
   const isCall = to === from + 3 && list.is(from + 1, TOKEN.open) && list.is(from + 2, TOKEN.close);
   if (isCall && /^last_insert_id$/i.test(list.text(from))) return { setting: 'last_insert_id' };
   if (to !== from + 1) return 'expression';
@@ -156,7 +158,7 @@ function readValue(list: TokenList, from: number, to: number): SessionChange['va
   if (slot !== -1) return { slot };
   const kind = list.kind(from);
   if (kind === TOKEN.userVariable) return { userVariable: variableName(list.text(from).slice(1)) };
-  if (kind === TOKEN.systemVariable) return settingValue(list.text(from).slice(2));
+  if (kind === TOKEN.systemVariable) return settingValue(list.text(from).slice(2), target);
   return kind === TOKEN.word || kind === TOKEN.quoted
     ? { word: list.name(from).toLowerCase() }
     : 'expression';

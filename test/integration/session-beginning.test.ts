@@ -63,6 +63,8 @@ describe('MariaDB in Tokyo, with settings of its own and an init_connect; MySQL 
         env: { TZ: TOKYO },
         extra: [
           '--auto-increment-increment=3',
+          '--skip-character-set-client-handshake',
+          '--character-set-server=latin2',
           '--lc-time-names=de_DE',
           "--init-connect=SET SESSION sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')",
         ],
@@ -90,6 +92,20 @@ describe('MariaDB in Tokyo, with settings of its own and an init_connect; MySQL 
       { title: 'Mittwoch' },
     ]);
     expect(proxy.logs()).toContain('has an init_connect');
+  });
+
+  it('a server that ignores the character set of logins has its own for all sessions', async () => {
+    await run(
+      'DELETE FROM messages',
+      "INSERT INTO messages VALUES (10, NULL, CHAR_LENGTH('ž'))",
+      'SET NAMES utf8mb4',
+      "INSERT INTO messages VALUES (11, NULL, CHAR_LENGTH('ž'))",
+    );
+    expect(await old.query(`SELECT title FROM ${OLD_DATABASE}.messages ORDER BY folderid`)).toEqual([
+      { title: '2' },
+      { title: '1' },
+    ]);
+    await expectSame(2);
   });
 });
 

@@ -101,12 +101,15 @@ describe.each<readonly [Kind, Kind]>([
   }
   const message = (item: number, value: string) => `INSERT INTO messages VALUES (1, ${item}, ${value})`;
   const week = (item: number) => message(item, "WEEK('2008-02-20')");
-  const title = (item: number) =>
-    old
+  const title = (item: number, server = old, database = OLD_DATABASE) =>
+    server
       .query<RowDataPacket[]>(
-        `SELECT CAST(title AS CHAR) AS t FROM ${OLD_DATABASE}.messages WHERE itemid = ${item}`,
+        `SELECT CAST(title AS CHAR) AS t FROM ${database}.messages WHERE itemid = ${item}`,
       )
       .then(([row]) => row?.t);
+  /** Settings that were changed count once they have been read again. */
+  const untilReplayed = (work: () => Promise<unknown>) =>
+    waitFor(async () => (await through(work)).mirrored === 1, { what: 'the settings to be read again' });
   /** All of it replayed, and the same. */
   const faithful = (statements: number) => ({ mirrored: statements, skipped: 0, failed: 0, doubts: 0 });
 
@@ -274,6 +277,49 @@ describe.each<readonly [Kind, Kind]>([
     await waitFor(async () => (await run(week(++item))).mirrored === 1, {
       what: 'the settings to be read again',
     });
+  });
+
+  it('DEFAULT is the global value of today, in a session that began under another one too', async () => {
+    const session = await old.connect({ port: proxy.port(SHARD), database: OLD_DATABASE });
+    let item = 100;
+    const again = async (sql: string, expected: string): Promise<void> => {
+      await untilReplayed(async () => {
+        await session.query(sql);
+        await session.query(week(++item));
+      });
+      expect(await title(item)).toBe(expected);
+      expect(await title(item, fresh, NEW_DATABASE)).toBe(expected);
+    };
+    await run('SET GLOBAL default_week_format = 6');
+    await again('SET default_week_format = DEFAULT', '8');
+    await again('SET SESSION default_week_format = @@GLOBAL.default_week_format', '8');
+    await run('SET GLOBAL default_week_format = 0');
+    await again('SET default_week_format = DEFAULT', '7');
+    await session.end();
+  });
+
+  it('a session has the server’s character sets where it does not know those of the client, or was reset', async () => {
+    const setGlobal = (set: string) =>
+      run(`SET GLOBAL character_set_client = ${set}, GLOBAL character_set_connection = ${set}`);
+    let item = 200;
+    const again = async (expected: string, work: (client: Connection) => Promise<unknown>) => {
+      await untilReplayed(async () => {
+        // MariaDB does not have this collation.
+        const charset = 'UTF8MB4_0900_AI_CI';
+        const client = await old.connect({ port: proxy.port(SHARD), database: OLD_DATABASE, charset });
+        await work(client);
+        await client.query(message(++item, "CHAR_LENGTH('ž')"));
+        await client.end();
+      });
+      expect(await title(item)).toBe(expected);
+      expect(await title(item, fresh, NEW_DATABASE)).toBe(expected);
+    };
+    await setGlobal('latin2');
+    await again(oldKind === 'MariaDB' ? '2' : '1', () => Promise.resolve());
+    if (oldKind !== 'MariaDB') await again('2', (client) => client.reset());
+    await again('1', (client) => client.query('SET NAMES utf8mb4'));
+    await setGlobal('utf8mb4');
+    await again('1', () => Promise.resolve());
   });
 
   it('what a statement sets for itself is a doubt where the new server may not', async () => {

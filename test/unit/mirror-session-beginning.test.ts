@@ -20,7 +20,7 @@ const beginning = (
   variables: Record<string, string>,
   own: ServerZone = UTC,
   shadow: ServerZone | null = null,
-) => beginningOf(new Map(Object.entries(variables)), own, shadow, read);
+) => beginningOf(new Map(Object.entries(variables)), { zone: own, shadow, names: null }, read);
 
 const sessionOf = (begun: ReturnType<typeof beginning>) =>
   new SessionState(

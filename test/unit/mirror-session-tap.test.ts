@@ -929,7 +929,7 @@ describe('the session', () => {
 
   it.each<[string, Buffer]>([
     ['a reset', Buffer.of(COM.RESET_CONNECTION)],
-    ['a change of user', Buffer.concat([Buffer.of(COM.CHANGE_USER), Buffer.from('user\0\0old\0')])],
+    ['a change of user', Buffer.concat([Buffer.of(COM.CHANGE_USER), Buffer.from('user\0\0old\0\x2d\0')])],
   ])('is rolled back and forgotten by %s', (_name, payload) => {
     const rig = new TapRig();
     rig.prepare('UPDATE messages SET t = 1 WHERE folderid = ?', 3, 1);
