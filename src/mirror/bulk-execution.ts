@@ -62,12 +62,12 @@ function isChange({ digest, hazards }: Plan): boolean {
 export function countTogether(rows: readonly Statement[], { affectedRows }: ResultSummary): void {
   if (rows.length === 1) return;
   const compares = rows.every(
-    ({ selection }) => selection.at === 'selected' && selection.draft.compareAffected,
+    ({ selection }) => selection.at === 'selected' && selection.draft.affected?.of === 'changed',
   );
   const tally = compares ? new RowTally<Replay>(rows.length, affectedRows) : null;
   for (const row of rows) {
     const { selection } = row;
     if (selection.at !== 'selected') continue;
-    row.selection = { ...selection, draft: { ...selection.draft, compareAffected: false, tally } };
+    row.selection = { ...selection, draft: { ...selection.draft, affected: null, tally } };
   }
 }

@@ -223,7 +223,7 @@ function unitOf(
     keys: [],
     keysComplete: false,
     span: null,
-    primary: { seconds, rows: 0, affectedRows: 0, compareAffected: false, tally: null, rowHash: null },
+    primary: { seconds, rows: 0, affected: null, tally: null, rowHash: null },
   };
   return {
     replays: [replay],

@@ -6,6 +6,7 @@ import type { DoubtReason } from '../journal/journal.ts';
 import type { ShardIncidents } from '../observe/incident.ts';
 import type { MirrorOutcome, ShardMetrics } from '../observe/metrics.ts';
 import type { ResultSummary } from '../wire/exchange.ts';
+import { expectedCount } from './affected-rows.ts';
 import { ANY_MOMENT, type Moment } from './lane-moment.ts';
 import { makeUnit } from './make-unit.ts';
 import { ANY_TABLE } from './schema-relations.ts';
@@ -103,7 +104,9 @@ export class Outlet {
     const moment = this.#moment(entry, draft);
     if (leftOut.length > 0) doubt(target.tables, leftOut, true, 'not_sampled');
     if (target.reached.length > 0) doubt(target.reached, NO_KEYS, false, 'hazard');
-    if (draft.doubtful || !isExact(moment, draft)) this.#doubt(statement, 'hazard');
+    const affected = draft.affected && expectedCount(draft.affected, result);
+    const isTold = draft.affected === null || affected !== null;
+    if (draft.doubtful || !isTold || !isExact(moment, draft)) this.#doubt(statement, 'hazard');
     this.#noteOverlap(statement);
     this.#noteDefinitions(statement);
     return {
@@ -122,8 +125,7 @@ export class Outlet {
       primary: {
         seconds: entry.timing.seconds,
         rows: result.rows,
-        affectedRows: result.affectedRows,
-        compareAffected: draft.compareAffected,
+        affected,
         tally: draft.tally,
         rowHash: draft.rowHash,
       },

@@ -6,8 +6,8 @@ import type { Lexed } from '../sql/lexed.ts';
 import type { Plan } from '../sql/plan.ts';
 import { canNarrow, type DatabaseMap, rewrite } from '../sql/rewrite.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
+import { affectedCount, passesOver } from './affected-rows.ts';
 import type { BoundPlan } from './bound-plan.ts';
-import { isUpsert } from './plan-changes.ts';
 import { keepsWhole, type PreparedStatement, type PreparedText } from './prepared-statements.ts';
 import { readsAlike } from './read-words.ts';
 import { sameNumbers } from './replay-needs.ts';
@@ -184,7 +184,7 @@ export class Selector {
     { sql, prepared, keys, isCut }: WhatIsReplayed,
   ): ReplayDraft {
     const isRead = plan.kind === 'read';
-    const compareAffected = !isRead && !isCut && (affectedAsReplayed(plan) || !session.foundRows);
+    const affected = isRead || isCut ? null : affectedCount(plan, lexed.rowCount, session.foundRows);
     const isDoubtful = bound.replayability !== 'faithful' || bound.needs.numbers === 'untold';
     return {
       sql,
@@ -200,22 +200,12 @@ export class Selector {
       bringsNumbers: found.bringsNumbers && !bound.traces.runsTriggers,
       keys,
       rowHash: compared ? new RowHash() : null,
-      compareAffected,
+      affected,
       tally: null,
       moves: bound.moves,
-      doubtful: !isRead && (isDoubtful || (passesOver(plan) && !compareAffected)),
+      doubtful: !isRead && (isDoubtful || (passesOver(plan) && affected === null)),
     };
   }
-}
-
-/** With FOUND_ROWS a client is told of rows that an UPDATE matched, not changed: a lane is told of rows changed. */
-function affectedAsReplayed(plan: Plan): boolean {
-  return plan.kind === 'delete' || (/^(?:INSERT|REPLACE)\b/.test(plan.digest) && !isUpsert(plan));
-}
-
-/** With IGNORE it may pass over rows for others that stand in their way: only by how many it changed is that seen. */
-function passesOver(plan: Plan): boolean {
-  return /\bIGNORE\b/i.test(plan.digest);
 }
 
 /** A lane reads a text, and looks for its tables, as its session does now; the primary as that did when it was prepared. */

@@ -161,7 +161,7 @@ export class SessionSettings {
     const { sqlMode, beginning } = this.#server;
     if (beginning.unknown.includes(name) || beginning.unknown.includes(ANY_VARIABLE)) return null;
     // The login, or SET NAMES, has set these.
-    if (NAMES_VARIABLES.includes(name)) return beginning.names.get(name) ?? 'default';
+    if (NAMES_VARIABLES.includes(name)) return beginning.names.get(name) ?? 'DEFAULT';
     if (name === 'sql_mode')
       return sqlMode === null || sqlMode === this.#defaultMode ? 'as_begun' : `'${sqlMode}'`;
     const began = this.#beginning;

@@ -4,6 +4,7 @@ import type { DoubtReason } from '../journal/journal.ts';
 import type { ShardIncidents } from '../observe/incident.ts';
 import type { MirrorOutcome, MismatchReason, ShardMetrics } from '../observe/metrics.ts';
 import type { Mismatches } from '../observe/mismatches.ts';
+import { isExpected } from './affected-rows.ts';
 import type { ReplayResult, UnitResult } from './lane.ts';
 import { type RowHash, rowDifference } from './row-hash.ts';
 import type { Replay, Unit } from './unit.ts';
@@ -96,14 +97,14 @@ export class Settlement {
     const { rowHash: primaryHash } = replay.primary;
     if (primaryHash !== null && rowHash !== null)
       this.#compare(replay, primaryHash, rowHash, unfaithful === true);
-    const { compareAffected, affectedRows, rows, tally } = replay.primary;
+    const { affected, rows, tally } = replay.primary;
     const apart = tally?.add(replay, answer.affectedRows) ?? [];
     for (const one of apart) this.#options.doubt(one, 'affected_rows');
     if (apart.length > 0)
-      this.#mismatch(replay, 'affected_rows', `affected rows of all of its rows: old ${affectedRows}`);
+      this.#mismatch(replay, 'affected_rows', `affected rows of all of its rows: old ${tally?.expected}`);
     // With RETURNING the rows that were changed are those of the answer.
-    if (compareAffected && (answer.affectedRows !== affectedRows || answer.rows !== rows)) {
-      const [old, fresh] = answer.rows === rows ? [affectedRows, answer.affectedRows] : [rows, answer.rows];
+    if (affected !== null && (!isExpected(affected, answer.affectedRows) || answer.rows !== rows)) {
+      const [old, fresh] = answer.rows === rows ? [affected.rows, answer.affectedRows] : [rows, answer.rows];
       const detail = `affected rows: old ${old}, new ${fresh}`;
       this.#mismatch(replay, 'affected_rows', detail);
       this.#options.doubt(replay, 'affected_rows');

@@ -1,7 +1,9 @@
 /** What the mirror knows of a statement from the moment it is sent until its unit is settled. */
+
 import type { WriteMark } from '../journal/journal.ts';
 import type { MirrorOutcome, StatementKind } from '../observe/metrics.ts';
 import type { Plan } from '../sql/plan.ts';
+import type { AffectedCount } from './affected-rows.ts';
 import type { BoundDefinition } from './bound-definition.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import type { ReplayContext } from './replay-context.ts';
@@ -36,7 +38,8 @@ export interface ReplayDraft {
   /** The keys that are replayed: of a narrowed statement, only the sampled ones. */
   readonly keys: readonly TableKey[];
   readonly rowHash: RowHash | null;
-  readonly compareAffected: boolean;
+  /** What its count of affected rows is of; null: it is not compared. */
+  readonly affected: AffectedCount | null;
   /** They are compared with those of other replays together; null: they are not. */
   readonly tally: RowTally<Replay> | null;
   /** It may give rows another key: where one of its keys is in doubt, all of them are. */

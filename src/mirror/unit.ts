@@ -2,6 +2,7 @@
 import type { StatementKind } from '../observe/metrics.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
+import type { ExpectedCount } from './affected-rows.ts';
 import type { BoundDefinition } from './bound-definition.ts';
 import type { Moment } from './lane-moment.ts';
 import type { ReplayContext } from './replay-context.ts';
@@ -23,9 +24,8 @@ export interface PreparedReplay {
 export interface PrimaryAnswer {
   readonly seconds: number;
   readonly rows: number;
-  readonly affectedRows: number | bigint;
-  /** Null where affected rows can't be compared. */
-  readonly compareAffected: boolean;
+  /** How many rows a lane should be told that it changed; null where that can't be compared. */
+  readonly affected: ExpectedCount | null;
   /** They are compared with those of other replays together; null: they are not. */
   readonly tally: RowTally<Replay> | null;
   /** Null where the rows are not compared. */

@@ -5,6 +5,8 @@ export interface ResultSummary {
   readonly ok: boolean;
   readonly errno: number;
   readonly affectedRows: number | bigint;
+  /** The second number of the answer's message, which after an UPDATE says how many rows were changed; null: none. */
+  readonly changedRows: number | null;
   readonly insertId: number | bigint;
   readonly status: number;
   readonly warnings: number;
@@ -53,6 +55,7 @@ export class Exchange<Note> implements ResultSummary {
   ok = false;
   errno = 0;
   affectedRows: number | bigint = 0;
+  changedRows: number | null = null;
   insertId: number | bigint = 0;
   status = 0;
   warnings = 0;
@@ -90,14 +93,16 @@ export class Exchange<Note> implements ResultSummary {
 
   /** Puts the result read so far aside and makes room for the next one of the same reply. */
   nextResult(): void {
-    const { ok, errno, affectedRows, insertId, status, warnings, rows, resultSet } = this;
+    const { ok, errno, affectedRows, changedRows, insertId, status, warnings, rows, resultSet } = this;
     this.earlier ??= [];
     if (this.earlier.length < EARLIER_RESULTS_MAX) {
-      this.earlier.push({ ok, errno, affectedRows, insertId, status, warnings, rows, resultSet });
+      const told = { ok, errno, affectedRows, changedRows, insertId, status, warnings, rows, resultSet };
+      this.earlier.push(told);
     }
     this.results++;
     this.ok = false;
     this.affectedRows = 0;
+    this.changedRows = null;
     this.insertId = 0;
     this.warnings = 0;
     this.rows = 0;

@@ -21,7 +21,33 @@ export function readOk<Note>(exchange: Exchange<Note>, payload: Buffer, from: nu
   exchange.insertId = cursor.lenenc();
   exchange.status = cursor.integer(2);
   exchange.warnings = cursor.integer(2);
-  return !cursor.failed;
+  if (cursor.failed) return false;
+  exchange.changedRows = cursor.at < to ? secondNumber(cursor.lenencBytes()) : null;
+  return true;
+}
+
+const ZERO = 0x30;
+const NINE = 0x39;
+/** Digits of the largest number that is told here. */
+const DIGITS_MAX = 15;
+
+/** Of the message that comes with an UPDATE's answer, in whatever language: "Rows matched: 3  Changed: 2  Warnings: 0". */
+function secondNumber(message: Buffer): number | null {
+  let count = 0;
+  let value = 0;
+  let digits = 0;
+  for (let at = 0; at <= message.length; at++) {
+    const byte = at < message.length ? message[at]! : 0;
+    if (byte >= ZERO && byte <= NINE) {
+      value = value * 10 + byte - ZERO;
+      digits++;
+    } else if (digits > 0) {
+      count++;
+      if (count === 2) return digits <= DIGITS_MAX ? value : null;
+      value = digits = 0;
+    }
+  }
+  return null;
 }
 
 /** Fills in the exchange from an EOF packet, of which each reply with rows has two. False: it is cut short. */

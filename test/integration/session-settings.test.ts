@@ -1,5 +1,5 @@
 /** Variables that a session sets, and that change what it writes: replayed the same, or in doubt, between all kinds. */
-import type { Connection, RowDataPacket } from 'mysql2/promise';
+import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
@@ -320,6 +320,30 @@ describe.each<readonly [Kind, Kind]>([
     await again('1', (client) => client.query('SET NAMES utf8mb4'));
     await setGlobal('utf8mb4');
     await again('1', () => Promise.resolve());
+  });
+
+  it('a client that counts the rows that it found: those that were changed are compared', async () => {
+    const upsert = (value: string) =>
+      `${message(1, value)}, (1, 2, ${value}) ON DUPLICATE KEY UPDATE title = VALUES(title)`;
+    const count = (title: string) => `UPDATE messages SET title = '${title}' WHERE folderid = 1`;
+    const same = await through(async (client) => {
+      await client.query(message(1, "'a'"));
+      const [found] = await client.query<ResultSetHeader>(count('a'));
+      expect(found).toMatchObject({ affectedRows: 1, changedRows: 0 });
+      await client.execute('UPDATE messages SET title = ? WHERE folderid = 1', ['b']);
+      for (const value of ["'b'", "'b'", "'c'"]) await client.query(upsert(value));
+    });
+    expect(same).toEqual(faithful(6));
+    await expectSame(2);
+    const apart = (title: string) =>
+      fresh.query(`UPDATE ${NEW_DATABASE}.messages SET title = '${title}' WHERE itemid = 1`);
+    for (const [title, sql] of [
+      ['d', count('d')],
+      ['e', upsert("'e'")],
+    ] as const) {
+      await apart(title);
+      expect(await run(sql)).toEqual({ ...faithful(1), doubts: 1 });
+    }
   });
 
   it('what a statement sets for itself is a doubt where the new server may not', async () => {

@@ -196,10 +196,10 @@ describe('queries', () => {
   });
 
   it('have their changed rows compared, where the client was told of those', () => {
-    const comparesOf = (base: number, text: string): boolean | undefined => {
+    const comparesOf = (base: number, text: string): boolean => {
       const rig = new TapRig({ base });
       rig.query(text);
-      return rig.units[0]?.replays[0]?.primary.compareAffected;
+      return rig.units[0]?.replays[0]?.primary.affected !== null;
     };
     const [update, remove] = [
       "UPDATE messages SET t = 'x' WHERE folderid = 1",
@@ -209,6 +209,21 @@ describe('queries', () => {
     const { FOUND_ROWS } = CAPABILITY;
     expect([comparesOf(FOUND_ROWS, update), comparesOf(FOUND_ROWS, remove)]).toEqual([false, true]);
     expect(comparesOf(0, 'SELECT * FROM messages WHERE folderid = 1')).toBe(false);
+  });
+
+  it('have them compared as the answer’s message tells them, where the client counts those that were found', () => {
+    const rig = new TapRig({ base: CAPABILITY.FOUND_ROWS });
+    const compared = () => rig.units.at(-1)?.replays[0]?.primary.affected;
+    rig.query("UPDATE messages SET t = 'x' WHERE folderid = 1", { affectedRows: 3, changedRows: 2 });
+    expect([compared(), rig.doubts]).toEqual([{ rows: 2, slack: 0 }, []]);
+    rig.query("UPDATE messages SET t = 'x' WHERE folderid = 1", { affectedRows: 3 });
+    expect([compared(), rig.doubts]).toEqual([null, ['hazard 1']]);
+    const upsert = "INSERT INTO messages VALUES (1, 'x'), (2, 'y') ON DUPLICATE KEY UPDATE t = 'z'";
+    // One was inserted or found as it should be, and one changed.
+    rig.query(upsert, { affectedRows: 3, changedRows: 9 });
+    expect(compared()).toEqual({ rows: 3, slack: 1 });
+    rig.query(upsert, { affectedRows: 4 });
+    expect(compared()).toEqual({ rows: 4, slack: 0 });
   });
 
   it('are read behind their attributes', () => {
@@ -810,7 +825,7 @@ describe('prepared statements', () => {
     expect(replays.map(({ prepared }) => prepared?.packet.keyText(0))).toEqual(['a', null, 'c']);
     expect(replays.map(({ prepared }) => prepared?.packet.isNull(0))).toEqual([false, true, false]);
     expect(new Set(replays.map(({ prepared }) => prepared?.text)).size).toBe(1);
-    expect(replays.every(({ primary }) => !primary.compareAffected && primary.tally !== null)).toBe(true);
+    expect(replays.every(({ primary }) => primary.affected === null && primary.tally !== null)).toBe(true);
     // The rows of one lane's answers are added up, whichever comes last.
     const [first, ...others] = replays;
     const tally = first!.primary.tally!;
@@ -830,7 +845,7 @@ describe('prepared statements', () => {
     const taken = unit?.replays.flatMap((replay) => replay.keys.map(({ key }) => key)) ?? [];
     expect([none, taken.length > 0, taken.length < 8]).toEqual([[], true, true]);
     expect(rig.doubts).toEqual(keys.filter((key) => !taken.includes(key)).map((key) => `not_sampled ${key}`));
-    expect(unit?.replays.every(({ primary }) => primary.tally === null && !primary.compareAffected)).toBe(
+    expect(unit?.replays.every(({ primary }) => primary.tally === null && primary.affected === null)).toBe(
       true,
     );
   });

@@ -127,13 +127,19 @@ describe('settlement', () => {
 
   it('doubts a key of which other numbers of rows were changed', () => {
     const rig = createRig();
-    const compared = (key: number, affectedRows: number | bigint) =>
-      write(key, { primary: { compareAffected: true, affectedRows } });
+    const compared = (key: number, rows: number | bigint, slack = 0) =>
+      write(key, { primary: { affected: { rows, slack } } });
     rig.settlement.ran(unitOf([compared(1, 2)]), result('answered', [answer({ affectedRows: 3 })]));
     rig.settlement.ran(unitOf([compared(2, 3)]), result('answered', [answer({ affectedRows: 3 })]));
-    rig.settlement.ran(unitOf([write(3, { primary: { affectedRows: 9 } })]), result('answered', [OK]));
-    expect([rig.outcomes(), rig.doubts]).toEqual([{ mirrored: 3 }, ['affected_rows 1']]);
-    expect(rig.mismatches.latest()).toMatchObject([{ detail: 'affected rows: old 2, new 3' }]);
+    rig.settlement.ran(unitOf([write(3, { primary: { affected: null } })]), result('answered', [OK]));
+    rig.settlement.ran(unitOf([compared(4, 3, 1)]), result('answered', [answer({ affectedRows: 2 })]));
+    rig.settlement.ran(unitOf([compared(5, 3, 1)]), result('answered', [answer({ affectedRows: 4 })]));
+    rig.settlement.ran(unitOf([compared(6, 3n, 1)]), result('answered', [answer({ affectedRows: 1 })]));
+    const apart = ['affected_rows 1', 'affected_rows 5', 'affected_rows 6'];
+    expect([rig.outcomes(), rig.doubts]).toEqual([{ mirrored: 6 }, apart]);
+    expect(rig.mismatches.latest()).toContainEqual(
+      expect.objectContaining({ detail: 'affected rows: old 2, new 3' }),
+    );
   });
 
   it('compares rows where both sides were hashed, in their order where it matters', () => {
@@ -201,7 +207,7 @@ it('a write that gives rows another key is a doubt where one of its keys is', ()
 
 it('an answer in rows is compared by how many they are', () => {
   const rig = createRig();
-  const deleting = unitOf([write(1, { primary: { rows: 2, affectedRows: 0, compareAffected: true } })]);
+  const deleting = unitOf([write(1, { primary: { rows: 2, affected: { rows: 0, slack: 0 } } })]);
   rig.settlement.ran(deleting, {
     outcome: 'answered',
     results: [answer({ rows: 2, affectedRows: 0 })],

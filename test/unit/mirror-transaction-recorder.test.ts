@@ -113,12 +113,12 @@ describe('statements outside a transaction', () => {
 
   it('carry to their replay what the primary answered', () => {
     const rig = new Rig();
-    rig.write([1], okResult({ affectedRows: 7, rows: 3 }), { draft: { compareAffected: true } });
+    rig.write([1], okResult({ affectedRows: 7, rows: 3 }), { draft: { affected: { of: 'changed' } } });
     expect(rig.units[0]?.replays[0]).toMatchObject({
       kind: 'write',
       tables: ['messages'],
       keysComplete: true,
-      primary: { seconds: 0.001, rows: 3, affectedRows: 7, compareAffected: true },
+      primary: { seconds: 0.001, rows: 3, affected: { rows: 7, slack: 0 } },
     });
   });
 
