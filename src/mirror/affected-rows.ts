@@ -44,7 +44,11 @@ export function expectedCount(
   { affectedRows, changedRows }: Pick<ResultSummary, 'affectedRows' | 'changedRows'>,
 ): ExpectedCount | null {
   if (count.of === 'changed') return { rows: affectedRows, slack: 0 };
-  if (count.of === 'found') return changedRows === null ? null : { rows: changedRows, slack: 0 };
+  if (count.of === 'found') {
+    // Where MariaDB sees that no row can be found, it sends no message.
+    const changed = affectedRows === 0 ? 0 : changedRows;
+    return changed === null ? null : { rows: changed, slack: 0 };
+  }
   // A row that is found as it is asked for counts one here, and none there.
   return { rows: affectedRows, slack: Math.max(0, 2 * count.rows - Number(affectedRows)) };
 }

@@ -323,8 +323,8 @@ describe.each<readonly [Kind, Kind]>([
   });
 
   it('a client that counts the rows that it found: those that were changed are compared', async () => {
-    const upsert = (value: string) =>
-      `${message(1, value)}, (1, 2, ${value}) ON DUPLICATE KEY UPDATE title = VALUES(title)`;
+    const onDuplicate = 'ON DUPLICATE KEY UPDATE title = VALUES(title)';
+    const upsert = (value: string) => `${message(1, value)}, (1, 2, ${value}) ${onDuplicate}`;
     const count = (title: string) => `UPDATE messages SET title = '${title}' WHERE folderid = 1`;
     const same = await through(async (client) => {
       await client.query(message(1, "'a'"));
@@ -339,7 +339,7 @@ describe.each<readonly [Kind, Kind]>([
       fresh.query(`UPDATE ${NEW_DATABASE}.messages SET title = '${title}' WHERE itemid = 1`);
     for (const [title, sql] of [
       ['d', count('d')],
-      ['e', upsert("'e'")],
+      ['e', `${message(1, "'e'")} ${onDuplicate}`],
     ] as const) {
       await apart(title);
       expect(await run(sql)).toEqual({ ...faithful(1), doubts: 1 });

@@ -38,6 +38,16 @@ it('of an upsert of two rows, what a lane may be told', () => {
   expect(allowed(4)).toEqual([4]);
 });
 
+it('of an UPDATE, what its answer’s message says; without one, that none was found', () => {
+  const told = (affectedRows: number, changedRows: number | null) =>
+    expectedCount({ of: 'found' }, { affectedRows, changedRows });
+  expect([told(3, 2), told(0, null), told(3, null)]).toEqual([
+    { rows: 2, slack: 0 },
+    { rows: 0, slack: 0 },
+    null,
+  ]);
+});
+
 describe('the message of an OK packet', () => {
   const read = (...parts: (string | Buffer)[]) => {
     const exchange = new Exchange<null>(COM.QUERY, Buffer.of(COM.QUERY), 1);
