@@ -13,6 +13,7 @@ import { ANY_TABLE } from './schema-relations.ts';
 import type { ReplayDraft, Statement } from './statement.ts';
 import type { TableKey } from './table-key.ts';
 import type { Timing } from './timing.ts';
+import { mayKeepTornTexts } from './torn-texts.ts';
 import type { Replay, Unit } from './unit.ts';
 import type { WritesUnderWay } from './writes-under-way.ts';
 
@@ -106,7 +107,8 @@ export class Outlet {
     if (target.reached.length > 0) doubt(target.reached, NO_KEYS, false, 'hazard');
     const affected = draft.affected && expectedCount(draft.affected, result);
     const isTold = draft.affected === null || affected !== null;
-    if (draft.doubtful || !isTold || !isExact(moment, draft)) this.#doubt(statement, 'hazard');
+    const isSame = isTold && isExact(moment, draft) && !isTorn(entry, draft);
+    if (draft.doubtful || !isSame) this.#doubt(statement, 'hazard');
     this.#noteOverlap(statement);
     this.#noteDefinitions(statement);
     return {
@@ -209,6 +211,10 @@ export class Outlet {
     this.#options.doubt(target.tables, target.keys, target.keysComplete, reason);
     if (target.reached.length > 0) this.#options.doubt(target.reached, NO_KEYS, false, reason);
   }
+}
+
+function isTorn({ statement, result }: Recorded, draft: ReplayDraft): boolean {
+  return statement.kind !== 'read' && mayKeepTornTexts(draft, result.warnings);
 }
 
 /** With its moment set, the replay gives what the primary has. */

@@ -109,6 +109,18 @@ export class ExecutePacket {
     };
   }
 
+  /** The bytes of its texts, blobs and the like; views. */
+  strings(): Buffer[] {
+    const strings: Buffer[] = [];
+    for (let ordinal = 0; ordinal * 2 < this.#spans.length; ordinal++) {
+      const from = this.#spans[ordinal * 2]!;
+      const to = this.#spans[ordinal * 2 + 1]!;
+      if (to > from && isStringType(this.types[ordinal * 2]!))
+        strings.push(new PayloadCursor(this.#payload, from, to).lenencBytes());
+    }
+    return strings;
+  }
+
   /** Null: of another type. */
   #integerAt(ordinal: number, from: number): string | null {
     const unsigned = (this.types[ordinal * 2 + 1]! & UNSIGNED) !== 0;

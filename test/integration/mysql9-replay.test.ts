@@ -9,12 +9,14 @@ import { readJournal } from '../harness/journal-entries.ts';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
+import { connectRaw } from '../harness/recorder.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 import { addedBy, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const SCHEMA = `CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(60), at DATETIME, doc JSON,
   PRIMARY KEY (folderid, itemid)) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`;
+const RAW = { host: '127.0.0.1', user: 'root', database: OLD_DATABASE };
 const STARTS = { MariaDB: startMariadb, 'MySQL 9': startMysql };
 
 describe.each([
@@ -87,6 +89,27 @@ describe.each([
     expect(await content(fresh, NEW_DATABASE)).toEqual([]);
     const { entries } = await readJournal(proxy, SHARD);
     expect(entries).toContainEqual({ table: 'messages', key: null, reason: 'hazard', count: 2 });
+  });
+
+  it('texts that are torn in the middle of a character are the same, or a doubt', async () => {
+    const insert = (folder: number, bytes: string): Buffer =>
+      Buffer.from(
+        `INSERT INTO messages (folderid, itemid, title) VALUES (${folder}, 1, '${bytes}')`,
+        'latin1',
+      );
+    const added = await addedBy(proxy, counts, async () => {
+      const raw = await connectRaw({ ...RAW, port: proxy.port(SHARD) });
+      await raw.query("SET sql_mode = ''");
+      for (const [index, set] of ['SET NAMES utf8', 'SET NAMES gbk', 'SET CHARACTER SET gbk'].entries()) {
+        for (const sql of [set, insert(10 + index, 'a\xe6'), insert(20 + index, 'whole')])
+          expect(await raw.query(sql)).toMatchObject({ error: null });
+      }
+      raw.close();
+    });
+    expect(added).toMatchObject({ all: 6, mirrored: 6, hazards: 3 });
+    const { entries } = await readJournal(proxy, SHARD);
+    for (const key of ['10', '11', '12'])
+      expect(entries).toContainEqual({ table: 'messages', key, reason: 'hazard', count: 1 });
   });
 
   const OWN_COLLATIONS =
