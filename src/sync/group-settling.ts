@@ -36,7 +36,7 @@ export interface SettledTable {
   lookClosely(bundle: readonly Mismatch[]): Promise<readonly CloseLook[]>;
   /** Counts the rows that differ; one answer for each group, in their order. */
   count(groups: readonly CloseLook[]): Promise<readonly RowsFound[]>;
-  /** Makes the target's rows of the groups the same as the source's. */
+  /** Makes the target's rows of the groups the same as the source's. Rejects where no group can be repaired any more. */
   repair(groups: readonly CloseLook[]): Promise<readonly RowsFound[]>;
   /** By what keys are told apart. */
   nameOf(key: Value): string;

@@ -10,6 +10,7 @@ import type { SyncServer } from './sync-server.ts';
 import { TransactionSize } from './transaction-size.ts';
 import type { Row, Value } from './value.ts';
 import { RangeLost } from './write-fence.ts';
+import { faultOf, TargetLost } from './write-refusal.ts';
 
 export interface RowRepairOptions {
   readonly sql: Pick<RepairSql, 'identityWidth' | 'shown' | 'select' | 'remove' | 'removals' | 'inserts'>;
@@ -25,6 +26,11 @@ export interface RowRepairOptions {
 /** Some rows could not be written; the others were. */
 export class RowsRefused extends Error {
   override readonly name = 'RowsRefused';
+}
+
+/** Of some rows, by the server or because they can't be put into SQL. */
+interface Refusal {
+  readonly error: unknown;
 }
 
 /** How many reasons are told of the rows that could not be written. */
@@ -43,7 +49,8 @@ export class RowRepair {
 
   /**
    * Resolves to how many rows were found wrong. Rejects with RowsRefused where the target would not take some of them
-   * (a unique key of another group's row, a value that does not fit), and with whatever ended the reading.
+   * (a unique key of another group's row, a value that does not fit), with TargetLost where it takes none at all, with
+   * RangeLost where they are not this worker's to write any more, and with whatever ended the reading.
    */
   async repair(
     key: Value,
@@ -94,22 +101,47 @@ export class RowRepair {
   async #writeParts(placed: readonly Placed[], rows: ReadonlyMap<string, Row>): Promise<string[]> {
     const [only, more] = placed;
     if (only === undefined) return [];
-    try {
-      await this.#options.target.write(this.#statements(placed, rows));
-      return [];
-    } catch (error) {
-      // No part of it may be written any more, however small.
-      if (error instanceof RangeLost) throw error;
-      if (more === undefined) {
-        if (isDuplicate(error)) await this.#makeRoom(only);
-        return [this.#reason(only, error)];
-      }
+    const refusal = await this.#refusalOf(placed, rows);
+    if (refusal === null) return [];
+    if (more === undefined) {
+      if (isDuplicate(refusal.error)) await this.#makeRoom(only);
+      return [this.#reason(only, refusal.error)];
     }
     const refused: string[] = [];
     const part = Math.ceil(placed.length / PARTS);
     for (let from = 0; from < placed.length; from += part)
       refused.push(...(await this.#writeParts(placed.slice(from, from + part), rows)));
     return refused;
+  }
+
+  /** Writes them, and answers null; or why some of them can't be written where others may be. */
+  async #refusalOf(placed: readonly Placed[], rows: ReadonlyMap<string, Row>): Promise<Refusal | null> {
+    let statements: readonly WriteStatement[];
+    try {
+      statements = this.#statements(placed, rows);
+    } catch (error) {
+      return { error };
+    }
+    try {
+      await this.#options.target.write(statements);
+      return null;
+    } catch (error) {
+      // No part of it may be written any more, however small.
+      if (error instanceof RangeLost) throw error;
+      if (!(await this.#isOfRows(error))) throw new TargetLost(error);
+      return { error };
+    }
+  }
+
+  /** Whether other rows may be taken. */
+  async #isOfRows(error: unknown): Promise<boolean> {
+    const fault = faultOf(error);
+    if (fault !== 'connection') return fault === 'rows';
+    // A server that is there ends a connection for what it was sent.
+    return await this.#options.target.write([]).then(
+      () => true,
+      () => false,
+    );
   }
 
   /**

@@ -13,6 +13,8 @@ import type { BundleReader } from './row-reader.ts';
 import { countAll, countRows, type RowRepair } from './row-repair.ts';
 import { onBoth, type Sides } from './side.ts';
 import type { Value } from './value.ts';
+import { RangeLost } from './write-fence.ts';
+import { TargetLost } from './write-refusal.ts';
 
 export interface TableSettlingOptions {
   readonly order: KeyOrder;
@@ -118,9 +120,15 @@ async function isRepaired(
   try {
     await repair.repairGroups(known);
     return true;
-  } catch {
+  } catch (error) {
+    if (endsRepairs(error)) throw error;
     return false;
   }
+}
+
+/** No other group could be repaired either. */
+function endsRepairs(error: unknown): boolean {
+  return error instanceof TargetLost || error instanceof RangeLost;
 }
 
 async function eachOf<T>(
@@ -136,6 +144,7 @@ async function alone(work: () => Promise<RowCounts>): Promise<RowsFound> {
   try {
     return { rows: await work() };
   } catch (error) {
+    if (endsRepairs(error)) throw error;
     return { failed: messageOf(error) };
   }
 }

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RowRepair } from '../../src/sync/row-repair.ts';
 import { ConnectionLost, QueryTimedOut } from '../../src/sync/sync-connection.ts';
 import type { Row } from '../../src/sync/value.ts';
+import { TargetLost } from '../../src/sync/write-refusal.ts';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
@@ -187,6 +189,43 @@ describe.each([
       expect(await server.rows('SELECT 5')).toEqual([['5']]);
     },
   );
+
+  it.runIf(kind === 'MariaDB')('is left alone by a repair in the middle of which it is gone', async () => {
+    await real.query('CREATE TABLE d.r (id INT PRIMARY KEY) ENGINE=InnoDB');
+    const { server } = await open();
+    let tried = 0;
+    const repair = new RowRepair({
+      sql: {
+        identityWidth: 1,
+        shown: String,
+        select: (_key, identities) => identities.join(),
+        remove: () => '',
+        removals: () => [],
+        inserts: (rows) => [`INSERT INTO r VALUES ${rows.map(([id]) => `(${id})`).join()}`],
+      },
+      orders: ['numeric'],
+      source: { rows: (asked) => Promise.resolve(asked.split(',').map((id) => [id, id])) },
+      target: {
+        write: async (statements) => {
+          tried++;
+          if (tried === 2) await real.stop();
+          return server.write(statements);
+        },
+      },
+      rowsPerTransaction: 100,
+    });
+    const missing = Array.from({ length: 300 }, (_, id) => ({
+      ...{ kind: 'missing' as const, identity: [String(id)], copies: 1 },
+    }));
+    try {
+      await expect(repair.repair('1', missing)).rejects.toThrow(TargetLost);
+    } finally {
+      await real.restart();
+    }
+    // What was written, what was not, and the question whether any other would be.
+    expect(tried).toBeLessThanOrEqual(3);
+    expect(await server.rows('SELECT COUNT(*) FROM r')).toEqual([['100']]);
+  });
 
   it('writes a transaction whole or not at all, and nothing where it is there to be read', async () => {
     await real.query('CREATE TABLE d.w (id INT PRIMARY KEY AUTO_INCREMENT, v TINYINT) ENGINE=InnoDB');

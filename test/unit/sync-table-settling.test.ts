@@ -9,6 +9,8 @@ import { countRows } from '../../src/sync/row-repair.ts';
 import { OLD_TO_NEW } from '../../src/sync/side.ts';
 import { TableSettling } from '../../src/sync/table-settling.ts';
 import type { Value } from '../../src/sync/value.ts';
+import { RangeLost } from '../../src/sync/write-fence.ts';
+import { TargetLost } from '../../src/sync/write-refusal.ts';
 import { type FakeRow, FakeSide, NUMERIC } from '../harness/fake-table.ts';
 
 const row = (key: number, identity: number, content = 'same'): FakeRow => ({
@@ -26,7 +28,10 @@ function mismatch(key: number, rows = 2): Mismatch {
 }
 
 /** `refuses`: the rows of a repair that the target will not take. */
-function settlingOf(refuses: (rows: readonly RowDifference[]) => boolean = () => false) {
+function settlingOf(
+  refuses: (rows: readonly RowDifference[]) => boolean = () => false,
+  refusal = new Error('refused'),
+) {
   const sides = {
     old: new FakeSide({ name: 'old', rows: OLD, collation: NUMERIC }),
     new: new FakeSide({ name: 'new', rows: NEW, collation: NUMERIC }),
@@ -48,6 +53,11 @@ function settlingOf(refuses: (rows: readonly RowDifference[]) => boolean = () =>
     };
   }
   const repairs: RowDifference[][] = [];
+  let refused = 0;
+  const refuse = (): never => {
+    refused++;
+    throw refusal;
+  };
   const settling = new TableSettling({
     order: 'numeric',
     primaries: sides,
@@ -59,18 +69,18 @@ function settlingOf(refuses: (rows: readonly RowDifference[]) => boolean = () =>
       async repair(_key, differences): Promise<RowCounts> {
         const some: RowDifference[] = [];
         for await (const each of differences) some.push(each);
-        if (refuses(some)) throw new Error('refused');
+        if (refuses(some)) refuse();
         repairs.push(some);
         return await countRows(some);
       },
       async repairGroups(groups) {
         const all = groups.flatMap(({ differences }) => differences);
-        if (refuses(all)) throw new Error('refused');
+        if (refuses(all)) refuse();
         repairs.push(all);
       },
     },
   });
-  return { settling, repairs, bundles, queries: () => queries };
+  return { settling, repairs, bundles, queries: () => queries, refused: () => refused };
 }
 
 async function textsOf(side: FakeSide, key: Value): Promise<string[]> {
@@ -115,6 +125,19 @@ describe('groups that differ', () => {
       { failed: 'refused' },
     ]);
     expect(repairs.flat().some(({ identity }) => identity[0] === '30')).toBe(false);
+  });
+
+  it.each([
+    ['the server takes no rows any more', new TargetLost(new Error('gone'))],
+    ['they are another worker’s by now', new RangeLost()],
+  ])('are left as they are where %s', async (_, refusal) => {
+    const { settling, refused } = settlingOf(() => true, refusal);
+    const looks = await settling.lookClosely(ALL);
+    await expect(settling.repair(looks)).rejects.toBe(refusal);
+    await expect(settling.repair(looks.map((look) => ({ ...look, differences: null })))).rejects.toBe(
+      refusal,
+    );
+    expect(refused()).toBe(2);
   });
 
   it('are looked at without their rows where these can’t be read together', async () => {
