@@ -86,8 +86,14 @@ export async function startLiveStage(options: {
     isServing: () => serving === 'yes',
     async setRatios(percent) {
       const words = ['reads', 'writes', 'deletes'].map((kind) => `${kind}=${percent}`);
-      const { code, stderr } = await runCli(['ratio', 'set', ...words, '--config', proxy.configFile]);
-      if (code !== 0) throw new Error(`ratio set: ${stderr}`);
+      // The command waits two seconds for the proxy, which a busy machine may need longer for.
+      await waitFor(
+        async () => {
+          const { code, stderr } = await runCli(['ratio', 'set', ...words, '--config', proxy.configFile]);
+          return code === 0 || Promise.reject(new Error(stderr));
+        },
+        { what: `the ratios ${words.join(', ')}` },
+      );
     },
     corrupt: () => corrupt(fresh),
     async differing(tables = Object.keys(TABLES)) {
