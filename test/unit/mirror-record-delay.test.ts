@@ -219,7 +219,7 @@ describe('invariant 4: keys of a transaction', () => {
         play.answerAll();
         play.rig.tap.closed([]);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
