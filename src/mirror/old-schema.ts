@@ -30,6 +30,8 @@ export interface TableSchema {
   readonly name: string;
   /** Null: a view. */
   readonly engine: string | null;
+  /** MariaDB keeps a history of its rows, by its own clock. */
+  readonly versioned?: boolean;
   /** In the table's order. */
   readonly columns: readonly TableColumn[];
   /** Of the primary key, in its order. */

@@ -6,7 +6,7 @@ import type { CatalogTable, ClockDefault } from './table-facts.ts';
 export interface ReplayNeeds {
   /**
    * `second`: NOW() and its like in whole seconds, which TIMESTAMP repeats; `unsure`: finer than that, or SYSDATE(),
-   * or a table that may have such defaults.
+   * or a table that may have such defaults, or that the server keeps a history of.
    */
   readonly clock: 'none' | 'second' | 'unsure';
   /**
@@ -42,6 +42,7 @@ function clockNeed(plan: Plan, tables: readonly CatalogTable[]): ReplayNeeds['cl
   const defaults = tables.flatMap((table) => table.clockDefaults.filter(fills));
   const writes = changes.includes('insert') || changes.includes('update');
   if (writes && tables.some((table) => !table.known)) return 'unsure';
+  if (tables.some(({ versioned }) => versioned)) return 'unsure';
   if (defaults.some(({ fraction }) => fraction > 0)) return 'unsure';
   if (!plan.hazards.has('clock')) return defaults.length > 0 ? 'second' : 'none';
   return FRACTION.test(plan.digest) || PAST_TIMESTAMP.test(plan.digest) ? 'unsure' : 'second';

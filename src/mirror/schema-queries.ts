@@ -35,6 +35,8 @@ interface ColumnRow extends RowDataPacket {
   readonly db: string;
   readonly table: string;
   readonly engine: string | null;
+  /** TABLE_TYPE. */
+  readonly kind: string;
   readonly name: string;
   readonly type: string;
   readonly columnType: string;
@@ -83,7 +85,7 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
     return rows;
   };
   const columns = await query<ColumnRow>(
-    `SELECT c.TABLE_SCHEMA AS db, c.TABLE_NAME AS \`table\`, t.ENGINE AS engine, c.COLUMN_NAME AS name,
+    `SELECT c.TABLE_SCHEMA AS db, c.TABLE_NAME AS \`table\`, t.ENGINE AS engine, t.TABLE_TYPE AS kind, c.COLUMN_NAME AS name,
             c.DATA_TYPE AS type, c.COLUMN_TYPE AS columnType, c.COLLATION_NAME AS collation, c.COLUMN_DEFAULT AS \`default\`,
             c.EXTRA AS extra, c.IS_NULLABLE AS nullable
        FROM information_schema.COLUMNS c
@@ -130,6 +132,7 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
 interface TableMade {
   name: string;
   engine: string | null;
+  versioned: boolean;
   columns: TableColumn[];
   primaryKey: string[];
   uniques: Map<string, string[]>;
@@ -151,6 +154,7 @@ function collectTables(
       made.set(place(row), {
         name: row.table,
         engine: row.engine,
+        versioned: row.kind === 'SYSTEM VERSIONED',
         columns: [column],
         primaryKey: [],
         uniques: new Map(),

@@ -30,6 +30,8 @@ export interface CatalogTable extends MovedTable {
   /** The column that the server numbers. */
   readonly autoIncrement: string | null;
   readonly clockDefaults: readonly ClockDefault[];
+  /** Each change of its rows takes the clock, in microseconds, for the history that the server keeps of them. */
+  readonly versioned: boolean;
   /** An INSERT that leaves a column out may get another value on another server: UUID(), a function of the application's. */
   readonly expressionDefaults: boolean;
   /**
@@ -82,6 +84,7 @@ export function unknownTable(name: string, key: string | null): CatalogTable {
     transactional: null,
     autoIncrement: null,
     clockDefaults: [],
+    versioned: false,
     expressionDefaults: true,
     serial: true,
     family: null,
@@ -122,6 +125,7 @@ export function describeTable(
     transactional: TRANSACTIONAL_ENGINES.has((schema.engine ?? '').toLowerCase()),
     autoIncrement: columns.find((column) => column.autoIncrement === true)?.name ?? null,
     clockDefaults: columns.flatMap(clockDefaultsOf),
+    versioned: schema.versioned === true,
     expressionDefaults: columns.some((column) => column.onInsert === 'any'),
     serial: isSerial(schema, folded),
     family: relations.family(name),

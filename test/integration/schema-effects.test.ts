@@ -20,6 +20,7 @@ const TABLES = {
   toys: KEY,
   named: KEY,
   bills: KEY,
+  kept: KEY,
 };
 const ROW =
   '(folderid BIGINT NOT NULL, itemid BIGINT NOT NULL, title VARCHAR(60), PRIMARY KEY (folderid, itemid))';
@@ -30,6 +31,7 @@ const MOVED = `CREATE TABLE messages ${ROW}; CREATE TABLE notes ${ROW}; CREATE T
   CREATE TABLE toys (folderid BIGINT PRIMARY KEY, child BIGINT,
     FOREIGN KEY (child) REFERENCES children (folderid) ON DELETE SET NULL);
   CREATE TABLE named (folderid BIGINT PRIMARY KEY, name VARCHAR(40) DEFAULT (UUID()));
+  CREATE TABLE kept (folderid BIGINT PRIMARY KEY, title VARCHAR(40));
   CREATE TABLE bills (folderid BIGINT PRIMARY KEY, account BIGINT);
   CREATE VIEW recent AS SELECT * FROM messages;
   CREATE VIEW newest AS SELECT folderid, itemid, title FROM recent WHERE itemid > 0`;
@@ -68,7 +70,7 @@ describe.each([
   let old: SqlServer;
   let proxy: RunningProxy;
   /** One for each test: a journal of its own, and the same databases. */
-  const shards = Array.from({ length: 13 }, (_, index) => `s${index}`);
+  const shards = Array.from({ length: 14 }, (_, index) => `s${index}`);
   let shard: string;
 
   beforeAll(async () => {
@@ -79,6 +81,7 @@ describe.each([
     await fresh.query(
       `DROP DATABASE IF EXISTS ${NEW_DATABASE}; CREATE DATABASE ${NEW_DATABASE}; USE ${NEW_DATABASE}; ${MOVED}`,
     );
+    if (kind === 'MariaDB') await old.query(`ALTER TABLE ${OLD_DATABASE}.kept ADD SYSTEM VERSIONING`);
     await old.query(
       `CREATE USER reader@'%' IDENTIFIED BY 'x'; GRANT SELECT ON ${OLD_DATABASE}.* TO reader@'%'`,
     );
@@ -225,6 +228,20 @@ describe.each([
     await run('INSERT INTO named (folderid) VALUES (1)', "UPDATE named SET name = 'a' WHERE folderid = 5");
     expect(await mirrored(proxy, { shard, outcome: 'mirrored' })).toBe(2);
     expect(await doubts('named')).toBe(1);
+  });
+
+  it('what a server keeps a history of is a doubt, as the history is its own', async () => {
+    for (const table of [`${OLD_DATABASE}.kept`, `${NEW_DATABASE}.kept`])
+      await (table.startsWith(NEW_DATABASE) ? fresh : old).query(
+        `INSERT INTO ${table} VALUES (2, 'b'), (3, 'c')`,
+      );
+    await run(
+      "INSERT INTO kept VALUES (1, 'a')",
+      "UPDATE kept SET title = 'changed' WHERE folderid = 2",
+      'DELETE FROM kept WHERE folderid = 3',
+    );
+    expect(await mirrored(proxy, { shard, outcome: 'mirrored' })).toBe(3);
+    expect(await doubts('kept')).toBe(kind === 'MariaDB' ? 3 : 0);
   });
 
   it('what is written of a temporary table is a doubt', async () => {
