@@ -2,12 +2,18 @@
  * What one lane's session on the shadow is set to: who commits, and the context of what is replayed. A setting
  * that the shadow has taken before goes out ahead of the statements that need it, in the same write.
  */
+import type { Plan } from '../sql/plan.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import { commandPayload } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
 import type { LaneLink, ReplyCallback } from './lane-link.ts';
 import { contextStatements, EMPTY_CONTEXT, makeContext, type ReplayContext } from './replay-context.ts';
-import { type ShadowSession, type TranslatedContext, translateContext } from './shadow-dialect.ts';
+import {
+  dividesOtherwise,
+  type ShadowSession,
+  type TranslatedContext,
+  translateContext,
+} from './shadow-dialect.ts';
 
 /** Of a command; null: none came. */
 export type Answer = Exchange<ReplyCallback> | null;
@@ -57,9 +63,11 @@ export class LaneSession {
     return this.#autocommit;
   }
 
-  /** The shadow could not be set up to do quite as the primary in this context. */
-  get unfaithful(): boolean {
-    return this.#unfaithful;
+  /** Of a statement: the shadow could not be set up to do quite as the primary in this context, or reckons otherwise. */
+  unfaithfulTo({ kind, divides }: Plan): boolean {
+    return (
+      this.#unfaithful || (divides && kind !== 'read' && dividesOtherwise(this.#context, this.#shadow.kind))
+    );
   }
 
   /** For what is sent from here on. */

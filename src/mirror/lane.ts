@@ -19,7 +19,7 @@ export interface ReplayResult {
   readonly answer: Answer;
   /** The rows' hash, where the replay is compared. */
   readonly rowHash: RowHash | null;
-  /** The shadow could not be set up to do quite as the primary. */
+  /** The shadow could not be set up to do quite as the primary, or reckons otherwise. */
   readonly unfaithful?: boolean;
 }
 
@@ -257,7 +257,7 @@ export class Lane {
 
   #send(replay: Replay, done: (result: ReplayResult) => void): void {
     const rowHash = replay.primary.rowHash === null ? null : new RowHash();
-    let { unfaithful } = this.#session;
+    let unfaithful = this.#session.unfaithfulTo(replay.plan);
     const moment = this.#moment.commandFor(replay.moment);
     if (moment !== null) {
       this.link.send(moment, (answer) => {

@@ -194,6 +194,18 @@ describe.each([
     expect(longer).toMatchObject({ compared: 1, incomparable: 0, differing: 1 });
   });
 
+  it('a quotient that is written is a doubt between servers of two kinds, and compares as it is read', async () => {
+    const added = await run(
+      'INSERT INTO messages (folderid, itemid, title) VALUES (1, 3, 10 / 3), (2, 3, 10 DIV 3)',
+      'UPDATE messages SET title = itemid / 7 WHERE folderid = 2',
+      "UPDATE messages SET title = '1/2' WHERE folderid = 3",
+      'SELECT folderid / itemid FROM messages WHERE folderid = 1',
+    );
+    expect(added).toMatchObject({ mirrored: 4, hazards: 3, compared: 1, differing: 0 });
+    const [rows, freshRows] = await Promise.all([content(old, OLD_DATABASE), content(fresh, NEW_DATABASE)]);
+    expect(rows.map((row, index) => row['title'] === freshRows[index]?.['title'])).toEqual([false, false]);
+  });
+
   const lacking =
     oldKind === 'MariaDB' ? ["SET sql_mode = 'EMPTY_STRING_IS_NULL'", "SET sql_mode = 'ORACLE'"] : [];
   it.each(lacking)('%s, which the new server can’t do, makes doubts of writes', async (set) => {

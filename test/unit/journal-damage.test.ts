@@ -36,7 +36,7 @@ describe('a journal that was damaged while no process had it', () => {
       const file = join(await left(), name);
       const whole = readFileSync(file);
       const header = whole.indexOf(HEADER_END) + HEADER_END.length;
-      for (let at = 0; at < header; at += 1) {
+      for (let at = 0; at < header; at += 7) {
         // The version's own bytes: another version's files are refused.
         if (at >= 8 && at < 12) continue;
         const directory = await left();

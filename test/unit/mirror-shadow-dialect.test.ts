@@ -6,6 +6,7 @@ import { SessionState } from '../../src/mirror/session-state.ts';
 import {
   begunWith,
   collationFor,
+  dividesOtherwise,
   type ShadowSession,
   translateContext,
 } from '../../src/mirror/shadow-dialect.ts';
@@ -199,6 +200,18 @@ describe('modes for the other kind', () => {
       modes: 'a_new_one,empty_string_is_null',
       faithful: true,
     });
+  });
+});
+
+describe('quotients', () => {
+  it.each([
+    ['mariadb', 'mysql', true],
+    ['mysql', 'mariadb', true],
+    ['mariadb', 'mariadb', false],
+    ['mysql', 'mysql', false],
+    [null, 'mysql', false],
+  ] as const)('of %s on %s', (primary, shadow, otherwise) => {
+    expect(dividesOtherwise(makeContext(null, null, new Map(), primary), shadow)).toBe(otherwise);
   });
 });
 

@@ -439,6 +439,17 @@ describe('flags', () => {
     expect(flags.filter((flag) => found[flag]).join(' ')).toBe(expected);
   });
 
+  it.each([
+    ['UPDATE t SET a = b / c', true],
+    ['INSERT INTO t VALUES (1, 10/3)', true],
+    ['UPDATE t SET a = ?/2 WHERE b = 1', true],
+    ["UPDATE t SET a = 'b/c' /* / */ WHERE `x/y` = 1", false],
+    ['UPDATE t SET a = b DIV 2', false],
+    ['INSERT /*+ NO_BKA() */ INTO t VALUES (1)', false],
+  ])('tells a division: %s', (text, divides) => {
+    expect(plan(text).divides).toBe(divides);
+  });
+
   it('says where the parser agreed, and reads the rest without it', () => {
     expect(plan('SELECT a FROM t WHERE k = 5').parsed).toBe(true);
     const refused = plan('SELECT SQL_NO_CACHE a FROM t PROCEDURE ANALYSE(1, 2)');
