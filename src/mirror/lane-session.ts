@@ -9,7 +9,7 @@ import { COM } from '../wire/protocol.ts';
 import type { LaneLink, ReplyCallback } from './lane-link.ts';
 import { contextStatements, EMPTY_CONTEXT, makeContext, type ReplayContext } from './replay-context.ts';
 import {
-  dividesOtherwise,
+  isOtherKind,
   type ShadowSession,
   type TranslatedContext,
   translateContext,
@@ -64,10 +64,8 @@ export class LaneSession {
   }
 
   /** Of a statement: the shadow could not be set up to do quite as the primary in this context, or reckons otherwise. */
-  unfaithfulTo({ kind, divides }: Plan): boolean {
-    return (
-      this.#unfaithful || (divides && kind !== 'read' && dividesOtherwise(this.#context, this.#shadow.kind))
-    );
+  unfaithfulTo({ kind, byKind }: Plan): boolean {
+    return this.#unfaithful || (byKind && kind !== 'read' && isOtherKind(this.#context, this.#shadow.kind));
   }
 
   /** For what is sent from here on. */

@@ -34,13 +34,8 @@ export function begunWith(shown: ReadonlyMap<string, string>): ReadonlyMap<strin
   return begun;
 }
 
-/**
- * MySQL rounds a quotient of exact numbers to `div_precision_increment` digits more than it began with (four by
- * default), MariaDB keeps nine at least until it is stored: 10/3 in a DOUBLE is 3.3333
- * on MySQL and 3.333333333 on MariaDB.
- * MySQL manual: "Arithmetic Operators".
- */
-export function dividesOtherwise({ primary }: ReplayContext, shadow: ServerKind): boolean {
+/** Statements whose plan is `byKind` may come out otherwise there. */
+export function isOtherKind({ primary }: ReplayContext, shadow: ServerKind): boolean {
   return primary !== null && primary !== shadow;
 }
 

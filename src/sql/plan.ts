@@ -136,8 +136,8 @@ export interface Plan {
   readonly rows: RowSource | null;
   readonly assignments: readonly Assignment[];
   readonly hazards: ReadonlySet<Hazard>;
-  /** Divides by `/`: servers of two kinds keep other numbers of digits of what comes of exact numbers. */
-  readonly divides: boolean;
+  /** MariaDB and MySQL may make other values of it: `by-kind.ts` says of what. */
+  readonly byKind: boolean;
   /** Has a top-level ORDER BY: compared reads mind the order of rows. */
   readonly ordered: boolean;
   /** Has a LIMIT, of its own or in a query inside it. */

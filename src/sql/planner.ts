@@ -1,5 +1,7 @@
 /** Makes the plan of a digest from its recorded tokens. Called once per digest; never throws. */
+
 import { Blocks } from './blocks.ts';
+import { differsByKind } from './by-kind.ts';
 import { CompoundDetector } from './compound.ts';
 import { digestId, digestText } from './digest.ts';
 import { readHazards } from './hazards.ts';
@@ -38,8 +40,6 @@ const NO_TABLE_OBJECTS = new Set(
 /** Of a longer digest, and of one that is not read to its end or too deep, only kind, tables, rows and hazards are read: the rest takes more than linear time. */
 const TOKENS_READ_MAX = 20_000;
 
-const SLASH = 0x2f;
-
 /** By how much a wrong guess would cost: of two readings of a statement the graver one is taken. */
 const GRAVITY: Readonly<Record<Plan['kind'], number>> = { read: 0, other: 1, write: 2, delete: 3 };
 
@@ -74,7 +74,7 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode, parserHasTime
     rows: isCertain ? readRows(list, reading.verb, reading.tables) : null,
     assignments: reading.assignments,
     hazards,
-    divides: divides(list),
+    byKind: differsByKind(list),
     ordered: reading.blocks.isOrdered(),
     limited: reading.blocks.isLimited(),
     limitWithoutOrder: reading.blocks.limitWithoutOrder(),
@@ -92,13 +92,6 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode, parserHasTime
     parsed: agreed,
     deferred,
   };
-}
-
-function divides(list: TokenList): boolean {
-  for (let index = 0; index < list.length; index++) {
-    if (list.operator(index) === SLASH) return true;
-  }
-  return false;
 }
 
 interface Reading {

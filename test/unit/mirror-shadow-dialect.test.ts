@@ -6,7 +6,7 @@ import { SessionState } from '../../src/mirror/session-state.ts';
 import {
   begunWith,
   collationFor,
-  dividesOtherwise,
+  isOtherKind,
   type ShadowSession,
   translateContext,
 } from '../../src/mirror/shadow-dialect.ts';
@@ -203,7 +203,7 @@ describe('modes for the other kind', () => {
   });
 });
 
-describe('quotients', () => {
+describe('a shadow of the other kind', () => {
   it.each([
     ['mariadb', 'mysql', true],
     ['mysql', 'mariadb', true],
@@ -211,7 +211,7 @@ describe('quotients', () => {
     ['mysql', 'mysql', false],
     [null, 'mysql', false],
   ] as const)('of %s on %s', (primary, shadow, otherwise) => {
-    expect(dividesOtherwise(makeContext(null, null, new Map(), primary), shadow)).toBe(otherwise);
+    expect(isOtherKind(makeContext(null, null, new Map(), primary), shadow)).toBe(otherwise);
   });
 });
 
