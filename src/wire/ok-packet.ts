@@ -22,7 +22,10 @@ export function readOk<Note>(exchange: Exchange<Note>, payload: Buffer, from: nu
   exchange.status = cursor.integer(2);
   exchange.warnings = cursor.integer(2);
   if (cursor.failed) return false;
-  exchange.changedRows = cursor.at < to ? secondNumber(cursor.lenencBytes()) : null;
+  if (cursor.at < to) {
+    const message = cursor.take(Number(cursor.lenenc()));
+    exchange.changedRows = message < 0 ? null : secondNumber(payload, message, cursor.at);
+  }
   return true;
 }
 
@@ -32,12 +35,12 @@ const NINE = 0x39;
 const DIGITS_MAX = 15;
 
 /** Of the message that comes with an UPDATE's answer, in whatever language: "Rows matched: 3  Changed: 2  Warnings: 0". */
-function secondNumber(message: Buffer): number | null {
+function secondNumber(payload: Buffer, from: number, to: number): number | null {
   let count = 0;
   let value = 0;
   let digits = 0;
-  for (let at = 0; at <= message.length; at++) {
-    const byte = at < message.length ? message[at]! : 0;
+  for (let at = from; at <= to; at++) {
+    const byte = at < to ? payload[at]! : 0;
     if (byte >= ZERO && byte <= NINE) {
       value = value * 10 + byte - ZERO;
       digits++;
