@@ -28,10 +28,11 @@ export async function eventsOfConcern(connection: Connection, scope: EventScope)
      ORDER BY EVENT_SCHEMA, EVENT_NAME LIMIT ${EVENTS_MAX}`;
   const values = [database, database, database];
   const [rows] = await connection.query<EventRow[]>({ sql, values, timeout: timeoutMs });
-  return rows
+  const named = rows
     .filter(({ text, sqlMode }) => {
       const { names, calls, complete } = readProgramText(text ?? '', modeOf(sqlMode));
       return !complete || calls.size > 0 || [...names].some(isMoved);
     })
     .map(({ db, name }) => `${db}.${name}`);
+  return rows.length < EVENTS_MAX ? named : [...named, `and perhaps others beyond the first ${EVENTS_MAX}`];
 }

@@ -102,8 +102,8 @@ export interface Routine {
 export interface OldSchema {
   readonly tables: ReadonlyMap<string, TableSchema>;
   readonly foreignKeys: readonly ForeignKey[];
-  /** What ties tables of other databases to these. */
-  readonly outside: readonly OutsideTie[];
+  /** What ties tables of other databases to these; null: not all of it is known. */
+  readonly outside: readonly OutsideTie[] | null;
   readonly triggers: readonly Trigger[];
   /** Tables whose triggers oldUser may see. */
   readonly triggersSeen: 'all' | ReadonlySet<string>;

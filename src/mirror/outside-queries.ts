@@ -77,44 +77,66 @@ export function collectKeys(rows: readonly FarKeyRow[]): FarKey[] {
   return [...made.values()];
 }
 
+/** What other databases have, as it was read. */
+export interface OutsideRows {
+  readonly keys: readonly FarKey[];
+  readonly programs: readonly ProgramRow[];
+  /** False: there is more of it than is read. */
+  readonly whole: boolean;
+}
+
 /** `leaving`: foreign keys from the shard's tables to those of other databases. */
-export async function readOutsideTies(
-  scope: OutsideScope,
-  leaving: readonly FarKey[],
-): Promise<OutsideTie[]> {
+export async function readOutside(scope: OutsideScope, leaving: readonly FarKey[]): Promise<OutsideRows> {
   const naming = await programs(scope, 'naming', []);
-  const first = new Set([...leaving.map((key) => key.parentDatabase), ...naming.map(({ db }) => db)]);
+  const first = new Set([...leaving.map((key) => key.parentDatabase), ...naming.rows.map(({ db }) => db)]);
   const databases = new Set([...first].slice(0, DATABASES_MAX));
+  let whole = naming.whole && first.size <= DATABASES_MAX;
   const keys = [...leaving];
   // The set grows while it is gone through: a parent may have a parent elsewhere.
   for (const database of databases) {
-    const rows = await ask<FarKeyRow>(
-      scope,
-      `${FOREIGN_KEYS} AND k.TABLE_SCHEMA = ? ORDER BY ${FOREIGN_KEYS_ORDER}`,
-      [database],
-    );
-    for (const key of collectKeys(rows)) {
+    const select = `${FOREIGN_KEYS} AND k.TABLE_SCHEMA = ? ORDER BY ${FOREIGN_KEYS_ORDER}`;
+    const answer = await ask<FarKeyRow>(scope, select, [database]);
+    whole &&= answer.whole;
+    for (const key of collectKeys(answer.rows)) {
       keys.push(key);
-      if (key.parentDatabase !== scope.database && databases.size < DATABASES_MAX)
-        databases.add(key.parentDatabase);
+      if (key.parentDatabase === scope.database || databases.has(key.parentDatabase)) continue;
+      if (databases.size < DATABASES_MAX) databases.add(key.parentDatabase);
+      else whole = false;
     }
   }
   // A trigger of theirs may set off one that names us.
-  const others = naming.length === 0 ? [] : await programs(scope, 'beside', [...databases]);
+  const others = naming.rows.length === 0 ? NONE : await programs(scope, 'beside', [...databases]);
+  return { keys, programs: [...naming.rows, ...others.rows], whole: whole && others.whole };
+}
+
+/** Null: they are not all known. */
+export function outsideTies(
+  { keys, programs: rows, whole }: OutsideRows,
+  scope: Pick<OutsideScope, 'database' | 'names'>,
+): readonly OutsideTie[] | null {
+  if (!whole) return null;
   return [
     ...keys.filter(({ onDelete, onUpdate }) => onDelete || onUpdate).map((key) => keyTie(key, scope)),
-    ...[...naming, ...others].map((row) => programTie(row, scope)),
+    ...rows.map((row) => programTie(row, scope)),
   ];
 }
+
+/** `whole` false: there may be more. */
+interface Rows<Row> {
+  readonly rows: readonly Row[];
+  readonly whole: boolean;
+}
+
+const NONE: Rows<ProgramRow> = { rows: [], whole: true };
 
 async function ask<Row extends RowDataPacket>(
   { connection, timeoutMs }: OutsideScope,
   select: string,
   values: readonly unknown[],
-): Promise<Row[]> {
+): Promise<Rows<Row>> {
   const sql = `${select} LIMIT ${ROWS_MAX}`;
   const [rows] = await connection.query<Row[]>({ sql, values: [...values], timeout: timeoutMs });
-  return rows;
+  return { rows, whole: rows.length < ROWS_MAX };
 }
 
 /** Triggers and views of other databases: those whose text has the shard's database in it, or all triggers of some. */
@@ -122,7 +144,7 @@ async function programs(
   scope: OutsideScope,
   which: 'naming' | 'beside',
   databases: readonly string[],
-): Promise<ProgramRow[]> {
+): Promise<Rows<ProgramRow>> {
   const { database } = scope;
   const triggers = `SELECT EVENT_OBJECT_SCHEMA AS db, EVENT_OBJECT_TABLE AS \`table\`, EVENT_MANIPULATION AS event,
             ACTION_STATEMENT AS text, SQL_MODE AS sqlMode FROM information_schema.TRIGGERS
@@ -133,22 +155,21 @@ async function programs(
       `${triggers} AND EVENT_OBJECT_SCHEMA IN (?) AND INSTR(LOWER(ACTION_STATEMENT), LOWER(?)) = 0`,
       [database, databases, database],
     );
-  return [
-    ...(await ask<ProgramRow>(scope, `${triggers} AND INSTR(LOWER(ACTION_STATEMENT), LOWER(?)) > 0`, [
-      database,
-      database,
-    ])),
-    ...(await ask<ProgramRow>(
-      scope,
-      `SELECT TABLE_SCHEMA AS db, TABLE_NAME AS \`table\`, '' AS event, VIEW_DEFINITION AS text, '' AS sqlMode
-         FROM information_schema.VIEWS
-        WHERE TABLE_SCHEMA NOT IN (?, 'sys', 'mysql') AND INSTR(LOWER(VIEW_DEFINITION), LOWER(?)) > 0`,
-      [database, database],
-    )),
-  ];
+  const named = await ask<ProgramRow>(scope, `${triggers} AND INSTR(LOWER(ACTION_STATEMENT), LOWER(?)) > 0`, [
+    database,
+    database,
+  ]);
+  const views = await ask<ProgramRow>(
+    scope,
+    `SELECT TABLE_SCHEMA AS db, TABLE_NAME AS \`table\`, '' AS event, VIEW_DEFINITION AS text, '' AS sqlMode
+       FROM information_schema.VIEWS
+      WHERE TABLE_SCHEMA NOT IN (?, 'sys', 'mysql') AND INSTR(LOWER(VIEW_DEFINITION), LOWER(?)) > 0`,
+    [database, database],
+  );
+  return { rows: [...named.rows, ...views.rows], whole: named.whole && views.whole };
 }
 
-function keyTie(key: FarKey, { database }: OutsideScope): OutsideTie {
+function keyTie(key: FarKey, { database }: Pick<OutsideScope, 'database'>): OutsideTie {
   const place = (of: string, table: string): Place => ({ database: of === database ? null : of, table });
   return {
     at: place(key.parentDatabase, key.parent),
@@ -159,7 +180,7 @@ function keyTie(key: FarKey, { database }: OutsideScope): OutsideTie {
 
 function programTie(
   { db, table, event, text, sqlMode }: ProgramRow,
-  { database, names }: OutsideScope,
+  { database, names }: Pick<OutsideScope, 'database' | 'names'>,
 ): OutsideTie {
   const at: Place = { database: db, table };
   const on: OutsideTie['on'] =

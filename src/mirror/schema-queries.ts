@@ -17,8 +17,8 @@ import {
   type FarKeyRow,
   FOREIGN_KEYS,
   FOREIGN_KEYS_ORDER,
-  readOutsideTies,
 } from './outside-queries.ts';
+import type { OutsideReader } from './outside-reader.ts';
 import { readRoutines, type ScopedQuery } from './routine-queries.ts';
 import { triggersSeen } from './trigger-rights.ts';
 
@@ -29,6 +29,7 @@ export interface SchemaScope {
   readonly server: ServerFacts;
   /** Reads a statement as the house reads any. */
   readonly planOf: (sql: string) => Plan;
+  readonly outside: OutsideReader;
 }
 
 interface ColumnRow extends RowDataPacket {
@@ -82,6 +83,8 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
       scope.database === null ? [`NOT IN ${OWN_DATABASES}`, []] : ['= ?', [scope.database]];
     const sql = `${select.replaceAll('{scope}', condition)} ORDER BY ${order} LIMIT ${rowsMax}`;
     const [rows] = await connection.query<Row[]>({ sql, values, timeout: scope.timeoutMs });
+    // What is missing would be taken for what is not there.
+    if (rows.length === ROWS_MAX) throw new Error(`its schema has more than ${ROWS_MAX} columns or keys`);
     return rows;
   };
   const columns = await query<ColumnRow>(
@@ -121,7 +124,7 @@ export async function readOldSchema(connection: Connection, scope: SchemaScope):
     tables,
     foreignKeys: allKeys.filter(isNear).map(foreignKeyOf),
     outside:
-      database === null ? [] : await readOutsideTies({ connection, database, timeoutMs, names }, leaving),
+      database === null ? [] : await scope.outside.ties({ connection, database, timeoutMs, names }, leaving),
     triggers: triggers.map(triggerOf),
     triggersSeen: await triggersSeen(connection, scope),
     views: views.map(viewOf),

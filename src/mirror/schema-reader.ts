@@ -18,6 +18,7 @@ import {
 } from './global-settings.ts';
 import { eventsOfConcern } from './old-events.ts';
 import type { OldSchema } from './old-schema.ts';
+import { OutsideReader } from './outside-reader.ts';
 import { type ClockReading, PrimaryClock } from './primary-clock.ts';
 import { readOldSchema } from './schema-queries.ts';
 import {
@@ -39,6 +40,7 @@ export interface SchemaSource extends AskedServer {
   readonly now: () => number;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
+  readonly random: () => number;
 }
 
 const REFRESH_MS = 60_000;
@@ -59,6 +61,7 @@ export class SchemaReader {
   readonly #log: Log;
   readonly #clock = new PrimaryClock();
   readonly #keeper: ClockKeeper;
+  readonly #outside: OutsideReader;
   #timer: NodeJS.Timeout | null = null;
   #reading = false;
   #again = false;
@@ -71,12 +74,18 @@ export class SchemaReader {
     this.#source = source;
     this.#catalog = catalog;
     this.#log = log;
+    this.#outside = new OutsideReader({ now: source.now, random: source.random });
     this.#keeper = new ClockKeeper(source, this.#clock, () => this.#warnOfClock());
   }
 
   /** The primary's clock against our monotonic one, now. Null: not read yet. */
   clock(): ClockReading | null {
     return this.#clock.at(this.#source.now());
+  }
+
+  /** A statement changed definitions, in whichever database: the next reading looks for ties of others anew. */
+  redefined(): void {
+    this.#outside.changed();
   }
 
   /** Reads now, and goes on refreshing until `stop`. Never rejects; resolves behind the first attempt. */
@@ -139,7 +148,13 @@ export class SchemaReader {
       isMariadb: /mariadb/i.test(variables.get('version') ?? ''),
       explicitTimestamps: variables.get('explicit_defaults_for_timestamp') === 'ON',
     };
-    const schema = await readOldSchema(connection, { database, timeoutMs, server, planOf });
+    const schema = await readOldSchema(connection, {
+      database,
+      timeoutMs,
+      server,
+      planOf,
+      outside: this.#outside,
+    });
     this.#catalog.learn(schema);
     this.#catalog.learnNames(variables.get(NAME_CASE) !== '0');
     const moments = zoneMoments(wallClock() / 1000);
@@ -153,6 +168,7 @@ export class SchemaReader {
     this.#warnOfMissing();
     this.#warnOfNames(variables.get(NAME_CASE) ?? '');
     this.#warnOfHidden(schema);
+    this.#warnOfOutside(schema);
     const isMoved = (name: string): boolean => this.#catalog.moves(name);
     const runs = variables.get(SCHEDULER) === 'ON';
     this.#warnOfEvents(runs ? await eventsOfConcern(connection, { database, timeoutMs, isMoved }) : []);
@@ -200,6 +216,14 @@ export class SchemaReader {
       'hidden',
       { rights: missing.join(', ') },
       'oldUser lacks rights to see triggers or views of the old database: writes that they may touch are doubts on any table',
+    );
+  }
+
+  #warnOfOutside({ outside }: OldSchema): void {
+    this.#warn(
+      'outside',
+      { database: outside === null ? String(this.#source.database) : '' },
+      'other databases of the old server have more triggers, views and foreign keys that may reach this one than are read: what a client writes to any of them is a doubt on any table',
     );
   }
 

@@ -42,7 +42,7 @@ export class SchemaRelations {
   readonly #families = new Map<string, string>();
   readonly #viewNames: ReadonlySet<string>;
   readonly #views = new Map<string, ViewBases>();
-  readonly #outside: OutsideTies;
+  readonly #outside: OutsideTies | null;
 
   /** `isMoved`: of a base table or a view, whether the configuration moves its name. */
   constructor(schema: OldSchema, isMoved: (name: string) => boolean) {
@@ -54,7 +54,7 @@ export class SchemaRelations {
       push(this.#triggers, eventKey(trigger.table, trigger.event), this.#touchedBy(trigger));
     for (const foreignKey of schema.foreignKeys) push(this.#byParent, foreignKey.parent, foreignKey);
     this.#findFamilies();
-    this.#outside = new OutsideTies(schema.outside);
+    this.#outside = schema.outside && new OutsideTies(schema.outside);
   }
 
   view(name: string): ViewBases | null {
@@ -111,7 +111,7 @@ export class SchemaRelations {
 
   /** The moved tables that these changes of another database's table may change, in the end; `*` among them: any. */
   reachedFrom(database: string, table: string, changes: readonly Change[]): readonly string[] {
-    const direct = this.#outside.reached({ database, table }, changes);
+    const direct = this.#outside?.reached({ database, table }, changes) ?? null;
     if (direct === null) return [ANY_TABLE];
     const found = [...direct].flatMap((name) => this.#beneath(name));
     return found.includes(ANY_TABLE) ? [ANY_TABLE] : [...new Set(found)];

@@ -44,6 +44,8 @@ export interface SessionTapOptions {
   readonly writes: WritesUnderWay;
   /** Sessions begin with other settings from here on. */
   readonly globalsSet: () => void;
+  /** Tables, views or triggers were changed, of whichever database. */
+  readonly redefined: () => void;
   /** A statement mixed moved and unmoved tables. */
   readonly straddled: (plan: Plan) => void;
 }
@@ -361,6 +363,7 @@ export class MirrorTap implements SessionTap {
   /** What a statement, carried out or not, may have changed beside the keys that it names. */
   #reportUnseen(statement: Statement): void {
     if (hidesEffects(statement)) this.#options.opaque('done');
+    if (statement.plan?.ddl === true && !statement.plan.temporary) this.#options.redefined();
   }
 
   #longData(payload: Buffer, whole: boolean): void {

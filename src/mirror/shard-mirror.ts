@@ -234,6 +234,7 @@ export class ShardMirror implements TapSource {
         this.#catalog.forgetBeginning();
         void this.#schema.refresh();
       },
+      redefined: () => this.#schema.redefined(),
       straddled: (plan) => this.straddles.add(plan),
     };
   }
@@ -281,7 +282,7 @@ export class ShardMirror implements TapSource {
   }
 
   #schemaSource(): SchemaSource {
-    const { shard, config, sql, oldTls, newTls, now, wallClock } = this.#options;
+    const { shard, config, sql, oldTls, newTls, now, wallClock, random } = this.#options;
     const { host, port, database = null } = shard.old;
     return {
       host,
@@ -303,6 +304,7 @@ export class ShardMirror implements TapSource {
       },
       now,
       wallClock,
+      random,
     };
   }
 }

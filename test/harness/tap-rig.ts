@@ -52,6 +52,7 @@ export class TapRig {
   readonly writes = new WritesUnderWay(this.journal);
   readonly doubts: string[] = [];
   readonly events: string[] = [];
+  redefined = 0;
   /** Between which moments, in milliseconds, the primary's second was asked for. */
   readonly askedSpans: (readonly [number, number])[] = [];
   readonly tap: MirrorTap;
@@ -122,6 +123,9 @@ export class TapRig {
         opaque: (when) => (when === 'sending' ? this.announced : this.events).push('opaque'),
         writes: this.writes,
         globalsSet: () => this.events.push('globals'),
+        redefined: () => {
+          this.redefined++;
+        },
         straddled: (plan) => this.events.push(`straddled ${plan.tables.map(({ name }) => name)}`),
       });
     this.tap = this.newTap();

@@ -217,6 +217,19 @@ describe.each([
     expect(await mirrored(proxy, { shard })).toBe(1);
   });
 
+  it('a trigger that a client makes in another database counts from the next reading on', async () => {
+    const readAgain = 'SET GLOBAL default_week_format = 0';
+    const body = `FOR EACH ROW DELETE FROM ${OLD_DATABASE}.marks WHERE itemid < 0`;
+    await run(`CREATE TRIGGER elsewhere.told AFTER INSERT ON elsewhere.owners ${body}`, readAgain);
+    let id = 100;
+    const isDoubt = async (): Promise<boolean> => {
+      await run(`INSERT INTO elsewhere.owners VALUES (${++id})`);
+      return (await doubts('marks')) === 1;
+    };
+    await waitFor(isDoubt, { what: 'the trigger to be known' });
+    await run('DROP TRIGGER elsewhere.told');
+  });
+
   it('events that may write tables that move are told of in the log', async () => {
     await waitFor(() => proxy.logs().includes('events of the old server’s scheduler'), {
       what: 'the warning',

@@ -195,6 +195,15 @@ describe('queries', () => {
     }
   });
 
+  it('that change definitions are told of, whatever came of them', () => {
+    const rig = new TapRig();
+    rig.query('CREATE TRIGGER other.noted AFTER INSERT ON other.logs FOR EACH ROW DELETE FROM old.messages');
+    rig.query('DROP VIEW other.seen', FAILED);
+    rig.query('CREATE TEMPORARY TABLE mine (id INT)');
+    rig.query(insert(1));
+    expect(rig.redefined).toBe(2);
+  });
+
   it('have their changed rows compared, where the client was told of those', () => {
     const comparesOf = (base: number, text: string): boolean => {
       const rig = new TapRig({ base });
