@@ -7,7 +7,15 @@ import { type CliResult, runCli } from '../harness/cli.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import { waitFor } from '../harness/wait.ts';
-import { connectTo, logLines, makeDatabases, startWorkers, untilWorker, workerPid } from './workers-stage.ts';
+import {
+  connectTo,
+  logLines,
+  makeDatabases,
+  startWorkers,
+  untilLine,
+  untilWorker,
+  workerPid,
+} from './workers-stage.ts';
 
 const TOKEN = 'Bearer of-the-webhook-0123';
 
@@ -113,6 +121,7 @@ describe('a proxy of two workers', () => {
       },
     ]);
     expect(proxy.logs()).not.toContain(TOKEN);
+    await untilLine(proxy, ({ incident }) => incident === 'replay_error', 2);
     const lines = logLines(proxy).filter(({ incident }) => incident === 'replay_error');
     expect(lines.map(({ shard, code }) => [shard, code]).sort()).toEqual([
       ['s00', 1146],

@@ -135,6 +135,7 @@ describe.each(['MariaDB', 'MySQL 9'] as const)('on %s', (kind) => {
   });
 
   it('without SELECT on the old database the tables are not seen, and the log says so', async () => {
+    await proxy.untilLogged(/names tables that oldUser does not see.*\n/);
     const told = proxy
       .logs()
       .split('\n')

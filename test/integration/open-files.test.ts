@@ -84,8 +84,11 @@ describe('more clients than the process may open files for', () => {
     expect(await proxy.metric('understudy_connections_refused_total')).toBe(refused.length);
     for (const path of ['healthz', 'readyz'])
       expect((await fetch(`${proxy.adminUrl}/${path}`)).status).toBe(200);
-    expect(logLines(proxy).filter(({ msg }) => msg.includes('clients are refused'))).toHaveLength(1);
-    expect(logLines(proxy).filter(({ msg }) => msg.includes('maxConnections'))).toHaveLength(workers);
+    const told = (text: string): number => logLines(proxy).filter(({ msg }) => msg.includes(text)).length;
+    await waitFor(() => told('clients are refused') > 0 && told('maxConnections') >= workers, {
+      what: 'the log to tell of it',
+    });
+    expect([told('clients are refused'), told('maxConnections')]).toEqual([1, workers]);
 
     // The files of the mirror are none of the clients'.
     await before.query('REPLACE INTO messages VALUES (1, 1)');

@@ -7,7 +7,6 @@ import { startMysql } from '../harness/mysql.ts';
 import { freePorts } from '../harness/ports.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
-import { waitFor } from '../harness/wait.ts';
 import { clientsWork, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const KEY = { key: 'folderid' };
@@ -231,10 +230,8 @@ describe.each([
   });
 
   it('events that may write tables that move are told of in the log', async () => {
-    await waitFor(() => proxy.logs().includes('events of the old server’s scheduler'), {
-      what: 'the warning',
-    });
-    expect(proxy.logs()).toContain(`"events":"${OLD_DATABASE}.hourly, elsewhere.nightly"`);
+    await proxy.untilLogged('events of the old server’s scheduler');
+    await proxy.untilLogged(`"events":"${OLD_DATABASE}.hourly, elsewhere.nightly"`);
   });
 
   it('a default that each server makes for itself is a doubt', async () => {
@@ -297,8 +294,8 @@ describe.each([
       { old, fresh },
       { tables: TABLES, oldUser: { user: 'reader', password: 'x' } },
     );
-    await waitFor(() => proxy.logs().includes('oldUser lacks rights'), { what: 'the warning' });
-    expect(proxy.logs()).toContain('"rights":"TRIGGER, SHOW VIEW"');
+    await proxy.untilLogged('oldUser lacks rights');
+    await proxy.untilLogged('"rights":"TRIGGER, SHOW VIEW"');
     await run("INSERT INTO messages VALUES (1, 1, 'a')");
     expect(await mirrored(proxy, { shard, outcome: 'mirrored' })).toBe(1);
     expect([await doubts('messages'), await doubts('*')]).toEqual([1, 1]);

@@ -48,8 +48,10 @@ describe('the schema of the old server', () => {
       await client.query('INSERT INTO mesages VALUES (1)');
       client.destroy();
       expect(warnings()).toEqual(['"tables":"mesages"']);
-      const { shards } = await proxy.status();
-      expect(shards[0]!.journal.byReason).toMatchObject({ table: 2, not_sampled: 1 });
+      await waitFor(async () => (await proxy.status()).shards[0]!.journal.byReason.not_sampled === 1, {
+        what: 'the write to be in the journal',
+      });
+      expect((await proxy.status()).shards[0]!.journal.byReason).toMatchObject({ table: 2, not_sampled: 1 });
     } finally {
       await proxy.stop();
     }

@@ -5,7 +5,6 @@ import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
-import { waitFor } from '../harness/wait.ts';
 import { mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy, untilMirrorIsIdle } from './stage.ts';
 
 const SCHEMA = `CREATE TABLE messages (folderid BIGINT PRIMARY KEY, at TIMESTAMP NULL, title VARCHAR(40))`;
@@ -91,7 +90,7 @@ describe('MariaDB in Tokyo, with settings of its own and an init_connect; MySQL 
       { title: 'mercredi' },
       { title: 'Mittwoch' },
     ]);
-    expect(proxy.logs()).toContain('has an init_connect');
+    await proxy.untilLogged('has an init_connect');
   });
 
   it('a server that ignores the character set of logins has its own for all sessions', async () => {
@@ -122,7 +121,7 @@ describe('MySQL 9 where clocks go forward in summer; MariaDB in UTC', () => {
     await run("INSERT INTO messages VALUES (1, '2026-07-01 12:00:00', 'lost an hour')");
     expect(await mirrored(proxy, { outcome: 'skipped_unsupported' })).toBe(1);
     expect(await proxy.metric('understudy_mirror_doubts_total', { reason: 'hazard' })).toBe(1);
-    await waitFor(() => proxy.logs().includes('settings that can’t be told'), { what: 'the warning' });
+    await proxy.untilLogged('settings that can’t be told');
     await run("SET time_zone = '+00:00'", "INSERT INTO messages VALUES (2, '2026-07-01 12:00:00', 'told')");
     expect(await mirrored(proxy, { outcome: 'mirrored' })).toBe(1);
     await old.query(`DELETE FROM ${OLD_DATABASE}.messages WHERE folderid = 1`);

@@ -33,6 +33,4 @@ it('bytes are the same, and what is written arrives on the shadow', async () => 
   expect(await stage.fresh.query('SELECT id FROM app_new.t')).toEqual([{ id: 2 }]);
 });
 
-it('the log says so', () => {
-  expect(stage.proxy.logs()).toContain('connections go by Node’s streams');
-});
+it('the log says so', () => stage.proxy.untilLogged('connections go by Node’s streams'));

@@ -68,6 +68,17 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
+/** Waits for one that the log has still to bring, so often where it is more than one. */
+export async function untilLine(
+  proxy: RunningProxy,
+  isIt: (line: LogLine) => boolean,
+  count = 1,
+): Promise<void> {
+  await waitFor(() => logLines(proxy).filter(isIt).length >= count, {
+    what: `${count} such lines of the log`,
+  });
+}
+
 /** What the proxy logged, in lines that are whole by now: throws where one is no JSON. */
 export function logLines(proxy: RunningProxy): LogLine[] {
   return (

@@ -16,6 +16,7 @@ import {
   SHARDS,
   type ShardName,
   startWorkers,
+  untilLine,
   untilWorker,
   workerPid,
   writeRatios,
@@ -194,9 +195,9 @@ describe('a worker that does not answer', () => {
     await untilWorker(proxy, 0, 'serving');
     await client('s00').query('DO 1');
     expect(await readyCode()).toBe(200);
-    expect(logLines(proxy)).toContainEqual(
-      expect.objectContaining({ level: 'error', incident: 'worker_silent', worker: 0, shards: OF_WORKER_0 }),
-    );
+    const told = { level: 'error', incident: 'worker_silent', worker: 0, shards: OF_WORKER_0 };
+    await untilLine(proxy, ({ incident }) => incident === 'worker_silent');
+    expect(logLines(proxy)).toContainEqual(expect.objectContaining(told));
   });
 });
 
@@ -225,7 +226,8 @@ describe('a worker that is killed', () => {
     expect(after.get('understudy_worker_restarts_total{worker="1"}')).toBe(0);
   });
 
-  it('leaves an incident in the log', () => {
+  it('leaves an incident in the log', async () => {
+    await untilLine(proxy, ({ incident }) => incident === 'worker_ended');
     expect(logLines(proxy)).toContainEqual(
       expect.objectContaining({
         level: 'error',
