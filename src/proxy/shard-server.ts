@@ -1,4 +1,6 @@
 /** The shards that one process serves, under the ratios that it was last told. */
+
+import { cpuMs } from '../base/cpu-time.ts';
 import { messageOf } from '../base/errors.ts';
 import { ALL_SHARDS } from '../base/incident-reasons.ts';
 import type { Log } from '../base/log.ts';
@@ -55,7 +57,7 @@ export class ShardServer {
       now: () => performance.now(),
     });
     this.#room = room;
-    const sql = new SqlReader({ maxPlans: config.plans, clock: () => performance.now() });
+    const sql = new SqlReader({ maxPlans: config.plans, clock: () => performance.now(), cpu: cpuMs });
     metrics.plans = () => ({
       ...sql.stats,
       entries: sql.stats.misses - sql.stats.evicted,

@@ -2,6 +2,8 @@
  * How much time the parser may take. It runs on the client path and takes milliseconds for what the lexer reads
  * in microseconds, so new digests without end would leave the clients no core. Time that was saved up may be
  * spent at once, for the many new digests of a start; a parse that took longer is paid off by those after it.
+ * Time is the processor's: on a machine that is busy with other things a parse may stand still for seconds, which
+ * would leave the keys of all new digests unknown for minutes.
  */
 
 /** Milliseconds of parsing that may be saved up, and that come in a second. */
@@ -10,12 +12,14 @@ const MS_A_SECOND = 100;
 
 export class ParserBudget {
   readonly #clock: () => number;
+  readonly #cpu: () => number;
   #savedMs = SAVED_MS_MAX;
   #atMs: number;
 
-  /** `clock`: milliseconds, monotonic. */
-  constructor(clock: () => number) {
+  /** `clock`: milliseconds, monotonic. `cpu`: milliseconds that this process has had of the processor. */
+  constructor(clock: () => number, cpu: () => number = clock) {
     this.#clock = clock;
+    this.#cpu = cpu;
     this.#atMs = clock();
   }
 
@@ -29,11 +33,11 @@ export class ParserBudget {
 
   /** Runs it, and takes the time it took off what is saved. */
   spend<T>(work: () => T): T {
-    const beganMs = this.#clock();
+    const beganMs = this.#cpu();
     try {
       return work();
     } finally {
-      this.#savedMs -= this.#clock() - beganMs;
+      this.#savedMs -= this.#cpu() - beganMs;
     }
   }
 }

@@ -14,6 +14,8 @@ export interface SqlReaderOptions {
   readonly seed?: number;
   /** Milliseconds, monotonic: by it the parser's time is bounded. Left out: the parser reads every new digest. */
   readonly clock?: () => number;
+  /** Milliseconds that this process has had of the processor. Left out: `clock` is taken for it. */
+  readonly cpu?: () => number;
 }
 
 export interface SqlReaderStats {
@@ -46,7 +48,7 @@ export class SqlReader {
 
   constructor(options: SqlReaderOptions) {
     this.lexer = new Lexer(options.seed ?? randomInt(2 ** 31));
-    this.budget = options.clock === undefined ? null : new ParserBudget(options.clock);
+    this.budget = options.clock === undefined ? null : new ParserBudget(options.clock, options.cpu);
     this.maxPlans = Math.max(1, options.maxPlans);
     // Four times the room: a full cache has 4 plans in a set on average, and one of 16 practically never.
     this.sets = Math.ceil((this.maxPlans * 4) / WAYS);
