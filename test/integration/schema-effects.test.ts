@@ -7,6 +7,7 @@ import { startMysql } from '../harness/mysql.ts';
 import { freePorts } from '../harness/ports.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
+import { waitFor } from '../harness/wait.ts';
 import { clientsWork, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const KEY = { key: 'folderid' };
