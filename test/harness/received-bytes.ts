@@ -12,6 +12,9 @@ export interface RawPacket {
   readonly payload: Buffer;
 }
 
+/** Until a wait for more bytes is given up. */
+const TIMEOUT_MS = 45_000;
+
 export class ReceivedBytes {
   #bytes = Buffer.allocUnsafe(START_BYTES);
   #end = 0;
@@ -22,7 +25,7 @@ export class ReceivedBytes {
   readonly #timeoutMs: number;
   readonly #onData = (data: Buffer): void => this.#append(data);
 
-  constructor(socket: Socket, timeoutMs: number) {
+  constructor(socket: Socket, timeoutMs = TIMEOUT_MS) {
     this.#timeoutMs = timeoutMs;
     this.#listen(socket);
   }

@@ -61,7 +61,7 @@ describe.each([
         newUser: { user: 'replayer', password: 'x' },
         tables: '*',
         ddl: 'mirror',
-        lanes: { timeoutMs: 800, ddlTimeoutMs: 20_000 },
+        lanes: { timeoutMs: 1800, ddlTimeoutMs: 60_000 },
       },
     );
   });

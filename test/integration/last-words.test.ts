@@ -56,7 +56,7 @@ async function startFarEnd(tls: boolean): Promise<{ readonly port: number; sayAn
     port,
     sayAndReset() {
       worker.postMessage('go');
-      expect(Atomics.wait(turn, 0, 0, 10_000)).not.toBe('timed-out');
+      expect(Atomics.wait(turn, 0, 0, 45_000)).not.toBe('timed-out');
     },
   };
 }

@@ -49,7 +49,7 @@ interface Bare {
 
 async function connectBare(port: number): Promise<Bare> {
   const socket = connect({ host: '127.0.0.1', port });
-  const bytes = new ReceivedBytes(socket, 10_000);
+  const bytes = new ReceivedBytes(socket);
   await new Promise<void>((resolve) => socket.once('connect', resolve));
   return { socket, bytes };
 }
@@ -101,7 +101,7 @@ describe('limits', () => {
 
   it('the old server refuses or does not answer: 1429, and it works again once it does', async () => {
     const faulty: FaultyProxy = await startFaultyProxy(servers.old);
-    const proxy = await start({ connectTimeoutMs: 300 }, { old: faulty, fresh: servers.fresh });
+    const proxy = await start({}, { old: faulty, fresh: servers.fresh });
     await faulty.set({ mode: 'refuse' });
     await expect(logIn(proxy)).rejects.toThrow(
       /1429 .*Unable to connect to the old server '127.0.0.1:\d+'.*shard s00/,
@@ -117,7 +117,7 @@ describe('limits', () => {
     const port = await freePort();
     await new Promise<void>((resolve) => mute.listen(port, '127.0.0.1', resolve));
     const silentServer = await start(
-      { loginTimeoutMs: 200, connectTimeoutMs: 300 },
+      { loginTimeoutMs: 200 },
       { old: { host: '127.0.0.1', port }, fresh: servers.fresh },
     );
     expect(await refusalOf(await connectBare(silentServer.port(SHARD)))).toMatchObject({

@@ -88,7 +88,7 @@ async function whoAmI(connection: Connection): Promise<unknown> {
 
 /** What the proxy says before it hangs up. */
 async function refusalOf(socket: Socket): Promise<string> {
-  const bytes = new ReceivedBytes(socket, 10_000);
+  const bytes = new ReceivedBytes(socket);
   const { payload } = await bytes.packet();
   await bytes.untilClosed();
   return payload[0] === 0xff ? parseError(payload).message : `packet ${payload[0]}`;
@@ -177,7 +177,7 @@ describe('from a trusted address', () => {
   });
 
   it('LOCAL is held no longer than a login may take, and counts among the connections', async () => {
-    const proxy = await start({ loginTimeoutMs: 300, maxConnections: 1 }, ['127.0.0.1']);
+    const proxy = await start({ loginTimeoutMs: 2000, maxConnections: 1 }, ['127.0.0.1']);
     const before = door.accepted();
     const socket = await dial(proxy.port(SHARD));
     const closed = new Promise((resolve) => socket.resume().once('close', resolve));
@@ -202,7 +202,7 @@ describe('from any other address', () => {
     expect(await whoAmI(await logIn(proxy.port(SHARD), [], '127.0.0.7'))).toBe('app@127.0.0.7');
     for (const version of VERSIONS) {
       const socket = await dial(proxy.port(SHARD));
-      const bytes = new ReceivedBytes(socket, 10_000);
+      const bytes = new ReceivedBytes(socket);
       expect((await bytes.packet()).payload[0]).toBe(10);
       socket.write(writeProxyHeader(version, CLIENT));
       await bytes.untilClosed();
@@ -219,7 +219,7 @@ describe('from any other address', () => {
     expect(await whoAmI(await logIn(proxy.port(SHARD), []))).toBe('app@127.0.0.1');
     const socket = await dial(proxy.port(SHARD));
     socket.write(writeProxyHeader('v1', CLIENT));
-    const bytes = new ReceivedBytes(socket, 10_000);
+    const bytes = new ReceivedBytes(socket);
     await bytes.untilClosed();
     expect(await refused(proxy, 'bad_handshake')).toBe(1);
   });

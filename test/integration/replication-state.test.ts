@@ -38,7 +38,7 @@ it('tells nothing, running, and stopped apart', async () => {
       const now = await state();
       return now.type === 'running' && now.lagSeconds === 0;
     },
-    { what: 'the replica to follow', timeoutMs: 30_000 },
+    { what: 'the replica to follow' },
   );
   await replica.query('STOP REPLICA IO_THREAD');
   expect(await state()).toEqual({ type: 'stopped', why: 'its I/O thread is not connected' });
@@ -52,6 +52,6 @@ it('says what ended it', async () => {
       const now = await state();
       return now.type === 'stopped' && /^its SQL thread does not run: .+/s.test(now.why);
     },
-    { what: 'the replica to fail', timeoutMs: 30_000 },
+    { what: 'the replica to fail' },
   );
 });

@@ -119,11 +119,11 @@ describe('towards clients', () => {
   });
 
   it('a handshake that fails or never ends is over in time, is counted, and disturbs nobody', async () => {
-    const proxy = await start({ listen: { tls: listenTls(certificates) }, loginTimeoutMs: 1000 });
+    const proxy = await start({ listen: { tls: listenTls(certificates) }, loginTimeoutMs: 3000 });
     const client = await createConnection(secure(proxy));
     const ask = async (behind: Buffer): Promise<ReceivedBytes> => {
       const socket = connect({ host: '127.0.0.1', port: proxy.port(SHARD) });
-      const bytes = new ReceivedBytes(socket, 10_000);
+      const bytes = new ReceivedBytes(socket);
       await bytes.packet();
       socket.write(Buffer.concat([tlsRequest(), behind]));
       return bytes;
