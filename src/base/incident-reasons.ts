@@ -28,6 +28,11 @@ export const INCIDENT_REASONS = {
   breaker_open: { means: 'the breaker opened: the shadow is left alone for a while', line: 'own' },
   ddl: { means: 'a definition of a moved table was changed on the primary alone', line: 'repeated' },
   ddl_failed: { means: 'a change of definitions could not be replayed on the shadow', line: 'own' },
+  schema_unread: {
+    means:
+      'the old schema can’t be read with oldUser: writes are doubts on whole tables, or go by what it was',
+    line: 'own',
+  },
   lost_step: { means: 'the proxy lost step with a session, which goes on unmirrored', line: 'own' },
   blind_relay: { means: 'a session can’t be followed, and goes on unmirrored', line: 'own' },
   tap_failed: { means: 'the mirror failed inside a session, which goes on unmirrored', line: 'own' },

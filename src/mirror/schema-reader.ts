@@ -5,6 +5,7 @@
 import type { Connection } from 'mysql2/promise';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { ShardIncidents } from '../observe/incident.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { ClockKeeper } from './clock-keeper.ts';
@@ -49,6 +50,8 @@ const AGAIN_MS = 50;
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 30_000;
 const CLOCK_SAMPLES = 5;
+/** A schema that was read so long ago may be wrong by now; a restart of the old server takes less. */
+const OUTDATED_MS = 300_000;
 
 /** Whether the server runs events at all. */
 const SCHEDULER = 'event_scheduler';
@@ -69,12 +72,16 @@ export class SchemaReader {
   /** What was warned of last, by kind: the same is told once. */
   readonly #warned = new Map<string, string>();
   #retryMs = RETRY_MIN_MS;
+  /** Null: never. */
+  #readAtMs: number | null = null;
+  readonly #incidents: ShardIncidents;
 
-  constructor(source: SchemaSource, catalog: ShardCatalog, log: Log) {
+  constructor(source: SchemaSource, catalog: ShardCatalog, log: Log, incidents: ShardIncidents) {
     this.#source = source;
     this.#catalog = catalog;
     this.#log = log;
     this.#outside = new OutsideReader({ now: source.now, random: source.random });
+    this.#incidents = incidents;
     this.#keeper = new ClockKeeper(source, this.#clock, () => this.#warnOfClock());
   }
 
@@ -116,6 +123,7 @@ export class SchemaReader {
     try {
       this.#catalog.beginReading();
       const zoneKnown = await asking(this.#source, (connection) => this.#read(connection));
+      this.#readAtMs = this.#source.now();
       // A table that is not there may be on its way: dropped to be made anew.
       if (!zoneKnown || this.#catalog.missing().length > 0) return this.#retryInMs();
       this.#retryMs = RETRY_MIN_MS;
@@ -126,8 +134,15 @@ export class SchemaReader {
         { reason: messageOf(error), retryInMs },
         'the old server’s schema could not be read with oldUser',
       );
+      this.#tellOfOutdated(messageOf(error));
       return retryInMs;
     }
+  }
+
+  /** Nobody may look at the log, and writes are doubts on whole tables meanwhile, or are taken for what they were. */
+  #tellOfOutdated(reason: string): void {
+    const isOutdated = this.#readAtMs === null || this.#source.now() - this.#readAtMs > OUTDATED_MS;
+    if (isOutdated && !this.#stopped) this.#incidents.report({ reason: 'schema_unread', message: reason });
   }
 
   #retryInMs(): number {

@@ -89,7 +89,7 @@ export class ShardMirror implements TapSource {
     this.#databases = databasePair(shard);
     const oldDatabase = shard.old.database ?? null;
     this.#catalog = new ShardCatalog(config.tables, oldDatabase, siblingsOf(shard, config.shards));
-    this.#schema = new SchemaReader(this.#schemaSource(), this.#catalog, log);
+    this.#schema = new SchemaReader(this.#schemaSource(), this.#catalog, log, incidents);
     this.#scheduler = new Scheduler(config.queue);
     this.#writes = new WritesUnderWay(options.journal);
     this.#settlement = new Settlement({

@@ -1,6 +1,7 @@
 /** What the proxy learns of the old schema, and what it says where the configuration does not fit it. */
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IncidentsAnswer } from '../../src/observe/incident-report.ts';
 import { type Mariadb, startMariadb } from '../harness/mariadb.ts';
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts';
 import { shardBetween } from '../harness/shard-databases.ts';
@@ -52,6 +53,23 @@ describe('the schema of the old server', () => {
         what: 'the write to be in the journal',
       });
       expect((await proxy.status()).shards[0]!.journal.byReason).toMatchObject({ table: 2, not_sampled: 1 });
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  it('that can’t be read is an incident, with what the server answered', async () => {
+    const proxy = await start({ tables: '*', oldUser: { user: 'nobody' } });
+    try {
+      const incidents = async () => {
+        const answer = await fetch(`${proxy.adminUrl}/api/incidents?reason=schema_unread`);
+        return ((await answer.json()) as IncidentsAnswer).incidents;
+      };
+      await waitFor(async () => (await incidents()).length > 0, { what: 'the incident' });
+      expect((await incidents())[0]).toMatchObject({
+        shard: 's00',
+        latest: [{ message: expect.stringContaining("Access denied for user 'nobody'") }],
+      });
     } finally {
       await proxy.stop();
     }
