@@ -89,5 +89,7 @@ it('answers what it is asked, and ends with its last figures when it is drained'
   order({ type: 'nonsense' });
   order({ type: 'drain' });
   expect(await over).toBe(0);
-  expect(news.map(({ type }) => type)).toEqual(['serving', 'figures']);
+  // Its old server is nowhere, and that may be told by now.
+  const types = news.map(({ type }) => type).filter((type) => type !== 'incidents');
+  expect(types).toEqual(['serving', 'figures']);
 });
