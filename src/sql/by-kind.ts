@@ -6,10 +6,11 @@ const SLASH = 0x2f;
 
 /**
  * With a string among numbers, MariaDB takes the greatest of numbers and MySQL that of texts; patterns are PCRE's on
- * one and ICU's on the other; MySQL puts a document's members in an order of its own.
+ * one and ICU's on the other; MySQL puts a document's members in an order of its own. With nothing to fill up with, LPAD()
+ * and RPAD() give NULL or the text; of times they take dates, fractions and what is too long for one otherwise.
  */
 const CALLED =
-  /^(?:greatest|least|compress|regexp_\w+|json_(?:extract|insert|keys|merge\w*|object|objectagg|query|remove|replace|set|array_(?:append|insert)))$/i;
+  /^(?:greatest|least|compress|[lr]pad|timediff|sec_to_time|time_to_sec|regexp_\w+|json_(?:arrayagg|extract|insert|keys|merge\w*|object|objectagg|query|remove|replace|set|array_(?:append|insert)))$/i;
 const PATTERNS = /^(?:regexp|rlike)$/i;
 
 /**

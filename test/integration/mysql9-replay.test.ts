@@ -212,6 +212,9 @@ describe.each([
     ["REGEXP_REPLACE('abc', '(b)', '<$1>')", false],
     ["REGEXP_REPLACE('abc', 'b', 'x')", true],
     ['JSON_OBJECT("b", 1, "a", 2)', false],
+    ["LPAD('a', 3, '')", false],
+    ["RPAD('a', 3, '')", false],
+    ["TIME_TO_SEC('10:00:00.5')", false],
     ['JSON_SET(\'{"b": 1, "a": 2}\', \'$.c\', 3)', false],
   ])(
     'what each kind of server makes its own value of is a doubt on the other kind: %s',

@@ -446,6 +446,7 @@ describe('flags', () => {
     ["UPDATE t SET a = 'b/c' /* / */ WHERE `x/y` = 1", false],
     ["UPDATE t SET a = GREATEST(a, '9')", true],
     ["DELETE FROM t WHERE a rlike 'x'", true],
+    ["INSERT INTO t VALUES (LPAD(1, 3, ''), Sec_To_Time(5))", true],
     ["UPDATE t SET a = JSON_SET(a, '$.b', 1), b = b + 1", true],
     ["INSERT INTO t VALUES (regexp_replace('a', 'b', 'c'))", true],
     ['UPDATE t SET `greatest` = least WHERE `rlike` = json_valid(a)', false],
