@@ -41,6 +41,8 @@ export interface NamesSeen {
   readonly given: string;
   /** Numbers of the server's collations. */
   readonly collations: ReadonlySet<number>;
+  /** Databases of the shard to their default collations. */
+  readonly databases: ReadonlyMap<string, string>;
 }
 
 /** What is read of a server besides its variables. */
@@ -81,6 +83,7 @@ export function beginningOf(
     effects: effects ?? [],
     isolation: effects === null ? null : isolation,
     handshake: names === null ? PLAIN_BEGINNING.handshake : handshakeOf(variables, effects, names),
+    databases: names?.databases ?? null,
   };
 }
 

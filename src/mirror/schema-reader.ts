@@ -175,7 +175,7 @@ export class SchemaReader {
     const moments = zoneMoments(wallClock() / 1000);
     const zone = await zoneOf(connection, moments, timeoutMs);
     const shadow = isUnsaid(zone) ? await this.#shadowZone(moments) : null;
-    const names = await namesSeen(connection, timeoutMs);
+    const names = await namesSeen(connection, database, timeoutMs);
     const beginning = beginningOf(variables, { zone, shadow, names }, read);
     this.#catalog.learnBeginning(beginning, variables.get('sql_mode') ?? '');
     const steady = this.#clock.learn(await clockSamples(connection, CLOCK_SAMPLES, now, timeoutMs));

@@ -21,6 +21,9 @@ interface VariableRow extends RowDataPacket {
  */
 const ASKED_COLLATION = 'utf8mb4_esperanto_ci';
 
+/** Of the rest the default character sets are not known. */
+const DATABASES_MAX = 1000;
+
 /** Opens a connection of our own, gives it to `work`, and ends it. Rejects where the server can't be reached. */
 export async function asking<T>(
   server: AskedServer,
@@ -60,7 +63,11 @@ export async function globalVariables(
 }
 
 /** What the server made of the collation of our login. */
-export async function namesSeen(connection: Connection, timeout: number): Promise<NamesSeen> {
+export async function namesSeen(
+  connection: Connection,
+  database: string | null,
+  timeout: number,
+): Promise<NamesSeen> {
   const [own] = await connection.query<RowDataPacket[]>({
     sql: 'SELECT @@SESSION.collation_connection AS given',
     timeout,
@@ -69,7 +76,14 @@ export async function namesSeen(connection: Connection, timeout: number): Promis
     sql: 'SELECT ID AS id FROM information_schema.COLLATIONS WHERE ID IS NOT NULL',
     timeout,
   });
+  const [schemata] = await connection.query<RowDataPacket[]>({
+    sql: `SELECT SCHEMA_NAME AS name, DEFAULT_COLLATION_NAME AS collation FROM information_schema.SCHEMATA
+           WHERE SCHEMA_NAME = COALESCE(?, SCHEMA_NAME) LIMIT ${DATABASES_MAX}`,
+    values: [database],
+    timeout,
+  });
   return {
+    databases: new Map(schemata.map((row) => [String(row.name), String(row.collation)])),
     asked: ASKED_COLLATION,
     given: String(own[0]?.given),
     collations: new Set(rows.map((row) => Number(row.id))),

@@ -31,6 +31,8 @@ export interface SessionBeginning {
   readonly isolation: IsolationLevel | null;
   /** Whether it has the character sets that its client asks for. */
   readonly handshake: Handshake;
+  /** Databases to their default collations, for SET CHARACTER SET; null: not read. */
+  readonly databases: ReadonlyMap<string, string> | null;
 }
 
 /** How the old server begins a session, as far as its settings were read. */
@@ -57,4 +59,5 @@ export const PLAIN_BEGINNING: SessionBeginning = {
   unknown: [],
   isolation: null,
   handshake: { wish: 'taken', collations: null },
+  databases: null,
 };

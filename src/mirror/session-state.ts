@@ -18,6 +18,9 @@ import { TemporaryTables } from './temporary-tables.ts';
 
 const UNKNOWN_VALUE: UserValue = { what: 'unknown' };
 
+/** It takes the connection's character set from the database, which may have another one on the new server. */
+const OF_DATABASE = /^SET CHARACTER SET\b/i;
+
 type SettingEffect = Extract<SessionEffect, { what: 'variable' }>;
 
 export class SessionState {
@@ -301,6 +304,11 @@ export class SessionState {
 
   #setNames(statement: string, charset: MultiByteCharset): void {
     this.#settings.setNames(statement);
+    const { databases } = this.#server.beginning;
+    if (OF_DATABASE.test(statement) && databases !== null) {
+      const collation = this.#database === null ? undefined : databases.get(this.#database);
+      this.#settings.follow('collation_connection', collation === undefined ? null : `'${collation}'`);
+    }
     this.#setCharset(charset);
   }
 

@@ -346,6 +346,15 @@ describe.each<readonly [Kind, Kind]>([
     }
   });
 
+  it('SET CHARACTER SET takes the connection’s character set from the old database', async () => {
+    await fresh.query(`ALTER DATABASE ${NEW_DATABASE} CHARACTER SET latin1`);
+    const added = await run('SET CHARACTER SET utf8mb4', message(1, "HEX('ž')"));
+    await fresh.query(`ALTER DATABASE ${NEW_DATABASE} CHARACTER SET utf8mb4`);
+    expect(added).toEqual(faithful(1));
+    await expectSame(1);
+    expect(await title(1)).toBe('C5BE');
+  });
+
   it('what a statement sets for itself is a doubt where the new server may not', async () => {
     const hinted =
       oldKind === 'MariaDB'

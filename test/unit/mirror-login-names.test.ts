@@ -11,6 +11,7 @@ const GENERAL = 45;
 const MYSQL_8 = 255;
 const ASKED = 'utf8mb4_esperanto_ci';
 const COLLATIONS = new Set([GENERAL]);
+const DATABASES = new Map([['old', 'latin2_bin']]);
 const sql = new SqlReader({ maxPlans: 100, seed: 1 });
 const read = (text: Buffer, from: number) => {
   const plan = sql.read(text, from, text.length, DEFAULT_SQL_MODE);
@@ -21,7 +22,7 @@ const GLOBALS = {
   collation_connection: 'gbk_bin',
 };
 const beginning = (given: string, variables: Record<string, string> = {}) => {
-  const names: NamesSeen = { asked: ASKED, given, collations: COLLATIONS };
+  const names: NamesSeen = { asked: ASKED, given, collations: COLLATIONS, databases: DATABASES };
   const zone = { name: 'SYSTEM', offsets: [0] };
   return beginningOf(
     new Map(Object.entries({ ...GLOBALS, ...variables })),
@@ -80,6 +81,20 @@ describe('the character sets with which a session begins', () => {
       collation_connection: "'gbk_bin'",
     });
   });
+});
+
+it.each([
+  ['its database’s', 'old', "'latin2_bin'", true],
+  ['of a database that is none of the shard’s: not known', 'other', undefined, false],
+  ['without a database: not known', null, undefined, false],
+])('SET CHARACTER SET, the connection’s collation: %s', (_name, database, collation, known) => {
+  const login = { database, collation: GENERAL, status: 2, foundRows: false, defaultQuotes: null };
+  const state = new SessionState({ ...login, beginning: TAKEN }, (name) => name);
+  state.apply({ what: 'names', statement: 'SET CHARACTER SET latin1', charset: 'latin1' });
+  expect(state.context.variables.get('collation_connection')).toBe(collation);
+  expect(state.contextKnown).toBe(known);
+  state.apply({ what: 'names', statement: 'SET NAMES latin1', charset: 'latin1' });
+  expect([state.contextKnown, state.context.variables.has('collation_connection')]).toEqual([true, false]);
 });
 
 describe('DEFAULT', () => {
