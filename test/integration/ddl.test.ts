@@ -160,14 +160,17 @@ describe.each([
     await waitFor(async () => (await rows(fresh, 'messages')).some(({ folderid }) => folderid === 50), {
       what: 'a write of another table to pass it by',
     });
-    // Longer than lanes.timeoutMs by the server's own clock.
+    // Longer than lanes.timeoutMs by the server's own clock; TIME begins at the replay's own TIMESTAMP on MySQL.
+    let seenAt: number | null = null;
     await waitFor(
-      async () =>
-        (
-          await fresh.query<RowDataPacket[]>(
-            "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'ALTER TABLE inbox%' AND TIME >= 2",
-          )
-        ).length > 0,
+      async () => {
+        const [row] = await fresh.query<RowDataPacket[]>(
+          "SELECT UNIX_TIMESTAMP(SYSDATE(6)) AS at FROM information_schema.PROCESSLIST WHERE INFO LIKE 'ALTER TABLE inbox%'",
+        );
+        if (row === undefined) return false;
+        seenAt ??= Number(row.at);
+        return Number(row.at) - seenAt >= 2;
+      },
       { what: 'the ALTER to have waited' },
     );
     await holder.query('ROLLBACK');
