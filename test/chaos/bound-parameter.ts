@@ -16,28 +16,37 @@ export interface BoundParameter {
 }
 
 const NULL_TYPE = 0x06;
-const WHOLE_NUMBERS: Readonly<Record<number, 1 | 2 | 4 | 8>> = { 1: 1, 2: 2, 13: 2, 3: 4, 9: 4, 8: 8 };
+const WHOLE_NUMBERS: Readonly<Record<number, 1 | 2 | 4 | 8>> = { 1: 1, 2: 2, 3: 4, 8: 8 };
+/** INT24 and YEAR: servers have them as columns alone. */
+const COLUMN_NUMBERS: Readonly<Record<number, 2 | 4>> = { 9: 4, 13: 2 };
 const FLOAT = 0x04;
 const DOUBLE = 0x05;
 const MOMENTS = [0x0a, 0x0c, 0x07];
 const TIME = 0x0b;
 /** VARCHAR, NEWDECIMAL, the blobs, VAR_STRING, STRING. */
 const TEXTS = [0x0f, 0xf6, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe];
-/** The old DECIMAL, NEWDATE, BIT, the times that servers store, VECTOR, JSON, ENUM, SET, GEOMETRY. */
-const STRANGE = [0x00, 0x0e, 0x10, 0x11, 0x12, 0x13, 0xf2, 0xf5, 0xf7, 0xf8, 0xff];
+/** INT24, YEAR, the old DECIMAL, NEWDATE, BIT, the times that servers store, VECTOR, JSON, ENUM, SET, GEOMETRY. */
+const STRANGE = [0x09, 0x0d, 0x00, 0x0e, 0x10, 0x11, 0x12, 0x13, 0xf2, 0xf5, 0xf7, 0xf8, 0xff];
 const UNSIGNED = 0x80;
+/** What share of the parameters is NULL. */
+const NULLS = 0.02;
 
-/** `text` as a literal has it, without its quotes; `types`: of an earlier execution, which this one keeps. */
-export function bindText(text: string, random: Random, type = anyType(text, random)): BoundParameter {
+/** `text` as a literal has it, without its quotes; `type`: of an earlier execution, which this one keeps. */
+export function bindText(
+  text: string,
+  random: Random,
+  type = anyType(text, random),
+  nulls = NULLS,
+): BoundParameter {
   const shown = `${text}:0x${type.toString(16)}`;
-  if (random.chance(0.04)) return { type, flags: 0, value: null, shown: `NULL:0x${type.toString(16)}` };
+  if (random.chance(nulls)) return { type, flags: 0, value: null, shown: `NULL:0x${type.toString(16)}` };
   const flags = type in WHOLE_NUMBERS && random.chance(0.3) ? UNSIGNED : 0;
   return { type, flags, value: encode(type, text, random), shown: flags === 0 ? shown : `${shown}u` };
 }
 
 function anyType(text: string, random: Random): number {
   if (random.chance(0.02)) return random.pick(STRANGE);
-  if (random.chance(0.02)) return NULL_TYPE;
+  if (random.chance(0.01)) return NULL_TYPE;
   const numbers = [...Object.keys(WHOLE_NUMBERS).map(Number), FLOAT, DOUBLE];
   if (random.chance(0.1)) return random.pick([...numbers, ...MOMENTS, TIME]);
   if (/^\d+$/.test(text)) return random.pick([...numbers, ...numbers, ...TEXTS]);
@@ -47,7 +56,7 @@ function anyType(text: string, random: Random): number {
 }
 
 function encode(type: number, text: string, random: Random): Buffer {
-  const width = WHOLE_NUMBERS[type];
+  const width = WHOLE_NUMBERS[type] ?? COLUMN_NUMBERS[type];
   if (width !== undefined) return wholeNumber(width, text, random);
   if (type === NULL_TYPE) return Buffer.alloc(0);
   if (type === FLOAT || type === DOUBLE) return floating(type, text, random);
@@ -81,7 +90,7 @@ function moment(text: string, random: Random): Buffer {
   const isDay = hour === undefined && random.chance(0.7);
   const date = [int(2, year & 0xffff), Buffer.of(month & 0xff, day & 0xff)];
   const clock = Buffer.of(hour ?? 10, minute ?? 0, second ?? 0);
-  const fraction = int(4, random.pick([0, 6000, 500_000, 999_999]));
+  const fraction = fractionOf(text, random);
   const parts = random.chance(0.03)
     ? []
     : isDay
@@ -101,7 +110,12 @@ function time(text: string, random: Random): Buffer {
     Buffer.of(hour & 0xff, minute & 0xff, second & 0xff),
   ];
   if (random.chance(0.05)) return withLength([]);
-  return withLength(random.chance(0.8) ? head : [...head, int(4, random.pick([0, 600_000]))]);
+  return withLength(random.chance(0.8) ? head : [...head, fractionOf(text, random)]);
+}
+
+/** None for what stands in place of a number: in a column of integers MySQL rounds it, and MariaDB cuts it off. */
+function fractionOf(text: string, random: Random): Buffer {
+  return int(4, /[:-]/.test(text) ? random.pick([0, 6000, 500_000, 600_000, 999_999]) : 0);
 }
 
 function withLength(parts: readonly Buffer[]): Buffer {

@@ -8,6 +8,8 @@ const SENDS_TYPES = 0x80;
 const RETURNS_IDS = 0x40;
 /** What stands before a value: that it follows, or NULL, DEFAULT, IGNORE. */
 const VALUE = 0;
+/** What share of the values is NULL: of hundreds one in most places is enough to fail. */
+const CELL_NULLS = 0.0005;
 const INDICATORS = [1, 1, 2, 3];
 
 export interface BulkExecution {
@@ -23,9 +25,11 @@ export function bulkExecution(
   literals: readonly string[],
 ): BulkExecution {
   const rows = random.pick([1, 2, 3, 5, 20, 120, 400]);
-  const indicates = random.chance(0.3) ? 0.1 : 0;
+  const indicates = random.chance(0.3) ? 2 / rows : 0;
   const isWide = random.chance(0.5);
-  const first = Array.from({ length: count }, (_, at) => bindText(valueAt(at), random));
+  const first = Array.from({ length: count }, (_, at) =>
+    bindText(valueAt(at), random, undefined, CELL_NULLS),
+  );
   function valueAt(at: number): string {
     const literal = literals[at];
     if (literal !== undefined && !/^\d+$/.test(literal))
@@ -49,7 +53,7 @@ export function bulkExecution(
 }
 
 function ofType({ type }: BoundParameter, text: string, random: Random): BoundParameter {
-  return bindText(text, random, type);
+  return bindText(text, random, type, CELL_NULLS);
 }
 
 export function idBytes(id: number): Buffer {
