@@ -6,6 +6,7 @@ import type { Execution } from './selector.ts';
 import type { SessionState } from './session-state.ts';
 import { tableKey } from './table-key.ts';
 import type { NumberedRows, Target } from './target.ts';
+import { isUtf8Charset, keepsCharacters } from './text-charsets.ts';
 
 /** Of a text that is not at hand as a whole, or not sure to be read right (not `complete`), there may be more keys. */
 export function targetOf(
@@ -45,11 +46,22 @@ export function numberedRows(
 
 /** Bytes that are no ASCII can't be told apart from UTF-8 where the client speaks neither. */
 const ASCII = /^[\0-\x7f]*$/;
+/** In Swedish ASCII some of these bytes are letters. */
+const NOT_ASCII = 'swe7';
 
-/** Of a client that does not speak UTF-8 the same bytes are other characters; what is read of multi-byte ones is decoded. */
-export function readsKeys({ keys }: KeysFound, session: SessionState): boolean {
-  if (session.sqlMode.charset !== 'none' || session.speaksUtf8) return true;
-  return keys.every((key) => ASCII.test(key));
+/**
+ * Of a client that does not speak UTF-8 the same bytes are other characters, but for those that are decoded; and where
+ * its texts are read into another character set, characters that this lacks become question marks.
+ */
+export function readsKeys(
+  { keys }: Pick<KeysFound, 'keys'>,
+  session: Pick<SessionState, 'textCharsets' | 'sqlMode'>,
+): boolean {
+  const { textCharsets } = session;
+  const { client } = textCharsets;
+  const isDecoded = session.sqlMode.charset !== 'none' || (client !== null && isUtf8Charset(client));
+  if (isDecoded && keepsCharacters(textCharsets)) return true;
+  return client !== NOT_ASCII && keys.every((key) => ASCII.test(key));
 }
 
 /** Reads keys out of an execution's parameters; undefined: they can't be read, or it has none. */

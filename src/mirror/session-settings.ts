@@ -14,6 +14,7 @@ import { BEFORE_MODE } from './read-words.ts';
 import { NAMES_VARIABLES, type ReplayContext, sharedContext } from './replay-context.ts';
 import { ANY_VARIABLE, type ServerBeginning, type SessionBeginning } from './session-beginning.ts';
 import type { ServerKind } from './sql-modes.ts';
+import { type TextCharsets, textCharsets } from './text-charsets.ts';
 
 const NOTHING_SET: ReadonlyMap<string, string> = new Map();
 /** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
@@ -22,7 +23,7 @@ const NOT_PUT_BACK = [...CARRIED.keys()].filter((name) => !['sql_mode', ...NAMES
 /** Of settings that are copied in at once. */
 const NOT_BEGUN: LoginNames = { statement: '', settings: NOTHING_SET, charset: 'none', known: true };
 
-const UTF8 = /^['"]?utf8/i;
+const NOT_KNOWN: TextCharsets = { client: null, connection: null };
 
 /** Of sessions that have set nothing, this many for each way to begin: by what they begin with, and by the rest of what makes a context. */
 const BEGUN_MAX = 1000;
@@ -50,7 +51,7 @@ export class SessionSettings {
   #context: ReplayContext | null = null;
   /** These two are made when they are asked for. */
   #words: string | null = null;
-  #speaksUtf8: boolean | null = null;
+  #textCharsets: TextCharsets | null = null;
 
   constructor({ primary, server, defaultMode, beginning }: Begun, names: LoginNames) {
     this.#primary = primary;
@@ -210,10 +211,18 @@ export class SessionSettings {
     return editedMode(edit, this.mode, beginning.unknown.includes(ANY_VARIABLE) ? null : sqlMode);
   }
 
-  /** The client's character set is a form of UTF-8, for all that is known. */
-  get speaksUtf8(): boolean {
-    this.#speaksUtf8 ??= UTF8.test(this.valueOf('character_set_client') ?? '');
-    return this.#speaksUtf8;
+  /** The way of its texts to the server's columns; made when it is asked for. */
+  get textCharsets(): TextCharsets {
+    if (this.#textCharsets === null) {
+      const isKnown = NAMES_VARIABLES.every((name) => this.#unknown?.has(name) !== true);
+      this.#textCharsets = isKnown
+        ? textCharsets(
+            (name) => this.valueOf(name),
+            (name) => this.#set?.has(name) === true,
+          )
+        : NOT_KNOWN;
+    }
+    return this.#textCharsets;
   }
 
   /** By what a literal's value and collation are told from another's of the same bytes. */
@@ -233,7 +242,7 @@ export class SessionSettings {
 
   #wordsChanged(): void {
     this.#words = null;
-    this.#speaksUtf8 = null;
+    this.#textCharsets = null;
   }
 
   #notKnown(name: string): void {

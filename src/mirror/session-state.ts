@@ -15,6 +15,7 @@ import { SessionSettings } from './session-settings.ts';
 import { SessionValues, type UserValue } from './session-values.ts';
 import type { ServerKind } from './sql-modes.ts';
 import { TemporaryTables } from './temporary-tables.ts';
+import type { TextCharsets } from './text-charsets.ts';
 
 const UNKNOWN_VALUE: UserValue = { what: 'unknown' };
 
@@ -244,9 +245,9 @@ export class SessionState {
     return this.#settings.words;
   }
 
-  /** What its literals hold beyond ASCII is UTF-8; false: that is not known, or they hold other bytes. */
-  get speaksUtf8(): boolean {
-    return this.#settings.speaksUtf8;
+  /** The character sets that its texts pass on their way. */
+  get textCharsets(): TextCharsets {
+    return this.#settings.textCharsets;
   }
 
   /** A value as a parameter of EXECUTE … USING; null: it is not known. */

@@ -6,6 +6,7 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { namedIn } from './character-names.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { ReplayDraft } from './statement.ts';
+import { isUtf8Charset, textCharsets } from './text-charsets.ts';
 
 interface TextReading {
   /** Any byte is a character; bytes belong together, as UTF-8 has it, or otherwise. */
@@ -14,8 +15,6 @@ interface TextReading {
   readonly converts: boolean;
 }
 
-/** Bytes of `binary` are looked at where they come into a column of texts, which is UTF-8 most likely. */
-const UTF8 = /^(?:utf8|binary$)/;
 const MULTI_BYTE = /^(?:gb|big5|sjis|cp932|ujis|euc)/;
 const UTF8_READING: TextReading = { charset: 'utf8', converts: false };
 
@@ -45,19 +44,16 @@ function readingOf(context: ReplayContext): TextReading {
 }
 
 function makeReading({ names, variables }: ReplayContext): TextReading {
-  const settingOf = (name: string): string | null => {
-    const value = variables.get(name) ?? (names === null ? null : namedIn(names, name));
-    return value?.replace(/['"]/g, '').toLowerCase() ?? null;
-  };
-  const client = settingOf('character_set_client');
+  const { client, connection } = textCharsets(
+    (name) => variables.get(name) ?? (names === null ? null : namedIn(names, name)),
+    (name) => variables.has(name),
+  );
   if (client === null) return UTF8_READING;
-  const collation = variables.has('collation_connection') ? settingOf('collation_connection') : null;
-  const connection = collation?.replace(/_.*/, '') ?? settingOf('character_set_connection');
-  const charset = UTF8.test(client) ? 'utf8' : MULTI_BYTE.test(client) ? 'multi_byte' : 'single_byte';
+  const charset = isUtf8Charset(client) ? 'utf8' : MULTI_BYTE.test(client) ? 'multi_byte' : 'single_byte';
   return { charset, converts: client !== 'binary' && !isOneCharset(client, connection) };
 }
 
 /** The forms of UTF-8 have the same bytes for what they share. */
 function isOneCharset(client: string, connection: string | null): boolean {
-  return client === connection || (connection !== null && UTF8.test(client) && UTF8.test(connection));
+  return client === connection || (connection !== null && isUtf8Charset(client) && isUtf8Charset(connection));
 }

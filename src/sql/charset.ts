@@ -2,6 +2,7 @@
  * The client character sets in which the second byte of a character may look like a quote or a backslash.
  * In all others (utf8, latin1, the EUC family …) every byte below 0x80 stands for itself.
  */
+import { isUtf8 } from 'node:buffer';
 import { isDigit } from './byte-classes.ts';
 
 export type MultiByteCharset = 'none' | 'gbk' | 'big5' | 'sjis' | 'cp932' | 'gb18030';
@@ -95,4 +96,30 @@ export function decodeText(bytes: Buffer, from: number, to: number, charset: Mul
     DECODERS.set(charset, decoder);
   }
   return decoder.decode(bytes.subarray(from, to));
+}
+
+/**
+ * What the decoders of a server and of this process take for the same: ASCII, kana, letters of full width, Greek and
+ * Cyrillic, and the characters that all of these sets have. Of punctuation and signs they often do not.
+ */
+const AGREED =
+  /^[\0-\x7f\u0391-\u03c9\u0410-\u044f\u3041-\u3093\u30a1-\u30f6\u4e00-\u9fa5\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9d]*$/;
+/** Big5 has these two twice, and servers know one place of each. */
+const BIG5_TWICE = /[\u5341\u5345]/;
+
+/** What servers take the bytes of a string for; null: not known, as bytes of another character set, or none, are. */
+export function serverText(bytes: Buffer, charset: MultiByteCharset): string | null {
+  if (charset === 'none') return isUtf8(bytes) ? bytes.toString('utf8') : null;
+  const text = decodeText(bytes, 0, bytes.length, charset);
+  if (!AGREED.test(text) || (charset === 'big5' && BIG5_TWICE.test(text))) return null;
+  return charset === 'sjis' && hasExtensions(bytes) ? null : text;
+}
+
+/** Characters of NEC and IBM, which are in cp932 alone. */
+function hasExtensions(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at += characterLength(bytes, at, bytes.length, 'sjis')) {
+    const lead = bytes[at]!;
+    if (lead === 0x87 || lead >= 0xed) return true;
+  }
+  return false;
 }

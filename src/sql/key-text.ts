@@ -2,8 +2,7 @@
  * The canonical text of a key, so that one key has one text however a client writes it, and the share of keys
  * that a ratio selects.
  */
-import { isUtf8 } from 'node:buffer';
-import { decodeText } from './charset.ts';
+import { serverText } from './charset.ts';
 import { type Lexed, LITERAL } from './lexed.ts';
 import { unescapeString } from './unescape.ts';
 
@@ -50,10 +49,8 @@ export function literalKey(sql: Buffer, lexed: Lexed, index: number, type?: KeyT
     case LITERAL.integer:
       return integerKey(integerText(sql, start, end), type);
     case LITERAL.string: {
-      const bytes = unescapeString(sql, start, end, lexed.mode);
-      // Bytes of another charset would be guessed at.
-      if (lexed.mode.charset === 'none' && !isUtf8(bytes)) return null;
-      return stringKey(decodeText(bytes, 0, bytes.length, lexed.mode.charset), type);
+      const text = serverText(unescapeString(sql, start, end, lexed.mode), lexed.mode.charset);
+      return text === null ? null : stringKey(text, type);
     }
     default:
       return null;

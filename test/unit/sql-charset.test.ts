@@ -6,6 +6,7 @@ import {
   charsetOfName,
   decodeText,
   type MultiByteCharset,
+  serverText,
 } from '../../src/sql/charset.ts';
 import { digestText } from '../../src/sql/digest.ts';
 import { Lexer } from '../../src/sql/lexer.ts';
@@ -18,6 +19,32 @@ const inCharset = (charset: MultiByteCharset): SqlMode => ({ ...DEFAULT_SQL_MODE
 function bytes(...parts: readonly (string | readonly number[])[]): Buffer {
   return Buffer.concat(parts.map((part) => Buffer.from(part as string)));
 }
+
+describe('what servers take a text for', () => {
+  it.each([
+    ['none', [0xe6, 0x97, 0xa5], '日'],
+    ['none', [0x61, 0xe6, 0x97], null],
+    ['gbk', [0xc8, 0xd5, 0x31], '日1'],
+    ['gbk', [0x95, 0x5c], '昞'],
+    ['gbk', [0xaa, 0xa1], null],
+    ['gbk', [0x80], null],
+    ['gbk', [0x61, 0xc8], null],
+    ['big5', [0xa4, 0xe9], '日'],
+    // Big5 has this one twice, and an ellipsis that servers do not know as ours.
+    ['big5', [0xa2, 0xcc], null],
+    ['big5', [0xa1, 0x45], null],
+    ['sjis', [0x83, 0x5c], 'ソ'],
+    ['sjis', [0x93, 0xfa], '日'],
+    ['sjis', [0xb1], 'ｱ'],
+    // A wave dash, and a character of NEC's: of cp932 servers have both.
+    ['sjis', [0x81, 0x60], null],
+    ['sjis', [0xed, 0x40], null],
+    ['cp932', [0xed, 0x40], '纊'],
+    ['gb18030', [0xa6, 0xd9], null],
+  ] as const)('%s, %j: %s', (charset, sent, expected) => {
+    expect(serverText(Buffer.from(sent), charset)).toBe(expected);
+  });
+});
 
 describe('character sets', () => {
   it.each([
