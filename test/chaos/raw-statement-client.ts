@@ -36,6 +36,7 @@ export interface RawClientOptions {
 
 interface Held {
   readonly id: number;
+  readonly sql: string;
   readonly literals: readonly string[];
   readonly count: number;
   /** Of the last execution that sent its types. */
@@ -46,6 +47,8 @@ type Step = (session: RawStatementSession) => Promise<unknown>;
 
 /** MariaDB 10.11 crashes where it executes one again behind an execution that failed. */
 const WINDOW = / OVER \(/;
+/** A cursor over what a write returns crashes it too. */
+const CURSORED = /^SELECT /;
 const HELD_MAX = 3;
 const LAST_PREPARED = 0xffff_ffff;
 
@@ -152,7 +155,7 @@ export class RawStatementClient {
     }
     const [reply] = await session.send(session.prepare(sql));
     if (reply?.statement == null) return null;
-    const held = { id: reply.statement.id, literals, count: reply.statement.parameters, bound: null };
+    const held = { id: reply.statement.id, sql, literals, count: reply.statement.parameters, bound: null };
     this.#held.push(held);
     return held;
   }
@@ -183,7 +186,8 @@ export class RawStatementClient {
       return { ...parameter, value: this.#random.chance(0.9) ? Buffer.alloc(0) : parameter.value };
     });
     if (!isAgain) held.bound = parameters;
-    commands.push(session.execute(id, parameters, !isAgain, this.#random.chance(0.1)));
+    const hasCursor = CURSORED.test(held.sql) && this.#random.chance(0.4);
+    commands.push(session.execute(id, parameters, !isAgain, hasCursor));
     return commands;
   }
 
