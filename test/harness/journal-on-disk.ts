@@ -31,14 +31,12 @@ export function writtenOnDisk(directory: string): string[] {
 export function isExposedOnDisk(directory: string): boolean {
   const bytes = readFileSync(join(directory, 'state'));
   const slots = [0, STATE_SLOT_BYTES].flatMap((from) => {
-    const text = bytes.toString('latin1', from, from + STATE_SLOT_BYTES);
-    const json = text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1);
-    try {
-      return [JSON.parse(json) as { turn: number; exposed: boolean }];
-    } catch {
-      // Empty, or being written this very moment: then the other slot holds.
-      return [];
-    }
+    const start = from + OPENING_BYTES;
+    const end = frameEnd(bytes, start, from + STATE_SLOT_BYTES);
+    // Empty, or being written this very moment: then the other slot holds.
+    if (typeof end !== 'number') return [];
+    const json = bytes.toString('utf8', start + FRAME_HEAD_BYTES, end);
+    return [JSON.parse(json) as { turn: number; exposed: boolean }];
   });
   return slots.sort((left, right) => right.turn - left.turn)[0]?.exposed === true;
 }
