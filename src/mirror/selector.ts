@@ -203,7 +203,7 @@ export class Selector {
       affected,
       tally: null,
       moves: bound.moves,
-      doubtful: !isRead && (isDoubtful || (passesOver(plan) && affected === null)),
+      doubtful: !isRead && (isDoubtful || (affected === null && passesOver(plan))),
     };
   }
 }

@@ -1,5 +1,4 @@
 /** What the mirror knows of a statement from the moment it is sent until its unit is settled. */
-
 import type { WriteMark } from '../journal/journal.ts';
 import type { MirrorOutcome, StatementKind } from '../observe/metrics.ts';
 import type { Plan } from '../sql/plan.ts';

@@ -1,7 +1,7 @@
 /**
  * The writes and deletes of one shard that are under way: each has its keys in the journal before it is sent, or
- * before what may make it last is, and two of different sessions that touch one key at the same time are told, as nobody can know which of them the
- * primary took first.
+ * before what may make it last is, and two of different sessions that touch one key at the same time are told, as
+ * nobody can know which of them the primary took first.
  */
 import { UseTable } from '../base/use-table.ts';
 import type { Journal, WriteMark } from '../journal/journal.ts';

@@ -1,5 +1,4 @@
 /** The shards that one process serves, under the ratios that it was last told. */
-
 import { cpuMs } from '../base/cpu-time.ts';
 import { messageOf } from '../base/errors.ts';
 import { ALL_SHARDS } from '../base/incident-reasons.ts';
