@@ -9,7 +9,6 @@ import type { ExecutePacket } from '../wire/execute-packet.ts';
 import { affectedCount, passesOver } from './affected-rows.ts';
 import type { BoundPlan } from './bound-plan.ts';
 import { keepsWhole, type PreparedStatement, type PreparedText } from './prepared-statements.ts';
-import { readsAlike } from './read-words.ts';
 import { sameNumbers } from './replay-needs.ts';
 import { RowHash } from './row-hash.ts';
 import type { Sampler } from './sampler.ts';
@@ -18,6 +17,7 @@ import { NOT_SAMPLED, type ReplayDraft, type Selection } from './statement.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
 import type { PreparedReplay } from './unit.ts';
+import { type PreparedIn, saysTheSame } from './words-since.ts';
 
 export interface SelectorOptions {
   readonly sampler: Sampler;
@@ -135,7 +135,7 @@ export class Selector {
     if (execution === null) return null;
     const { packet, known, statement } = execution;
     const isWhole = packet !== null && known && statement.longData.complete;
-    return isWhole && isAtHome(statement.plan, statement, session) ? null : 'skipped_unsupported';
+    return isWhole && isAtHome(statement, session) ? null : 'skipped_unsupported';
   }
 
   #whole(candidate: Candidate, session: SessionState): Selection {
@@ -210,12 +210,11 @@ export class Selector {
 
 /** A lane reads a text, and looks for its tables, as its session does now; the primary as that did when it was prepared. */
 export function isAtHome(
-  plan: Plan,
-  { sql, database, words }: Pick<PreparedStatement, 'sql' | 'database' | 'words'>,
+  prepared: PreparedIn & Pick<PreparedStatement, 'database'>,
   session: SessionState,
 ): boolean {
-  const isAlike = plan.kind === 'read' ? readsAlike(sql, words, session.words) : words === session.words;
-  if (!isAlike) return false;
+  if (!saysTheSame(prepared, session.words)) return false;
+  const { plan, database } = prepared;
   return database === session.database || plan.tables.every((table) => table.database !== null);
 }
 

@@ -10,11 +10,11 @@ import {
 import { namedIn } from './character-names.ts';
 import type { LoginNames } from './login-names.ts';
 import { editedMode, type ModeEdit, modeText } from './mode-edit.ts';
-import { BEFORE_MODE } from './read-words.ts';
 import { NAMES_VARIABLES, type ReplayContext, sharedContext } from './replay-context.ts';
 import { ANY_VARIABLE, type ServerBeginning, type SessionBeginning } from './session-beginning.ts';
 import type { ServerKind } from './sql-modes.ts';
 import { type TextCharsets, textCharsets } from './text-charsets.ts';
+import { BEFORE_MODE } from './words-since.ts';
 
 const NOTHING_SET: ReadonlyMap<string, string> = new Map();
 /** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */

@@ -275,7 +275,8 @@ export class StatementReader {
     const bound = executedUsing(used);
     const effects = hasEffects(inner) ? readEffects(inner, named.sql, own, bound) : NO_EFFECTS;
     const text = this.#preparedStatement(inner, named.sql, own, effects, named);
-    const known = isAtHome(inner, named, session) && own.parameterCount === values.length;
+    const known =
+      isAtHome({ ...named, plan: inner, lexed: own }, session) && own.parameterCount === values.length;
     const execution = inner.kind === 'other' ? null : namedExecution(text, values, known);
     const there = { ...place, database: named.database };
     const statement = this.#statement(inner, named.sql, own, execution, effects, there);

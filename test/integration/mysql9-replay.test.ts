@@ -75,6 +75,28 @@ describe.each([
     expect(await content(fresh, NEW_DATABASE)).toEqual(expected);
   }
 
+  it('what was prepared before SET NAMES gives the texts that the primary makes of its values now', async () => {
+    const insert = 'INSERT INTO messages (folderid, itemid, title) VALUES (?, ?, ?)';
+    const update = 'UPDATE messages SET title = ? WHERE folderid = ? AND title = ?';
+    const remove = 'DELETE FROM messages WHERE folderid = ? AND title IN (?, ?)';
+    const work = async (client: Connection): Promise<void> => {
+      await client.execute(insert, [1, 1, 'ü']);
+      await client.execute(update, ['a', 1, 'b']);
+      await client.execute(remove, [1, 'a', 'b']);
+      for (const [index, names] of ['latin1', "'utf8mb4' COLLATE utf8mb4_bin", 'cp850'].entries()) {
+        const folder = index + 2;
+        await client.query(`SET NAMES ${names}`);
+        for (const [item, title] of ['ü', 'A', 'a', 'ÄÖ'].entries())
+          await client.execute(insert, [folder, item, title]);
+        await client.execute(update, ['ß', folder, 'a']);
+        await client.execute(remove, [folder, 'ü', 'ö']);
+      }
+    };
+    const added = await through(work);
+    expect(added).toMatchObject({ mirrored: 21, all: 21, differing: 0, hazards: 0 });
+    await expectSame(10);
+  });
+
   it('LOAD DATA is not replayed, and leaves a doubt on the table', async () => {
     const file = join(temporaryDirectory('load'), 'rows');
     writeFileSync(file, '2\t1\tb\n');

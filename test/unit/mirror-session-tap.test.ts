@@ -620,15 +620,16 @@ describe('EXECUTE', () => {
     expect(taken.map((_, index) => packet?.keyText(index * 2))).toEqual(taken);
   });
 
-  it.each(['USE elsewhere', 'SET NAMES latin1', "SET sql_mode = 'ANSI'"])(
-    'may mean something else than it did when it was prepared: %s',
-    (change) => {
-      const rig = prepared({}, insert(1));
-      rig.query(change);
-      rig.query('EXECUTE s');
-      expect([rig.outcomes, rig.doubts]).toEqual([{ skipped_unsupported: 1 }, ['hazard 1']]);
-    },
-  );
+  it.each([
+    ['USE elsewhere', insert(1)],
+    ['SET NAMES latin1', `${insert(1)} ON DUPLICATE KEY UPDATE t = CONCAT(t, "ü")`],
+    ["SET sql_mode = 'ANSI'", insert(1)],
+  ])('may mean something else than it did when it was prepared: %s', (change, text) => {
+    const rig = prepared({}, text);
+    rig.query(change);
+    rig.query('EXECUTE s');
+    expect([rig.outcomes, rig.doubts]).toEqual([{ skipped_unsupported: 1 }, ['hazard 1']]);
+  });
 });
 
 describe('prepared statements', () => {
@@ -884,20 +885,38 @@ describe('prepared statements', () => {
     expect(rig.keys).toEqual([['19']]);
   });
 
-  it.each(["SET sql_mode = 'PIPES_AS_CONCAT'", 'SET sql_mode = UUID()', 'SET NAMES latin1'])(
-    'mean what they meant when they were prepared: %s',
-    (change) => {
-      const rig = new TapRig();
-      rig.prepare(INSERT, 3, 2);
-      rig.query(change);
-      rig.say(executePayload(3, ['17', 'text']));
-      expect([rig.outcomes, rig.doubts]).toEqual([{ skipped_unsupported: 1 }, ['hazard 17']]);
-      rig.query(change.startsWith('SET NAMES') ? 'SET NAMES utf8mb4' : 'SET sql_mode = DEFAULT');
-      rig.prepare(INSERT, 4, 2);
-      rig.say(executePayload(4, ['18', 'text']));
-      expect(rig.keys).toEqual([['18']]);
-    },
-  );
+  const WITH_UMLAUT = "INSERT INTO messages (folderid, t, u) VALUES (?, ?, 'ü')";
+  it.each([
+    [INSERT, "SET sql_mode = 'PIPES_AS_CONCAT'"],
+    [INSERT, 'SET sql_mode = UUID()'],
+    [WITH_UMLAUT, 'SET NAMES latin1'],
+    ["INSERT INTO messages (folderid, t) VALUES (?, ? = 'A')", 'SET NAMES latin1'],
+    ['UPDATE messages SET t = UPPER(?) WHERE folderid = ?', 'SET NAMES latin1'],
+    ["UPDATE messages SET t = 'a' WHERE folderid = ? AND ? LIKE 'a%'", 'SET NAMES latin1'],
+  ])('mean what they meant when they were prepared: %s behind %s', (write, change) => {
+    const rig = new TapRig();
+    const values = write.startsWith('INSERT') ? ['17', 'text'] : ['17', '17'];
+    rig.prepare(write, 3, 2);
+    rig.query(change);
+    rig.say(executePayload(3, values));
+    expect([rig.outcomes, rig.doubts]).toEqual([{ skipped_unsupported: 1 }, ['hazard 17']]);
+    rig.query(change.startsWith('SET NAMES') ? 'SET NAMES utf8mb4' : 'SET sql_mode = DEFAULT');
+    rig.prepare(INSERT, 4, 2);
+    rig.say(executePayload(4, ['18', 'text']));
+    expect(rig.keys).toEqual([['18']]);
+  });
+
+  it.each([
+    [INSERT, ['17', 'ü']],
+    ["UPDATE messages SET t = 'text', u = ? WHERE folderid = ?", ['ü', '17']],
+    ['DELETE FROM messages WHERE folderid = ? AND itemid IN (?, ?)', ['17', '1', '2']],
+  ])('that write only what columns settle go on under another character set: %s', (write, values) => {
+    const rig = new TapRig();
+    rig.prepare(write, 3, values.length);
+    rig.query('SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci');
+    rig.say(executePayload(3, values));
+    expect([rig.keys, rig.outcomes, rig.doubts]).toEqual([[['17']], {}, []]);
+  });
 
   const ASCII_READ = 'SELECT title FROM messages WHERE folderid = ?';
   it.each([
