@@ -3,8 +3,8 @@
  * JSON. Prints CentreFigures as JSON.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LoadShard } from '../scripts/demo/load-messages.ts';
-import { LoadUser } from '../scripts/demo/load-user.ts';
+import type { LoadShard } from '../test/harness/load-figures.ts';
+import { LoadUser } from '../test/harness/message-centre-user.ts';
 
 export interface CentreLoad {
   readonly shards: readonly LoadShard[];

@@ -1,6 +1,6 @@
 /** The message centre's 16 shards on two servers, and the three ways to them; each way has rows of its own. */
 
-import type { LoadShard } from '../scripts/demo/load-messages.ts';
+import type { LoadShard } from '../test/harness/load-figures.ts';
 import { type Mariadb, startMariadb, TO_THE_DISK } from '../test/harness/mariadb.ts';
 import { createSchema, MESSAGE_CENTRE_TABLES, seed } from '../test/harness/message-centre.ts';
 import { freePort } from '../test/harness/ports.ts';

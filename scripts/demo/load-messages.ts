@@ -1,11 +1,5 @@
 /** What the demo and the process that makes its load tell each other. */
-
-export interface LoadShard {
-  readonly name: string;
-  /** The proxy's port. */
-  readonly port: number;
-  readonly database: string;
-}
+import type { LoadShard } from '../../test/harness/load-figures.ts';
 
 export interface LoadConfig {
   readonly shards: readonly LoadShard[];
@@ -18,31 +12,4 @@ export interface LoadConfig {
   readonly round: number;
 }
 
-/** Counts since the load's start. */
-export interface LoadFigures {
-  readonly statements: number;
-  readonly prepared: number;
-  readonly sessions: number;
-  readonly longSessions: number;
-  readonly transactions: number;
-  readonly rowsRead: number;
-  readonly rowsWritten: number;
-  /** Every error that a client saw, at its login too. */
-  readonly errors: number;
-  /** The first few errors, in words. */
-  readonly errorSamples: readonly string[];
-}
-
 export type ToLoad = { readonly type: 'stop' };
-
-export const NO_LOAD: LoadFigures = {
-  statements: 0,
-  prepared: 0,
-  sessions: 0,
-  longSessions: 0,
-  transactions: 0,
-  rowsRead: 0,
-  rowsWritten: 0,
-  errors: 0,
-  errorSamples: [],
-};

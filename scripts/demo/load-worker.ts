@@ -3,8 +3,9 @@
  * `load-worker.ts CONFIG`, a LoadConfig as JSON. It tells its figures to its parent and ends with it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LoadConfig, LoadFigures, ToLoad } from './load-messages.ts';
-import { LoadUser } from './load-user.ts';
+import type { LoadFigures } from '../../test/harness/load-figures.ts';
+import { LoadUser } from '../../test/harness/message-centre-user.ts';
+import type { LoadConfig, ToLoad } from './load-messages.ts';
 
 const REPORT_MS = 250;
 const STREAMS_A_ROUND = 400;

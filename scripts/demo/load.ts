@@ -1,6 +1,8 @@
 /** The load as the demo sees it: started, watched, stopped. */
+
+import { type LoadFigures, NO_LOAD } from '../../test/harness/load-figures.ts';
 import { APP, type Cluster, FOLDERS } from './cluster.ts';
-import { type LoadConfig, type LoadFigures, NO_LOAD, type ToLoad } from './load-messages.ts';
+import type { LoadConfig, ToLoad } from './load-messages.ts';
 import { startWorkerProcess } from './worker-process.ts';
 
 const USERS_A_SHARD = 8;

@@ -5,8 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { messageOf } from '../../src/base/errors.ts';
+import { withDeadline } from '../../test/harness/deadline.ts';
 import { folderId, MOVED_TABLES } from '../../test/harness/message-centre.ts';
-import { withDeadline } from './deadline.ts';
 import {
   PROBES,
   type ProbeConfig,

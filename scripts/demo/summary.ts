@@ -1,7 +1,8 @@
 /** The demo's last page: what was relayed, mirrored, dropped and why, and what the clients felt of it. */
+
+import type { LoadFigures } from '../../test/harness/load-figures.ts';
 import type { Agreement } from './agreement.ts';
 import { FAILURES, MIRRORED, STATEMENTS } from './figures.ts';
-import type { LoadFigures } from './load-messages.ts';
 import type { ProbeFigures, ProbeLine } from './probe-messages.ts';
 import type { Scrape } from './scrape.ts';
 import type { Turn } from './stage.ts';

@@ -1,7 +1,7 @@
 /** A process of the demo's own that runs one of its files and sends messages. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../../test/harness/deadline.ts';
 
 const STOP_TIMEOUT_MS = 30_000;
 const ERRORS_SHOWN = 2000;

@@ -20,6 +20,12 @@ const ORDER: readonly (readonly string[])[] = [
   ['config'],
   ['base'],
 ];
+/** What stands around `src`, by the folders that it may import of. */
+const AROUND: Readonly<Record<string, readonly string[]>> = {
+  'test/harness': ['src'],
+  bench: ['src', 'test/harness'],
+  scripts: ['src', 'test/harness', 'bench'],
+};
 /** Bytes in, facts out: these know of no configuration. */
 const PURE = ['sql', 'wire'];
 const IMPURE = /\b(?:Date\.now|new Date|performance\.now|Math\.random|setTimeout|setInterval|setImmediate)\b/;
@@ -66,6 +72,17 @@ describe('the order of the folders', () => {
 
   it.each(['src', 'bench', 'scripts', 'test'])('has no import circle: %s', (folder) => {
     expect(findCircles(new Map(readSources(folder).map(({ path, imports }) => [path, imports])))).toEqual([]);
+  });
+
+  it.each(Object.entries(AROUND))('is kept around src too: %s', (folder, allowed) => {
+    const wrong = readSources(folder).flatMap(({ path, imports }) =>
+      imports
+        .filter((to) => to.startsWith('../'))
+        .map((to) => join(folder, to))
+        .filter((to) => !allowed.some((other) => to.startsWith(`${other}/`)))
+        .map((to) => `${folder}/${path} imports ${to}`),
+    );
+    expect(wrong).toEqual([]);
   });
 
   it('finds the faults it looks for', () => {

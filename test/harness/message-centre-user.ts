@@ -1,16 +1,18 @@
 /** One visitor of the message centre after the other, on one connection at a time. */
 import { type Connection, createConnection, type ResultSetHeader } from 'mysql2/promise';
 import { messageOf } from '../../src/base/errors.ts';
-import { createLoad, type Load, type Statement } from '../../test/harness/message-centre-load.ts';
 import { withDeadline } from './deadline.ts';
-import { type LoadConfig, type LoadFigures, type LoadShard, NO_LOAD } from './load-messages.ts';
+import { type LoadFigures, type LoadShard, NO_LOAD } from './load-figures.ts';
+import { createLoad, type Load, type Statement } from './message-centre-load.ts';
 
 const HOST = '127.0.0.1';
 const SAMPLES_MAX = 3;
 /** A statement without an answer for so long is an error: a client that hangs must not pass for a happy one. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
-export interface LoadUserOptions extends Pick<LoadConfig, 'account' | 'folders'> {
+export interface LoadUserOptions {
+  readonly account: { readonly user: string; readonly password: string };
+  readonly folders: number;
   readonly shard: LoadShard;
   readonly stream: number;
   /** Keeps its connection between sessions. */
