@@ -1,7 +1,7 @@
 /** One picture of the service from the reports of its proxies. Pure. */
 import type { Ratios } from '../config/ratios.ts';
 import { sameRatios } from '../control/snapshot.ts';
-import { reportsOf, unreachableFaults } from '../observe/admin-fetch.ts';
+import { reportsOf } from '../observe/admin-fetch.ts';
 import type { MismatchSample, ShardStatus } from '../observe/status.ts';
 import type { ProxyStatus } from './status-fetch.ts';
 
@@ -122,34 +122,4 @@ function sumCounts(all: readonly Readonly<Record<string, number>>[]): Record<str
     sums.set(name, (sums.get(name) ?? 0) + count);
   }
   return Object.fromEntries([...sums].filter(([, count]) => count !== 0));
-}
-
-/** What makes `status` end with 1: sentences, the gravest first. */
-export function findFaults(proxies: readonly ProxyStatus[]): string[] {
-  const reports = reportsOf(proxies);
-  const down = reports.flatMap(({ id, shards }) =>
-    shards
-      .filter(({ shadow }) => shadow.state === 'down')
-      .map(
-        ({ name, shadow }) =>
-          `the shadow of shard ${name} is down since ${shadow.since} (proxy ${id}): ${shadow.lastError ?? 'no error is known'}`,
-      ),
-  );
-  const cut = reports
-    .filter(({ control }) => !control.connected)
-    .map(
-      ({ id, control }) =>
-        `proxy ${id} can't reach its ${control.source} for the ratios; the last ones stay in force`,
-    );
-  const notServing = reports
-    .filter(({ draining }) => !draining)
-    .flatMap(({ id, workers }) =>
-      workers
-        .filter(({ state }) => state !== 'serving')
-        .map(
-          ({ worker, state, since, shards }) =>
-            `worker ${worker} of proxy ${id} is ${state} since ${since}: clients of ${shards.join(', ')} are not served`,
-        ),
-    );
-  return [...unreachableFaults(proxies), ...notServing, ...down, ...cut];
 }

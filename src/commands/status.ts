@@ -4,8 +4,9 @@ import { loadConfig } from '../config/load.ts';
 import { CONFIG_OPTION, type CommandContext } from './command-context.ts';
 import { tellFaults } from './faults.ts';
 import { askAll, findProxies } from './find-proxies.ts';
+import { findFaults } from './status-faults.ts';
 import { fetchStatus } from './status-fetch.ts';
-import { findFaults, mergeShards } from './status-merge.ts';
+import { mergeShards } from './status-merge.ts';
 import { statusLines } from './status-text.ts';
 
 /** The width of lines where standard output is no terminal. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { findFaults } from '../../src/commands/status-faults.ts';
 import type { ProxyStatus } from '../../src/commands/status-fetch.ts';
-import { findFaults, mergeShards } from '../../src/commands/status-merge.ts';
+import { mergeShards } from '../../src/commands/status-merge.ts';
 import { statusLines } from '../../src/commands/status-text.ts';
 import type { ShardStatus, StatusReport, WorkerState } from '../../src/observe/status.ts';
 import { journalStatus } from '../harness/journal-status.ts';
@@ -110,6 +111,16 @@ test('each fault is a sentence with its place', () => {
     'proxy b (http://b:1) is unreachable: no answer',
     'the shadow of shard s00 is down since T (proxy a): refused',
     "proxy a can't reach its etcd for the ratios; the last ones stay in force",
+  ]);
+});
+
+test('a journal that fails, and a full pass that is owed, are faults', () => {
+  const status = journalStatus({ keys: 0, reset: true, byReason: {} });
+  const owing = shard({ name: 's01', journal: { ...status, resetReason: 'doubts-1.log is missing' } });
+  const failing = shard({ journal: { ...status, reset: false, failing: 'no room' } });
+  expect(findFaults([proxy('a', [owing, failing])])).toEqual([
+    "the journal of shard s00 can't be written (proxy a): no room",
+    'the journal of shard s01 does not know of all that may differ (proxy a), so that a full pass is owed, which "understudy sync" makes: doubts-1.log is missing',
   ]);
 });
 
