@@ -43,7 +43,8 @@ export interface MergedShard {
   readonly mismatches: Readonly<Record<string, number>>;
   /** The latest few, newest first. */
   readonly latestMismatches: readonly MismatchSample[];
-  /** The most frequent first. */
+  /** The most frequent first, as in the next. */
+  readonly doubtCauses: ShardStatus['doubtCauses'];
   readonly straddles: ShardStatus['straddles'];
 }
 
@@ -86,6 +87,7 @@ function mergeShard(name: string, shards: readonly ShardStatus[]): MergedShard {
       .flatMap((shard) => shard.latestMismatches)
       .sort((left, right) => right.at.localeCompare(left.at))
       .slice(0, SAMPLES_SHOWN),
+    doubtCauses: sumCauses(shards),
     straddles: sumStraddles(shards),
   };
 }
@@ -96,6 +98,15 @@ function latestError(shards: readonly ShardStatus[]): ShadowError | undefined {
       shadow.lastError === null ? [] : [{ reason: shadow.lastError, at: shadow.lastErrorAt }],
     )
     .sort((left, right) => (right.at ?? '').localeCompare(left.at ?? ''))[0];
+}
+
+function sumCauses(shards: readonly ShardStatus[]): ShardStatus['doubtCauses'] {
+  const sums = new Map<string, ShardStatus['doubtCauses'][number]>();
+  for (const cause of shards.flatMap((shard) => shard.doubtCauses)) {
+    const name = `${cause.reason} ${cause.digest}`;
+    sums.set(name, { ...cause, count: cause.count + (sums.get(name)?.count ?? 0) });
+  }
+  return [...sums.values()].sort((left, right) => right.count - left.count);
 }
 
 function sumStraddles(shards: readonly ShardStatus[]): ShardStatus['straddles'] {

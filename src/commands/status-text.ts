@@ -8,7 +8,7 @@ import { formatTable } from './table.ts';
 
 const DIGEST_SHOWN = 100;
 /** More are a report of their own: `--json` has them. */
-const STRADDLES_SHOWN = 10;
+const DIGESTS_LISTED = 10;
 /** What a digest shows even where the terminal is narrower. */
 const DIGEST_LEAST = 20;
 
@@ -100,7 +100,14 @@ function detailLines(shard: MergedShard, width: number): string[] {
     const why = shard.journalResetReason ?? 'the proxy does not tell why';
     lines.push(`${shard.name} owes a full pass ("understudy sync" makes it): ${why}`);
   }
-  lines.push(...straddleLines(shard, width));
+  lines.push(
+    ...digestLines(`${shard.name} statements that left doubts, by reason and digest`, causesOf(shard), width),
+    ...digestLines(
+      `${shard.name} statements that mix moved and other tables, by digest`,
+      straddlesOf(shard),
+      width,
+    ),
+  );
   if (shard.shadowError !== undefined) {
     const { reason, at } = shard.shadowError;
     lines.push(`${shard.name} last error of the shadow${at === null ? '' : ` (${at})`}: ${reason}`);
@@ -108,15 +115,29 @@ function detailLines(shard: MergedShard, width: number): string[] {
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
-function straddleLines({ name, straddles }: MergedShard, width: number): string[] {
-  if (straddles.length === 0) return [];
-  const shown = straddles.slice(0, STRADDLES_SHOWN).map(({ digest, count }) => {
-    const start = `  ${count} times: `;
+interface CountedDigest {
+  /** What stands before the digest. */
+  readonly label: string;
+  readonly digest: string;
+}
+
+function causesOf({ doubtCauses }: MergedShard): CountedDigest[] {
+  return doubtCauses.map(({ reason, digest, count }) => ({ label: `${count} times ${reason}`, digest }));
+}
+
+function straddlesOf({ straddles }: MergedShard): CountedDigest[] {
+  return straddles.map(({ digest, count }) => ({ label: `${count} times`, digest }));
+}
+
+function digestLines(title: string, all: readonly CountedDigest[], width: number): string[] {
+  if (all.length === 0) return [];
+  const shown = all.slice(0, DIGESTS_LISTED).map(({ label, digest }) => {
+    const start = `  ${label}: `;
     return `${start}${sanitize(digest, Math.max(width - start.length - 1, DIGEST_LEAST))}`;
   });
-  const more = straddles.length - shown.length;
+  const more = all.length - shown.length;
   return [
-    `${name} statements that mix moved and other tables, by digest: ${straddles.length}`,
+    `${title}: ${all.length}`,
     ...shown,
     ...(more > 0 ? [`  and ${more} more digests (see --json)`] : []),
   ];

@@ -5,6 +5,7 @@
 import type { DoubtReason } from '../journal/journal.ts';
 import type { ShardIncidents } from '../observe/incident.ts';
 import type { MirrorOutcome, ShardMetrics } from '../observe/metrics.ts';
+import type { Plan } from '../sql/plan.ts';
 import type { ResultSummary } from '../wire/exchange.ts';
 import { expectedCount } from './affected-rows.ts';
 import { ANY_MOMENT, type Moment } from './lane-moment.ts';
@@ -33,6 +34,7 @@ export interface OutletOptions {
     keys: readonly TableKey[],
     complete: boolean,
     reason: DoubtReason,
+    plan: Plan | null,
   ) => void;
 }
 
@@ -101,10 +103,11 @@ export class Outlet {
   #replay(entry: Recorded, draft: ReplayDraft, leftOut: readonly TableKey[]): Replay {
     const { statement, result } = entry;
     const target = statement.target!;
+    const { plan } = statement;
     const { doubt } = this.#options;
     const moment = this.#moment(entry, draft);
-    if (leftOut.length > 0) doubt(target.tables, leftOut, true, 'not_sampled');
-    if (target.reached.length > 0) doubt(target.reached, NO_KEYS, false, 'hazard');
+    if (leftOut.length > 0) doubt(target.tables, leftOut, true, 'not_sampled', plan);
+    if (target.reached.length > 0) doubt(target.reached, NO_KEYS, false, 'hazard', plan);
     const affected = draft.affected && expectedCount(draft.affected, result);
     const isTold = draft.affected === null || affected !== null;
     const isSame = isTold && isExact(moment, draft) && !isTorn(entry, draft);
@@ -147,14 +150,14 @@ export class Outlet {
   }
 
   /** Where the primary may have taken another session's write of the same rows before or after this one. */
-  #noteOverlap({ span }: Statement): void {
+  #noteOverlap({ span, plan }: Statement): void {
     if (span === null) return;
     const { writes, doubt } = this.#options;
     writes.answered(span);
     const keys = writes.unordered(span);
     const { target } = span;
-    if (keys.length > 0) doubt(target.tables, keys, true, 'overlap');
-    if (span.overlappedTables.length > 0) doubt(span.overlappedTables, NO_KEYS, false, 'overlap');
+    if (keys.length > 0) doubt(target.tables, keys, true, 'overlap', plan);
+    if (span.overlappedTables.length > 0) doubt(span.overlappedTables, NO_KEYS, false, 'overlap', plan);
   }
 
   /**
@@ -166,12 +169,12 @@ export class Outlet {
     const { writes, doubt } = this.#options;
     const { tables, keys, keysComplete } = span.target;
     const met = writes.definitions.met(tables, span.sentAt, span.writer);
-    if (met === null) doubt([ANY_TABLE], NO_KEYS, false, 'overlap');
+    if (met === null) doubt([ANY_TABLE], NO_KEYS, false, 'overlap', plan);
     if (met === null || met.length === 0) return;
     const among = [...new Set([...tables, ...met.flatMap((definition) => definition.tables)])];
     const isSure = keysComplete && plan !== null && (plan.rows === null || plan.rows.columns !== null);
     const everywhere = among.flatMap((table) => keys.map((key) => ({ ...key, table })));
-    doubt(among, everywhere, isSure, 'overlap');
+    doubt(among, everywhere, isSure, 'overlap', plan);
   }
 
   #leftOut(statement: Statement): void {
@@ -205,11 +208,11 @@ export class Outlet {
   }
 
   #doubt(statement: Statement, reason: DoubtReason): void {
-    const { kind, target } = statement;
+    const { kind, target, plan } = statement;
     if (kind === 'read' || target === null) return;
     this.#noteDefinitions(statement);
-    this.#options.doubt(target.tables, target.keys, target.keysComplete, reason);
-    if (target.reached.length > 0) this.#options.doubt(target.reached, NO_KEYS, false, reason);
+    this.#options.doubt(target.tables, target.keys, target.keysComplete, reason, plan);
+    if (target.reached.length > 0) this.#options.doubt(target.reached, NO_KEYS, false, reason, plan);
   }
 }
 

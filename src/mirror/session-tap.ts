@@ -40,7 +40,7 @@ export interface SessionTapOptions {
   readonly server: ServerBeginning;
   readonly definitions: Definitions;
   /** Something is about to be sent, or was done, that can't be seen into. */
-  readonly opaque: (when: 'sending' | 'done') => void;
+  readonly opaque: (when: 'sending' | 'done', plan: Plan | null) => void;
   readonly writes: WritesUnderWay;
   /** Sessions begin with other settings from here on. */
   readonly globalsSet: () => void;
@@ -163,7 +163,7 @@ export class MirrorTap implements SessionTap {
   closed(unanswered: readonly Exchange<Statement>[]): void {
     const statements: Statement[] = [];
     for (const exchange of unanswered) {
-      if (exchange.note?.rest) this.#options.opaque('done');
+      if (exchange.note?.rest) this.#options.opaque('done', null);
       exchange.note?.rest?.release();
       for (let statement = exchange.note; statement !== null; statement = statement.next) {
         if (exchange.type === COM.STMT_PREPARE) break;
@@ -263,7 +263,7 @@ export class MirrorTap implements SessionTap {
       statement.blind ||
       (this.#ahead.some && mattersBehind(statement)) ||
       (isCut && plan !== null && !beginsPlainly(plan));
-    if (hidesEffects(statement)) this.#options.opaque('sending');
+    if (hidesEffects(statement)) this.#options.opaque('sending', plan);
     this.#options.definitions.sending(statement, this.#recorder);
     this.#recorder.sending(statement);
   }
@@ -280,7 +280,7 @@ export class MirrorTap implements SessionTap {
     // More results than statements: the text held more than was read in it.
     const holdsMore = exchange.results > 1 && first.plan?.anyResults !== true;
     if (holdsMore) {
-      this.#options.opaque('done');
+      this.#options.opaque('done', first.plan);
       this.#state.hidden('anything');
     }
     const rows = inOrder(first);
@@ -300,7 +300,7 @@ export class MirrorTap implements SessionTap {
     const timing = timingOf(exchange, inStep ? results.length : 1);
     if (!inStep || statements.some(({ plan }) => plan === null || plan.anyResults)) {
       // A procedure among them answers as it likes: which result is whose can't be told.
-      this.#options.opaque('done');
+      this.#options.opaque('done', first.plan);
       this.#recorder.lostTrack(statements, exchange.status);
       this.#recorder.unseen();
       for (const statement of statements) {
@@ -362,7 +362,7 @@ export class MirrorTap implements SessionTap {
 
   /** What a statement, carried out or not, may have changed beside the keys that it names. */
   #reportUnseen(statement: Statement): void {
-    if (hidesEffects(statement)) this.#options.opaque('done');
+    if (hidesEffects(statement)) this.#options.opaque('done', statement.plan);
     if (statement.plan?.ddl === true && !statement.plan.temporary) this.#options.redefined();
   }
 

@@ -9,6 +9,7 @@ import type { DoubtReason, Journal } from '../journal/journal.ts';
 import type { ShardIncidents } from '../observe/incident.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
 import { Mismatches } from '../observe/mismatches.ts';
+import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import type { DatabaseMap } from '../sql/rewrite.ts';
 import { DEFAULT_SQL_MODE } from '../sql/sql-mode.ts';
@@ -16,6 +17,7 @@ import type { Agreement } from '../wire/login.ts';
 import { ByteRoom } from './byte-room.ts';
 import { ShardCatalog } from './catalog.ts';
 import { Definitions, type FailedDefinition } from './definitions.ts';
+import { DoubtCauses } from './doubt-causes.ts';
 import { GuardedTap } from './guarded-tap.ts';
 import { LaneSet } from './lane-set.ts';
 import { Outlet } from './outlet.ts';
@@ -64,6 +66,7 @@ const WHOLE_NUMBER = /^-?\d+$/;
 export class ShardMirror implements TapSource {
   readonly mismatches = new Mismatches();
   readonly straddles = new Straddles();
+  readonly doubtCauses = new DoubtCauses();
   readonly #options: ShardMirrorOptions;
   readonly #scheduler: Scheduler;
   readonly #lanes: LaneSet;
@@ -97,7 +100,8 @@ export class ShardMirror implements TapSource {
       mismatches: this.mismatches,
       incidents,
       wallClock: options.wallClock,
-      doubt: (replay, reason) => this.#doubt(replay.tables, replay.keys, replay.keysComplete, reason),
+      doubt: (replay, reason) =>
+        this.#doubt(replay.tables, replay.keys, replay.keysComplete, reason, replay.plan),
       inDoubt: (replay) => this.#inDoubt(replay),
       over: ({ span }) => {
         if (span !== null) this.#writes.settled(span);
@@ -211,7 +215,7 @@ export class ShardMirror implements TapSource {
       writes,
       secondOf: (fromMs, toMs) => secondOf(this.#schema.clock(), fromMs, toMs),
       offer: (unit) => this.#offer(unit),
-      doubt: (tables, keys, complete, reason) => this.#doubt(tables, keys, complete, reason),
+      doubt: (tables, keys, complete, reason, plan) => this.#doubt(tables, keys, complete, reason, plan),
     });
     const branches = this.#branches;
     return { writes, unitBytes: config.queue.unitBytes, metrics, outlet, branches };
@@ -227,7 +231,10 @@ export class ShardMirror implements TapSource {
       mapDatabase: laneDatabase(shard),
       random,
       server: this.#catalog,
-      opaque: () => this.unseen(),
+      opaque: (when, plan) => {
+        this.unseen();
+        if (when === 'done' && plan !== null) this.doubtCauses.add('opaque', plan);
+      },
       definitions: this.#definitions,
       writes: this.#writes,
       globalsSet: () => {
@@ -263,7 +270,14 @@ export class ShardMirror implements TapSource {
     return this.#stopping ? 'dropped_shutdown' : 'dropped_shadow_down';
   }
 
-  #doubt(tables: readonly string[], keys: readonly TableKey[], complete: boolean, reason: DoubtReason): void {
+  #doubt(
+    tables: readonly string[],
+    keys: readonly TableKey[],
+    complete: boolean,
+    reason: DoubtReason,
+    plan: Plan | null,
+  ): void {
+    if (plan !== null) this.doubtCauses.add(reason, plan);
     for (const { table, key } of keys) this.#note(table, key, reason);
     if (complete && keys.length > 0) return;
     for (const table of tables) this.#note(table, null, reason);

@@ -47,5 +47,7 @@ export const shardStatusSchema: z.ZodType<ShardStatus> = z.object({
       detail: z.string(),
     }),
   ),
+  // A proxy of an earlier version does not tell them.
+  doubtCauses: z.array(z.object({ reason: z.string(), digest: z.string(), count: z.number() })).default([]),
   straddles: z.array(z.object({ digest: z.string(), count: z.number() })),
 });

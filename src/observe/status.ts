@@ -86,6 +86,12 @@ export interface ShardStatus {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly mismatches: Readonly<Record<string, number>>;
   readonly latestMismatches: readonly MismatchSample[];
+  /** Which statements left doubts since the start, by reason and digest; the most frequent first, a hundred at most. */
+  readonly doubtCauses: readonly {
+    readonly reason: string;
+    readonly digest: string;
+    readonly count: number;
+  }[];
   /** Statements that mix moved and unmoved tables, by digest. */
   readonly straddles: readonly { readonly digest: string; readonly count: number }[];
 }

@@ -158,6 +158,7 @@ export class ServedShard {
       outcomes: metrics.outcomes(),
       mismatches: metrics.mismatches(),
       latestMismatches: this.#mirror.mismatches.latest(),
+      doubtCauses: this.#mirror.doubtCauses.list(),
       straddles: this.#mirror.straddles.list(),
     };
   }

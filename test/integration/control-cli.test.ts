@@ -138,6 +138,7 @@ function report(id: string, changes: Partial<StatusReport> = {}): StatusReport {
         outcomes: { mirrored: 12 },
         mismatches: {},
         latestMismatches: [],
+        doubtCauses: [],
         straddles: [],
       },
     ],

@@ -140,6 +140,21 @@ describe('names and sessions', () => {
     expect(join?.digest).not.toContain('5');
   });
 
+  it('what left doubts is told, by reason and digest', async () => {
+    await mirror.run(
+      'INSERT INTO messages VALUES (71, 1, UUID())',
+      'INSERT INTO messages VALUES (72, 1, UUID())',
+      "UPDATE messages SET title = 'told apart' WHERE folderid = 71",
+    );
+    const { doubtCauses } = (await mirror.stage.proxy.status()).shards[0] ?? { doubtCauses: [] };
+    const told = doubtCauses.filter(({ digest }) => /uuid/i.test(digest));
+    expect(told).toEqual([{ reason: 'hazard', digest: expect.not.stringContaining('7'), count: 2 }]);
+    expect(
+      doubtCauses.filter(({ digest }) => /^UPDATE messages SET title = \? WHERE folderid = \?$/.test(digest)),
+    ).toEqual([]);
+    await mirror.run('DELETE FROM messages WHERE folderid IN (71, 72)');
+  });
+
   it('a temporary table hides the one that moves', async () => {
     const seen = await mirror.counts(() =>
       mirror.run(

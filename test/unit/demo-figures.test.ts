@@ -30,6 +30,7 @@ const STATUS: StatusReport = {
     outcomes: {},
     mismatches: {},
     latestMismatches: [],
+    doubtCauses: [],
     straddles: [],
   })),
 };

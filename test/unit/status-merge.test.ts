@@ -22,6 +22,7 @@ function shard(changes: Partial<ShardStatus> = {}): ShardStatus {
     outcomes: { mirrored: 10, failed: 0 },
     mismatches: {},
     latestMismatches: [],
+    doubtCauses: [],
     straddles: [],
     ...changes,
   };
@@ -158,7 +159,7 @@ test('the text shows every figure, and proxies that differ', () => {
   expect(text).toContain('2026-01-01T00:00:01Z read rows: 1 row, not 2 [SELECT ?]');
 });
 
-test('the text shows doubts by reason, straddling digests cut to the width, and the latest error of a shadow that is up', () => {
+test('the text shows doubts by reason, what left them, straddling digests cut to the width, and the latest error of a shadow that is up', () => {
   const shadow = (lastError: string, lastErrorAt: string): ShardStatus['shadow'] => ({
     ...{ state: 'up', since: 'T', lastError, lastErrorAt },
   });
@@ -168,12 +169,17 @@ test('the text shows doubts by reason, straddling digests cut to the width, and 
       shard({
         journal: journalStatus({ keys: 3, reset: false, byReason: { not_sampled: 2, hazard: 1, failed: 0 } }),
         shadow: shadow('older', '2026-01-01T00:00:01.000Z'),
+        doubtCauses: [
+          { reason: 'overlap', digest: 'DELETE FROM t', count: 6 },
+          { reason: 'hazard', digest: 'DELETE FROM t', count: 5 },
+        ],
         straddles: [{ digest: 'SELECT ?', count: 4 }],
       }),
     ]),
     proxy('b', [
       shard({
         journal: journalStatus({ keys: 2, reset: false, byReason: { not_sampled: 2 } }),
+        doubtCauses: [{ reason: 'hazard', digest: 'DELETE FROM t', count: 2 }],
         shadow: shadow('newer\u001b[31m', '2026-01-01T00:00:02.000Z'),
         straddles: [
           { digest: 'SELECT ?', count: 3 },
@@ -185,6 +191,11 @@ test('the text shows doubts by reason, straddling digests cut to the width, and 
   const lines = statusLines('test', proxies, mergeShards(proxies), 80);
   expect(lines).toContain('s00 doubts: not_sampled 4, hazard 1');
   expect(lines).toContain('s00 last error of the shadow (2026-01-01T00:00:02.000Z): newer?[31m');
+  const causes = lines.indexOf('s00 statements that left doubts, by reason and digest: 2');
+  expect(lines.slice(causes + 1, causes + 3)).toEqual([
+    '  7 times hazard: DELETE FROM t',
+    '  6 times overlap: DELETE FROM t',
+  ]);
   const at = lines.indexOf('s00 statements that mix moved and other tables, by digest: 2');
   expect(lines[at + 1]).toMatch(/^ {2}9 times: SELECT x+…$/);
   expect(lines[at + 1]).toHaveLength(80);

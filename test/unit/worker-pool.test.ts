@@ -124,6 +124,7 @@ function shardStatus(name: string, lagSeconds: number): ShardStatus {
     outcomes: {},
     mismatches: {},
     latestMismatches: [],
+    doubtCauses: [],
     straddles: [],
   };
 }
