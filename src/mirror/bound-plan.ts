@@ -5,6 +5,7 @@ import type { ShardCatalog } from './catalog.ts';
 import { planChanges } from './plan-changes.ts';
 import { type ReplayNeeds, replayNeeds } from './replay-needs.ts';
 import { type NamedView, type Replayability, replayability } from './replayability.ts';
+import { changesRowByRow } from './row-by-row.ts';
 import { ANY_TABLE, familyBarrier } from './schema-relations.ts';
 import { type SessionReads, sessionReads } from './session-reads.ts';
 import type { CatalogTable } from './table-facts.ts';
@@ -66,6 +67,7 @@ export class PlanBinder {
     const tables = [...touched.values()].filter((table) => table !== null);
     const all = [...tables, ...reached.map((name) => this.#catalog.table(database, name))];
     const scope = scopeOf(binding, views);
+    const traces = plannedTraces(plan, database, this.#catalog);
     return {
       binding: scope === binding.scope ? binding : { ...binding, scope },
       keyless: {
@@ -75,6 +77,7 @@ export class PlanBinder {
         keys: [],
         keysComplete: false,
         numbered: null,
+        rowByRow: reached.length === 0 && !moves(plan, tables) && changesRowByRow(plan, tables, traces),
         transactional: touched.has(ANY_TABLE) ? 'unknown' : transactional(all),
       },
       tables,
@@ -82,7 +85,7 @@ export class PlanBinder {
       needs: replayNeeds(plan, tables),
       moves: moves(plan, tables),
       reads: sessionReads(plan),
-      traces: plannedTraces(plan, database, this.#catalog),
+      traces,
       astray: plan.tables.some((table) => this.#catalog.isSiblings(table.database ?? database, table.name)),
       misspelt: plan.kind !== 'read' && misspells(plan, database, this.#catalog),
     };

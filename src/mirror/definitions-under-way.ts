@@ -3,7 +3,7 @@
  * come before or behind them: the servers' locks keep the two apart, and do not tell in which order.
  */
 import type { WriteMark } from '../journal/journal.ts';
-import type { Writer } from './write-span.ts';
+import type { Writer } from './writer.ts';
 
 export class DefinitionSpan {
   readonly tables: readonly string[];

@@ -14,7 +14,7 @@ import type { SessionState } from './session-state.ts';
 import type { Statement } from './statement.ts';
 import type { Timing } from './timing.ts';
 import { REPLAY_OVERHEAD_BYTES, type Unit } from './unit.ts';
-import type { Writer } from './write-span.ts';
+import type { Writer } from './writer.ts';
 import type { WritesUnderWay } from './writes-under-way.ts';
 
 export interface DefinitionsOptions {

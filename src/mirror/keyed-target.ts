@@ -15,7 +15,7 @@ export function targetOf(
   complete: boolean,
   numbered: NumberedRows | null,
 ): Target {
-  const { tables, reached, barriers, transactional } = keyless;
+  const { tables, reached, barriers, rowByRow, transactional } = keyless;
   const keys = found.keys.map((key, index) => {
     const { name, fold } = binding.tables[found.tables[index]!]!;
     return tableKey(name, key, fold?.(key) ?? key);
@@ -25,6 +25,7 @@ export function targetOf(
     reached,
     barriers,
     keys,
+    rowByRow,
     transactional,
     keysComplete: found.complete && complete,
     numbered: complete ? numbered : null,

@@ -47,6 +47,7 @@ export interface Recorded {
 }
 
 const NO_KEYS: readonly TableKey[] = [];
+const NO_TABLES: readonly string[] = [];
 
 export class Outlet {
   readonly #options: OutletOptions;
@@ -154,10 +155,9 @@ export class Outlet {
     if (span === null) return;
     const { writes, doubt } = this.#options;
     writes.answered(span);
-    const keys = writes.unordered(span);
-    const { target } = span;
-    if (keys.length > 0) doubt(target.tables, keys, true, 'overlap', plan);
-    if (span.overlappedTables.length > 0) doubt(span.overlappedTables, NO_KEYS, false, 'overlap', plan);
+    const { keys, tables } = writes.unordered(span);
+    if (keys.length > 0) doubt(NO_TABLES, keys, true, 'overlap', plan);
+    if (tables.length > 0) doubt(tables, NO_KEYS, false, 'overlap', plan);
   }
 
   /**

@@ -41,6 +41,7 @@ export function targetWith(own: Target | null, { tables, transactional }: Routin
       keys: [],
       keysComplete: false,
       numbered: null,
+      rowByRow: false,
       transactional,
     };
   const isSame = own.transactional === transactional;

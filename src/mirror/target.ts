@@ -11,6 +11,8 @@ export interface Target {
   readonly keys: readonly TableKey[];
   /** `keys` are all that it can touch. */
   readonly keysComplete: boolean;
+  /** What becomes of each row that it touches hangs on that row alone, and stays under the row's key. */
+  readonly rowByRow: boolean;
   /** Whether a rollback undoes it: tables of both sorts, or unknown ones, are `unknown`. */
   readonly transactional: 'yes' | 'no' | 'unknown';
   /** Rows whose keys the server gives out, so that its answer tells them; null: there are none, or it would not. */

@@ -2,10 +2,9 @@
 import type { Used } from '../base/use-table.ts';
 import type { WriteMark } from '../journal/journal.ts';
 import type { TableKey } from './table-key.ts';
+import type { TableSpan } from './tables-under-way.ts';
 import type { Target } from './target.ts';
-
-/** Whoever sends writes one after the other: a session. Compared by identity. */
-export type Writer = object;
+import type { Writer } from './writer.ts';
 
 /** Writes of one key, and commits of such, that are not answered. */
 export interface KeySpell extends Used {
@@ -16,19 +15,6 @@ export interface KeySpell extends Used {
   /** Of transactions whose commit was sent. */
   committer: Writer | null;
   commits: number;
-}
-
-/** Writes of one table that are not answered. */
-export interface TableSpell extends Used {
-  writer: Writer | null;
-  unanswered: number;
-  /** Those among them that may touch any row. */
-  keyless: number;
-  /** How many there ever were, of all and of such: tells a write what came while it was under way. */
-  entered: number;
-  keylessEntered: number;
-  /** What was answered while there were writes whose keys the server gives out; null: there are none. */
-  answered: AnsweredKeys | null;
 }
 
 const NO_KEYS: readonly TableKey[] = [];
@@ -66,42 +52,4 @@ export class WriteSpan {
     this.tables = tables;
     this.sentAt = sentAt;
   }
-}
-
-/** Keys of writes that were answered beside ones whose keys only their answers tell: the latest few thousand. */
-export class AnsweredKeys {
-  /** Writes under way that ask for it. */
-  asking = 0;
-  /** A key's tag to how many writes the table had seen by then, the oldest first. */
-  readonly #latest = new Map<string, number>();
-  #forgotten = 0;
-
-  add(tag: string, entered: number): void {
-    this.#latest.delete(tag);
-    this.#latest.set(tag, entered);
-    if (this.#latest.size <= ANSWERED_KEYS_MAX) return;
-    const [oldest] = this.#latest;
-    if (oldest === undefined) return;
-    this.#latest.delete(oldest[0]);
-    this.#forgotten = oldest[1];
-  }
-
-  /** May a write of the key have been answered since the table had seen so many writes? */
-  has(tag: string, since: number): boolean {
-    return this.#forgotten >= since || (this.#latest.get(tag) ?? -1) >= since;
-  }
-}
-
-const ANSWERED_KEYS_MAX = 4096;
-
-/** A write's stay on one table. */
-export interface TableSpan {
-  readonly table: string;
-  readonly spell: TableSpell;
-  readonly keyless: boolean;
-  /** Something that may touch the same rows was under way when it came. */
-  readonly met: boolean;
-  readonly enteredBefore: number;
-  /** Set where the server gives the keys out: how many writes the table had seen with this one. */
-  readonly numberedSince: number | null;
 }

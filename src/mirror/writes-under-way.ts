@@ -5,21 +5,15 @@
  */
 import { UseTable } from '../base/use-table.ts';
 import type { Journal, WriteMark } from '../journal/journal.ts';
+import { type Commit, CommittingWrites, type Unordered } from './committing-writes.ts';
 import { type DefinitionSpan, DefinitionsUnderWay } from './definitions-under-way.ts';
 import { ANY_TABLE } from './schema-relations.ts';
 import type { TableKey } from './table-key.ts';
+import { TablesUnderWay } from './tables-under-way.ts';
 import type { Target } from './target.ts';
-import {
-  AnsweredKeys,
-  type KeySpell,
-  type TableSpan,
-  type TableSpell,
-  type Writer,
-  WriteSpan,
-} from './write-span.ts';
-
-/** Stands for the writers of a key where they are several. */
-const SEVERAL: Writer = {};
+import { reachOf } from './write-reach.ts';
+import { type KeySpell, WriteSpan } from './write-span.ts';
+import { SEVERAL, type Writer } from './writer.ts';
 
 /** Keys that may wait are on record after so long in any case. */
 const WAITING_KEYS_MS = 20;
@@ -34,22 +28,12 @@ const newKeySpell = (): KeySpell => ({
   commits: 0,
 });
 
-const newTableSpell = (): TableSpell => ({
-  uses: 0,
-  at: 'table',
-  writer: null,
-  unanswered: 0,
-  keyless: 0,
-  entered: 0,
-  keylessEntered: 0,
-  answered: null,
-});
-
 export class WritesUnderWay {
   readonly definitions = new DefinitionsUnderWay();
   readonly #journal: Journal;
   readonly #keys = new UseTable(newKeySpell);
-  readonly #tables = new UseTable(newTableSpell);
+  readonly #tables = new TablesUnderWay();
+  readonly #commits = new CommittingWrites();
   /** Something was told as sent since `ready` was asked. */
   #owes = false;
   #records = 0;
@@ -62,7 +46,7 @@ export class WritesUnderWay {
 
   /** Keys and tables of writes and commits that are not answered. */
   get size(): number {
-    return this.#keys.size + this.#tables.size;
+    return this.#keys.size + this.#tables.size + this.#commits.size;
   }
 
   /**
@@ -73,14 +57,14 @@ export class WritesUnderWay {
     const unknown = !target.keysComplete || target.keys.length === 0;
     // Rows that the server numbers are new: they are none that others with unknown numbers write.
     const numbering = target.numbered !== null;
-    const keyless = unknown && !numbering;
     if (mayWait) this.#recordSoon();
     else this.#owes = true;
     for (const { table, key } of target.keys) this.#journal.written(table, key);
     if (unknown) for (const table of target.tables) this.#journal.written(table, null);
     for (const table of target.reached) this.#journal.written(table, null);
     const spells = this.#enterKeys(target.keys, writer);
-    const tables = target.tables.map((table) => this.#enterTable(table, keyless, numbering, writer));
+    const reach = reachOf(target);
+    const tables = target.tables.map((table) => this.#tables.enter(table, reach, numbering, writer));
     return new WriteSpan(target, spells, writer, this.#journal.mark(), tables, this.definitions.moment);
   }
 
@@ -149,32 +133,34 @@ export class WritesUnderWay {
     let met: TableKey[] | null = null;
     for (let at = 0; at < keys.length; at++) {
       const key = keys[at]!;
-      for (const { spell } of span.tables) spell.answered?.add(key.tag, spell.entered);
+      for (const stay of span.tables) this.#tables.answeredKey(stay, key.tag);
       if (!this.#leaveKey(span.spells[at]!)) continue;
       met ??= [...span.overlapped];
       met.push(key);
     }
     if (met !== null) span.overlapped = met;
     for (const stay of span.tables) {
-      if (this.#leaveTable(stay)) span.overlappedTables = [...span.overlappedTables, stay.table];
+      const doubted = this.#tables.leave(stay);
+      if (doubted === 'table') span.overlappedTables = [...span.overlappedTables, stay.table];
+      else if (doubted === 'keys') span.overlapped = keys;
     }
   }
 
-  /** A transaction's commit is about to be sent: until it is answered, nobody knows what came before it. */
-  commitSent(spans: Iterable<WriteSpan>, writer: Writer): void {
-    for (const span of spans) {
-      for (let at = 0; at < span.spells.length; at++) {
-        const spell = this.#present(span, at) ?? this.#keys.use(span.target.keys[at]!.tag);
-        if (span.spells[at] === spell) this.#keys.again(spell);
-        else span.spells[at] = spell;
-        spell.commits++;
-        spell.committer = spell.commits === 1 || spell.committer === writer ? writer : SEVERAL;
-      }
-    }
+  /** A commit is about to be sent: until it is answered, nobody knows what came before it. */
+  commitSent(commit: Commit): void {
+    this.#commits.sent(commit);
+    for (const span of commit.spans) this.#enterCommit(span, commit.writer);
   }
 
-  commitAnswered(spans: Iterable<WriteSpan>): void {
-    for (const { spells } of spans) {
+  /** A write was answered whose commit was sent ahead of that. */
+  commitJoined(commit: Commit, span: WriteSpan): void {
+    this.#commits.joined(commit, span);
+    this.#enterCommit(span, commit.writer);
+  }
+
+  commitAnswered(commit: Commit): void {
+    this.#commits.answered(commit);
+    for (const { spells } of commit.spans) {
       for (const spell of spells) {
         if (spell.commits === 0) continue;
         spell.commits--;
@@ -184,8 +170,8 @@ export class WritesUnderWay {
     }
   }
 
-  /** What the primary kept of these writes goes to the mirror now: the keys whose order among others is not known. */
-  unordered(span: WriteSpan): readonly TableKey[] {
+  /** What the primary kept of this write goes to the mirror now: that of which the order among others is not known. */
+  unordered(span: WriteSpan): Unordered {
     const { keys } = span.target;
     let met: TableKey[] | null = null;
     for (let at = 0; at < keys.length; at++) {
@@ -194,7 +180,17 @@ export class WritesUnderWay {
       met ??= [...span.overlapped];
       met.push(keys[at]!);
     }
-    return met ?? span.overlapped;
+    const committing = this.#commits.met(span);
+    return {
+      keys:
+        committing.keys.length === 0
+          ? (met ?? span.overlapped)
+          : [...(met ?? span.overlapped), ...committing.keys],
+      tables:
+        committing.tables.length === 0
+          ? span.overlappedTables
+          : [...span.overlappedTables, ...committing.tables],
+    };
   }
 
   /** What became of it is known, and noted where it is a doubt: the journal may let go of its keys. */
@@ -215,6 +211,16 @@ export class WritesUnderWay {
       this.#timer = null;
       this.record();
     }, WAITING_KEYS_MS).unref();
+  }
+
+  #enterCommit(span: WriteSpan, writer: Writer): void {
+    for (let at = 0; at < span.spells.length; at++) {
+      const spell = this.#present(span, at) ?? this.#keys.use(span.target.keys[at]!.tag);
+      if (span.spells[at] === spell) this.#keys.again(spell);
+      else span.spells[at] = spell;
+      spell.commits++;
+      spell.committer = spell.commits === 1 || spell.committer === writer ? writer : SEVERAL;
+    }
   }
 
   #enterKeys(keys: readonly TableKey[], writer: Writer): KeySpell[] {
@@ -246,47 +252,5 @@ export class WritesUnderWay {
   #present(span: WriteSpan, at: number): KeySpell | null {
     const spell = span.spells[at]!;
     return spell.at === 'table' ? spell : null;
-  }
-
-  #enterTable(table: string, keyless: boolean, numbering: boolean, writer: Writer): TableSpan {
-    const spell = this.#tables.use(table);
-    if (spell.uses === 1) {
-      spell.writer = writer;
-      spell.entered = 0;
-      spell.keylessEntered = 0;
-    }
-    const met = (keyless ? spell.unanswered : spell.keyless) > 0 && spell.writer !== writer;
-    if (spell.writer !== writer) spell.writer = SEVERAL;
-    spell.unanswered++;
-    spell.entered++;
-    if (keyless) {
-      spell.keyless++;
-      spell.keylessEntered++;
-    }
-    if (numbering) {
-      spell.answered ??= new AnsweredKeys();
-      spell.answered.asking++;
-    }
-    return {
-      table,
-      spell,
-      keyless,
-      met,
-      enteredBefore: keyless ? spell.entered : spell.keylessEntered,
-      numberedSince: numbering ? spell.entered : null,
-    };
-  }
-
-  /** True: a write of another session that may touch the same rows was under way meanwhile. */
-  #leaveTable({ spell, keyless, met, enteredBefore, numberedSince }: TableSpan): boolean {
-    spell.unanswered--;
-    if (numberedSince !== null && spell.answered !== null && --spell.answered.asking === 0)
-      spell.answered = null;
-    if (keyless) spell.keyless--;
-    const entered = keyless ? spell.entered : spell.keylessEntered;
-    const isMet = met || (entered !== enteredBefore && spell.writer === SEVERAL);
-    if (spell.unanswered === 0) spell.writer = null;
-    this.#tables.leave(spell);
-    return isMet;
   }
 }

@@ -44,5 +44,6 @@ function together(targets: readonly Target[]): Target {
     keysComplete: keys.length <= KEYS_MAX && targets.every(({ keysComplete }) => keysComplete),
     transactional: 'unknown',
     numbered: null,
+    rowByRow: false,
   };
 }

@@ -50,6 +50,7 @@ export interface StatementShape {
   readonly keys?: readonly (number | string)[];
   readonly keysComplete?: boolean;
   readonly transactional?: Target['transactional'];
+  readonly rowByRow?: boolean;
   readonly numbered?: Target['numbered'];
   readonly leftOut?: readonly (number | string)[];
   readonly draft?: Partial<ReplayDraft>;
@@ -130,6 +131,7 @@ function targetOf({ table = 'messages', keys = [1], leftOut = [], ...shape }: St
     keys: keysOf(table, [...keys, ...leftOut]),
     keysComplete: shape.keysComplete ?? true,
     numbered: shape.numbered ?? null,
+    rowByRow: shape.rowByRow ?? false,
     transactional: shape.transactional ?? 'yes',
   };
 }

@@ -172,6 +172,75 @@ describe('invariant 6: where the primary’s order of two writes can’t be know
   });
 });
 
+describe('invariant 6: a write of rows that are not known by their keys has no order', () => {
+  const EVERY_ROW = 'UPDATE messages SET v = 7 WHERE v >= 0';
+
+  async function withRow(id: number): Promise<void> {
+    const client = await stage.connect();
+    await client.query('DELETE FROM messages');
+    await client.query(`INSERT INTO messages VALUES (${id}, 0)`);
+    await client.end();
+    await stage.untilIdle();
+    await stage.mariadb.query(`DELETE FROM new.messages WHERE id <> ${id}`);
+    await stage.settle();
+    expect(await stage.doubts()).toEqual([]);
+  }
+
+  const value = async (database: string): Promise<unknown> =>
+    stage.mariadb.query(`SELECT v FROM ${database}.messages`);
+
+  it('among a commit that is not answered: the keys that this commits are in doubt', async () => {
+    await withRow(21);
+    const answers = hold('primary', 'COMMIT /* of 21 */');
+    const one = await stage.connect();
+    await one.query('BEGIN');
+    await one.query('UPDATE messages SET v = 1 WHERE id = 21');
+    const commit = one.query('COMMIT /* of 21 */');
+    await answers.answered;
+    const other = await stage.connect();
+    await other.query(EVERY_ROW);
+    await waitFor(async () => JSON.stringify(await value('new')) === '[{"v":7}]', { what: 'its replay' });
+    answers.release();
+    await commit;
+    await Promise.all([one.end(), other.end()]);
+    await stage.untilIdle();
+    expect(await stage.doubts()).toEqual(['messages/21 overlap']);
+    // As many rows were changed on both sides, and the answers were alike.
+    expect([await value('old'), await value('new')]).toEqual([[{ v: 7 }], [{ v: 1 }]]);
+  });
+
+  it('beside a write by keys: those keys are in doubt, and not the table', async () => {
+    await withRow(22);
+    const answers = hold('primary', 'SET v = 2 WHERE id = 22');
+    const [one, other] = [await stage.connect(), await stage.connect()];
+    const write = one.query('UPDATE messages SET v = 2 WHERE id = 22');
+    await answers.answered;
+    await other.query(EVERY_ROW);
+    answers.release();
+    await write;
+    await Promise.all([one.end(), other.end()]);
+    await stage.untilIdle();
+    expect(await stage.doubts()).toEqual(['messages/22 overlap']);
+  });
+
+  it('beside one that chooses among rows, or another such: the table is in doubt', async () => {
+    await withRow(23);
+    for (const late of [EVERY_ROW, 'UPDATE messages SET v = 8 WHERE id = 23']) {
+      const answers = hold('primary', 'ORDER BY v LIMIT 1');
+      const [one, other] = [await stage.connect(), await stage.connect()];
+      const write = one.query('UPDATE messages SET v = 3 WHERE v >= 0 ORDER BY v LIMIT 1');
+      await answers.answered;
+      await other.query(late);
+      answers.release();
+      await write;
+      await Promise.all([one.end(), other.end()]);
+      await stage.untilIdle();
+      expect(await stage.doubts(), late).toContain('messages/* overlap');
+      await stage.settle();
+    }
+  });
+});
+
 describe('invariant 4: what the journal has let go of is no key of a write under way', () => {
   /** Fills a segment with keys of a table of its own. */
   /** Number of the newest; old ones go meanwhile. */

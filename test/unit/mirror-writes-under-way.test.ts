@@ -1,30 +1,47 @@
 /** Writes of several sessions on one key: overlaps are told, against a model that compares every two spans. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Commit } from '../../src/mirror/committing-writes.ts';
 import { tableKey } from '../../src/mirror/table-key.ts';
 import { withNumbers } from '../../src/mirror/target.ts';
 import type { WriteSpan } from '../../src/mirror/write-span.ts';
 import { WritesUnderWay } from '../../src/mirror/writes-under-way.ts';
 import { FakeJournal } from '../harness/fake-journal.ts';
 
-const target = (keys: readonly number[], keysComplete = true) => ({
+const target = (keys: readonly number[], keysComplete = true, rowByRow = false) => ({
   tables: ['messages'],
   reached: [],
   barriers: [],
   keys: keys.map((key) => tableKey('messages', String(key))),
   keysComplete,
   numbered: null,
+  rowByRow,
   transactional: 'yes' as const,
 });
 
 function createRig() {
   const journal = new FakeJournal();
-  return { journal, writes: new WritesUnderWay(journal) };
+  const writes = new WritesUnderWay(journal);
+  /** The keys whose order is not known, and behind them the tables. */
+  const unordered = (span: WriteSpan): string[] => {
+    const { keys, tables } = writes.unordered(span);
+    return [...keys.map(({ key }) => key), ...tables];
+  };
+  return { journal, writes, unordered };
 }
 
 const keysOf = (span: WriteSpan): string[] => span.overlapped.map(({ key }) => key);
 
+/** The commit of these, by the session that wrote them. */
+const commitOf = (...spans: WriteSpan[]): Commit => ({
+  spans,
+  writer: spans[0]!.writer,
+  before: null,
+  after: null,
+});
+
 interface Step {
+  readonly rowByRow: boolean;
   readonly session: number;
   readonly keys: readonly number[];
   readonly keysComplete: boolean;
@@ -42,6 +59,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   session: fc.nat(3),
   keys: fc.uniqueArray(fc.nat(4), { maxLength: 3 }),
   keysComplete: fc.boolean(),
+  rowByRow: fc.boolean(),
 });
 
 describe('writes under way', () => {
@@ -60,7 +78,10 @@ describe('writes under way', () => {
         script.forEach((next, at) => {
           const before = open.get(next.session);
           if (before !== undefined) end(before, at);
-          const span = writes.sent(target(next.keys, next.keysComplete), sessions[next.session]!);
+          const span = writes.sent(
+            target(next.keys, next.keysComplete, next.rowByRow),
+            sessions[next.session]!,
+          );
           const modelled = { ...next, span, from: at, to: Number.POSITIVE_INFINITY };
           all.push(modelled);
           open.set(next.session, modelled);
@@ -71,13 +92,19 @@ describe('writes under way', () => {
             (other) =>
               other.session !== modelled.session && other.from < modelled.to && modelled.from < other.to,
           );
-          const keys = modelled.keys.filter((key) => met.some((other) => other.keys.includes(key)));
-          expect(keysOf(modelled.span)).toEqual(keys.map(String));
           const wide = (one: Step): boolean => !one.keysComplete || one.keys.length === 0;
-          const tables = met.some((other) => wide(modelled) || wide(other)) ? ['messages'] : [];
+          const plain = (other: Modelled): boolean => modelled.rowByRow && other.rowByRow;
+          const crossed = met.filter((other) => wide(modelled) !== wide(other));
+          const isWide = crossed.some((other) => !plain(other)) || (wide(modelled) && met.some(wide));
+          const isCrossed = !wide(modelled) && crossed.some(plain);
+          const keys = modelled.keys.filter((key) => met.some((other) => other.keys.includes(key)));
           // Three sessions on a table may make it say more than it must, never less.
-          if (tables.length > 0) expect(modelled.span.overlappedTables).toEqual(tables);
+          expect(keysOf(modelled.span)).toEqual(expect.arrayContaining(keys.map(String)));
+          if (isCrossed && !isWide) expect(keysOf(modelled.span)).toEqual(modelled.keys.map(String));
+          if (crossed.length === 0 && met.length < 2) expect(keysOf(modelled.span)).toEqual(keys.map(String));
+          if (isWide) expect(modelled.span.overlappedTables).toEqual(['messages']);
           if (met.length === 0) expect(modelled.span.overlappedTables).toEqual([]);
+          if (met.length === 1 && !isWide) expect(modelled.span.overlappedTables).toEqual([]);
         }
         expect([writes.size, journal.pending]).toEqual([0, 0]);
       }),
@@ -93,40 +120,99 @@ describe('writes under way', () => {
   });
 
   it('have no order among a commit that is not answered', () => {
-    const { writes } = createRig();
+    const { writes, unordered } = createRig();
     const held = writes.sent(target([1, 2]), sessions[0]!);
     writes.answered(held);
-    writes.commitSent([held], sessions[0]!);
+    const commit = commitOf(held);
+    writes.commitSent(commit);
     const other = writes.sent(target([2, 3]), sessions[1]!);
     writes.answered(other);
-    expect(writes.unordered(other).map(({ key }) => key)).toEqual(['2']);
-    expect(writes.unordered(held)).toEqual([]);
-    writes.commitAnswered([held]);
-    expect(writes.unordered(other)).toEqual([]);
+    expect(unordered(other)).toEqual(['2']);
+    expect(unordered(held)).toEqual([]);
+    writes.commitAnswered(commit);
+    expect(unordered(other)).toEqual([]);
     writes.settled(other);
     writes.settled(held);
     expect(writes.size).toBe(0);
   });
 
   it('have no order among a commit that is sent long after they were, and other keys were written meanwhile', () => {
-    const { writes } = createRig();
+    const { writes, unordered } = createRig();
     const held = writes.sent(target([1, 2]), sessions[0]!);
     writes.answered(held);
     const others = Array.from({ length: 5000 }, (_, key) => key + 10);
     for (const key of others) writes.settled(writes.sent(target([key]), sessions[2]!));
     const other = writes.sent(target([2, 3]), sessions[1]!);
-    writes.commitSent([held], sessions[0]!);
+    const commits = [commitOf(held), commitOf(other)] as const;
+    writes.commitSent(commits[0]);
     writes.answered(other);
     for (const key of others) writes.settled(writes.sent(target([key]), sessions[2]!));
-    expect(writes.unordered(other).map(({ key }) => key)).toEqual(['2']);
-    writes.commitSent([other], sessions[1]!);
-    expect(writes.unordered(held).map(({ key }) => key)).toEqual(['2']);
-    writes.commitAnswered([held]);
-    writes.commitAnswered([other]);
-    expect([writes.unordered(other), writes.unordered(held)]).toEqual([[], []]);
+    expect(unordered(other)).toEqual(['2']);
+    writes.commitSent(commits[1]);
+    expect(unordered(held)).toEqual(['2']);
+    for (const commit of commits) writes.commitAnswered(commit);
+    expect([unordered(other), unordered(held)]).toEqual([[], []]);
     for (const span of [other, held]) writes.settled(span);
     expect(writes.size).toBe(0);
   });
+
+  it.each([
+    [
+      'by its keys',
+      target([1, 2], true, true),
+      'row by row',
+      target([], false, true),
+      ['1', '2'],
+      ['1', '2'],
+    ],
+    [
+      'by its keys',
+      target([1, 2], true, false),
+      'row by row',
+      target([], false, true),
+      ['messages'],
+      ['messages'],
+    ],
+    [
+      'by its keys',
+      target([1, 2], true, true),
+      'at large',
+      target([], false, false),
+      ['messages'],
+      ['messages'],
+    ],
+    [
+      'row by row',
+      target([], false, true),
+      'row by row',
+      target([], false, true),
+      ['messages'],
+      ['messages'],
+    ],
+    ['by its keys', target([1], true, true), 'by other keys', target([2], true, true), [], []],
+  ] as const)(
+    'whose commit is not answered have no order among others, also where keys are not known: %s, beside one %s',
+    (_one, one, _other, other, first, second) => {
+      for (const [early, late, expected] of [
+        [one, other, second],
+        [other, one, first],
+      ] as const) {
+        const { writes, unordered } = createRig();
+        const held = writes.sent(early, sessions[0]!);
+        writes.answered(held);
+        const commit = commitOf(held);
+        writes.commitSent(commit);
+        const alone = writes.sent(late, sessions[1]!);
+        writes.answered(alone);
+        expect(unordered(alone)).toEqual(expected);
+        expect(unordered(held)).toEqual([]);
+        writes.commitAnswered(commit);
+        expect(unordered(alone)).toEqual([]);
+        for (const span of [held, alone]) writes.settled(span);
+        expect(writes.size).toBe(0);
+      }
+    },
+  );
 
   it('of numbered rows overlap with what else writes the numbers meanwhile, and not with each other', () => {
     const { journal, writes } = createRig();
