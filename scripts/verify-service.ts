@@ -72,7 +72,7 @@ async function prepareServer(server: SqlServer): Promise<void> {
     CREATE TABLE app.t (id INT PRIMARY KEY) ENGINE=InnoDB; CREATE TABLE shadow.t LIKE app.t;
     CREATE USER understudy@'%' IDENTIFIED BY '${PASSWORD}';
     GRANT SELECT, SHOW VIEW, TRIGGER ON app.* TO understudy@'%';
-    GRANT SELECT, INSERT, UPDATE, DELETE ON shadow.* TO understudy@'%'`);
+    GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER ON shadow.* TO understudy@'%'`);
 }
 
 /** As an administrator would: Node, and the package installed for all. */

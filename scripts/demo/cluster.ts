@@ -129,7 +129,7 @@ async function createAccounts(servers: Servers, passwords: { old: string; new: s
   }
   for (const server of servers.newHosts) {
     await server.query(`CREATE USER understudy IDENTIFIED BY '${passwords.new}';
-      GRANT SELECT, INSERT, UPDATE, DELETE ON \`shard\\_%\`.* TO understudy`);
+      GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER ON \`shard\\_%\`.* TO understudy`);
   }
 }
 

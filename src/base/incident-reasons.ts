@@ -33,6 +33,11 @@ export const INCIDENT_REASONS = {
       'the old schema can’t be read with oldUser: writes are doubts on whole tables, or go by what it was',
     line: 'own',
   },
+  schema_differs: {
+    means:
+      'a table of the new server differs from the old one: what its replays may leave otherwise is a doubt',
+    line: 'own',
+  },
   lost_step: { means: 'the proxy lost step with a session, which goes on unmirrored', line: 'own' },
   blind_relay: { means: 'a session can’t be followed, and goes on unmirrored', line: 'own' },
   tap_failed: { means: 'the mirror failed inside a session, which goes on unmirrored', line: 'own' },

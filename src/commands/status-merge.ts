@@ -2,7 +2,7 @@
 import type { Ratios } from '../config/ratios.ts';
 import { sameRatios } from '../control/snapshot.ts';
 import { reportsOf } from '../observe/admin-fetch.ts';
-import type { MismatchSample, ShardStatus } from '../observe/status.ts';
+import type { MismatchSample, SchemaDifference, ShardStatus } from '../observe/status.ts';
 import type { ProxyStatus } from './status-fetch.ts';
 
 const SAMPLES_SHOWN = 3;
@@ -46,6 +46,10 @@ export interface MergedShard {
   /** The most frequent first, as in the next. */
   readonly doubtCauses: ShardStatus['doubtCauses'];
   readonly straddles: ShardStatus['straddles'];
+  /** What the new server's tables have otherwise, as any proxy tells it. */
+  readonly schemaDifferences: readonly SchemaDifference[];
+  /** False: a proxy could not read them yet. */
+  readonly newSchemaKnown: boolean;
 }
 
 export interface ShadowError {
@@ -89,6 +93,8 @@ function mergeShard(name: string, shards: readonly ShardStatus[]): MergedShard {
       .slice(0, SAMPLES_SHOWN),
     doubtCauses: sumCauses(shards),
     straddles: sumStraddles(shards),
+    schemaDifferences: distinctDifferences(shards),
+    newSchemaKnown: shards.every(({ schema }) => schema.newKnown),
   };
 }
 
@@ -117,6 +123,11 @@ function sumStraddles(shards: readonly ShardStatus[]): ShardStatus['straddles'] 
   return [...sums]
     .map(([digest, count]) => ({ digest, count }))
     .sort((left, right) => right.count - left.count);
+}
+
+function distinctDifferences(shards: readonly ShardStatus[]): SchemaDifference[] {
+  const all = shards.flatMap(({ schema }) => schema.differences);
+  return [...new Map(all.map((difference) => [JSON.stringify(difference), difference])).values()];
 }
 
 function distinctRatios(shards: readonly ShardStatus[]): Ratios[] {

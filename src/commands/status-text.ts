@@ -9,6 +9,7 @@ import { formatTable } from './table.ts';
 const DIGEST_SHOWN = 100;
 /** More are a report of their own: `--json` has them. */
 const DIGESTS_LISTED = 10;
+const DIFFERENCES_SHOWN = 10;
 /** What a digest shows even where the terminal is narrower. */
 const DIGEST_LEAST = 20;
 
@@ -101,6 +102,7 @@ function detailLines(shard: MergedShard, width: number): string[] {
     lines.push(`${shard.name} owes a full pass ("understudy sync" makes it): ${why}`);
   }
   lines.push(
+    ...differenceLines(shard),
     ...digestLines(`${shard.name} statements that left doubts, by reason and digest`, causesOf(shard), width),
     ...digestLines(
       `${shard.name} statements that mix moved and other tables, by digest`,
@@ -113,6 +115,22 @@ function detailLines(shard: MergedShard, width: number): string[] {
     lines.push(`${shard.name} last error of the shadow${at === null ? '' : ` (${at})`}: ${reason}`);
   }
   return lines.length === 0 ? [] : ['', ...lines];
+}
+
+function differenceLines({ name, schemaDifferences: all, newSchemaKnown }: MergedShard): string[] {
+  const lines: string[] = [];
+  if (!newSchemaKnown)
+    lines.push(`${name} the new server's tables could not be read yet: all that is written is in doubt`);
+  if (all.length === 0) return lines;
+  lines.push(
+    `${name} tables of the new server that differ, so that replays may leave other rows: see schema_differs`,
+  );
+  for (const { table, column, old, new: fresh, follows } of all.slice(0, DIFFERENCES_SHOWN)) {
+    const at = column === null ? table : `${table}.${column}`;
+    lines.push(`  ${at}: old has ${old}; new has ${fresh}. In doubt: ${follows}`);
+  }
+  const more = all.length - DIFFERENCES_SHOWN;
+  return more > 0 ? [...lines, `  and ${more} more (see --json)`] : lines;
 }
 
 interface CountedDigest {

@@ -5,6 +5,7 @@ import { type AnsiQuotes, ansiQuotesIn } from './ansi-quotes.ts';
 import { KnownRoutines } from './known-routines.ts';
 import type { OldSchema, Routine, TableSchema } from './old-schema.ts';
 import type { Change } from './row-change.ts';
+import { type SchemaComparison, TAKEN_AS_ALIKE } from './schema-comparison.ts';
 import { ANY_TABLE, SchemaRelations, type ViewBases } from './schema-relations.ts';
 import { ANY_VARIABLE, PLAIN_BEGINNING, type SessionBeginning } from './session-beginning.ts';
 import { type CatalogTable, describeTable, unknownTable, visibleColumns } from './table-facts.ts';
@@ -29,6 +30,8 @@ export class ShardCatalog implements Catalog {
   #schema: ReadonlyMap<string, TableSchema> | null = null;
   /** The reading that `#relations` is of, whole. */
   #reading: OldSchema | null = null;
+  /** What the new server has otherwise. */
+  #comparison: SchemaComparison = TAKEN_AS_ALIKE;
   /** Of the newest reading, also while a newer one is due: what is new since then is in `#unsettled`. */
   #relations: SchemaRelations | null = null;
   /** Names that a statement gave a view, a trigger or a new bearer since the newest reading. */
@@ -226,6 +229,17 @@ export class ShardCatalog implements Catalog {
     this.#routines.beginReading();
   }
 
+  get comparison(): SchemaComparison {
+    return this.#comparison;
+  }
+
+  /** The new server's tables were read, or are to be: bindings made without it no longer hold. */
+  compare(comparison: SchemaComparison): void {
+    this.#comparison = comparison;
+    if (this.#reading !== null) this.#relate(this.#reading);
+    this.#renew();
+  }
+
   /** A new reading of the schema: bindings made with the old one no longer hold. */
   learn(reading: OldSchema): void {
     this.#routines.learn(reading.routines);
@@ -242,7 +256,7 @@ export class ShardCatalog implements Catalog {
     if (!isNews) return;
     this.#schema = schema;
     this.#reading = reading;
-    this.#relations = new SchemaRelations(reading, this.#isMoved);
+    this.#relate(reading);
     this.#unsettled = new Set(unsettled);
     this.#renew();
   }
@@ -308,6 +322,10 @@ export class ShardCatalog implements Catalog {
     return database !== null && (this.#database === null || database === this.#database);
   }
 
+  #relate(reading: OldSchema): void {
+    this.#relations = new SchemaRelations(this.#comparison.joined(reading), this.#isMoved);
+  }
+
   #renew(): void {
     this.#tables.clear();
     this.#version++;
@@ -326,9 +344,11 @@ export class ShardCatalog implements Catalog {
     if (view !== null) return key !== undefined || view.moved.length > 0 ? unknownTable(name, null) : null;
     if (key === undefined) return null;
     const schema = this.#schema?.get(name);
+    const effects = this.#comparison.effects(name);
     if (schema === undefined || schema.engine === null || this.#relations === null)
-      return unknownTable(name, key);
-    return describeTable(schema, key, this.#relations, this.#isMoved);
+      return unknownTable(name, key, effects);
+    const uniques = [...(schema.uniques ?? []), ...this.#comparison.uniques(name)];
+    return describeTable({ ...schema, uniques }, key, this.#relations, this.#isMoved, effects);
   }
 }
 

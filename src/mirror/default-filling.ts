@@ -19,8 +19,9 @@ export interface ServerFacts {
   readonly explicitTimestamps: boolean;
 }
 
-const TEMPORAL = /^(?:timestamp|datetime|date|time)$/i;
-const CLOCK_ALONE = /^(?:current_timestamp|now|localtimestamp|localtime)(?:\((\d?)\))?$/i;
+export const TEMPORAL = /^(?:timestamp|datetime|date|time)$/i;
+/** Its group: the digits of a second. */
+export const CLOCK_ALONE = /^(?:current_timestamp|now|localtimestamp|localtime)(?:\((\d?)\))?$/i;
 /** What runs on when the session's TIMESTAMP is set, or is filled in after the statement. */
 const NOT_OF_THE_STATEMENT = /sysdate/i;
 const LITERAL = /^(?:-?[\d.]+(?:e[+-]?\d+)?|'(?:[^'\\]|'')*'|NULL)$/i;
@@ -48,7 +49,8 @@ export function updateFilling({ extra }: ColumnFacts): number | undefined {
   return match === null ? undefined : fractionIn(match[1] ?? '');
 }
 
-function isGenerated(extra: string): boolean {
+/** MySQL marks a default that is an expression. */
+export function isGenerated(extra: string): boolean {
   return /DEFAULT_GENERATED/i.test(extra);
 }
 

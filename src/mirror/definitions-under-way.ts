@@ -38,15 +38,24 @@ export class DefinitionsUnderWay {
   /** Ends at or before this moment are forgotten. */
   #forgotten = 0;
   #moment = 0;
+  #sent = 0;
+  #unsettled = 0;
 
   /** Grows with each that is sent or answered. */
   get moment(): number {
     return this.#moment;
   }
 
+  /** Grows with each that is sent; null while it is not known of all what became of them on both servers. */
+  get calm(): number | null {
+    return this.#unsettled === 0 ? this.#sent : null;
+  }
+
   sent(about: Omit<DefinitionSpan, 'answeredAt' | 'settled' | 'sentAt'>): DefinitionSpan {
     const span = new DefinitionSpan({ ...about, sentAt: ++this.#moment });
     this.#open.add(span);
+    this.#sent++;
+    this.#unsettled++;
     return span;
   }
 
@@ -61,6 +70,7 @@ export class DefinitionsUnderWay {
   settled(span: DefinitionSpan): void {
     if (span.settled) return;
     span.settled = true;
+    this.#unsettled--;
     span.mark.release();
   }
 

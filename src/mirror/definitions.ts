@@ -126,7 +126,7 @@ export class Definitions {
       this.#options.metrics.ddl('mirrored');
       const isSure = bound.definition.rows === 'same' && result.results[0]?.unfaithful !== true;
       if (!isSure) this.#doubt(bound, 'hazard');
-      this.#over(bound);
+      this.#replayed(bound);
     }
   }
 
@@ -146,7 +146,7 @@ export class Definitions {
       message: `${code === undefined ? outcome : `error ${code}`}: ${BY_HAND}`,
       sql: replay.sql,
     });
-    this.#over(bound);
+    this.#replayed(bound);
   }
 
   /** Not replayed, or not known to have been carried out: told of, and in doubt. */
@@ -186,6 +186,12 @@ export class Definitions {
 
   #over({ span }: BoundDefinition): void {
     if (span !== null) this.#options.writes.definitions.settled(span);
+  }
+
+  /** Only now both servers' definitions can be held against each other. */
+  #replayed(bound: BoundDefinition): void {
+    this.#over(bound);
+    this.#options.refresh();
   }
 }
 

@@ -47,6 +47,8 @@ export interface LaneSetOptions {
   readonly retried: () => void;
   /** A unit has come to its end. */
   readonly settled: (unit: Unit, result: UnitResult | 'timed_out') => void;
+  /** The shadow answers again, for good. */
+  readonly back: () => void;
   /** Units that will not be run, as the shadow is down. */
   readonly dropped: (units: readonly Unit[]) => void;
 }
@@ -297,7 +299,9 @@ export class LaneSet {
       this.#stateSinceMs = this.#options.now();
       this.#options.log.info({ from: this.#state.at, to: state.at }, 'the breaker of the shadow changed');
     }
+    const isBack = this.#state.at !== 'closed' && state.at === 'closed';
     this.#state = state;
+    if (isBack) this.#options.back();
   }
 
   #dropQueued(): void {

@@ -1,10 +1,24 @@
-/** The old database's schema as one reading of information_schema found it, as far as replays depend on it. */
+/** A database's schema as one reading of information_schema found it, as far as replays depend on it. */
 
 /**
  * What fills a column that a statement leaves out: `fixed` is the same on every server, `any` is not (UUID(), a
  * stored function, something that can't be read), a number is the clock with that many digits of a second.
  */
 export type Filling = 'fixed' | 'any' | number;
+
+/** What of a column is held against the other server's, in forms that do not depend on the kind of server. */
+export interface ColumnDefinition {
+  readonly charset: string | null;
+  readonly nullable: boolean;
+  /** As `fillingForm` makes it. */
+  readonly filling: string;
+  /** As `expressionForm` makes it; null: no other columns make its value. */
+  readonly expression: string | null;
+  /** It holds JSON alone. */
+  readonly json: boolean;
+  /** The server's own words for what fills it or makes its value; null: none. */
+  readonly text: string | null;
+}
 
 export interface TableColumn {
   readonly name: string;
@@ -23,6 +37,8 @@ export interface TableColumn {
   readonly generated?: boolean;
   /** A row of VALUES without a list of columns has no value for it. */
   readonly invisible?: boolean;
+  /** Left out: not read. */
+  readonly definition?: ColumnDefinition;
 }
 
 /** A table of the old database, as information_schema tells of it. */
@@ -38,6 +54,8 @@ export interface TableSchema {
   readonly primaryKey: readonly string[];
   /** The columns of each other UNIQUE index; a part that is no column is an empty name. */
   readonly uniques?: readonly (readonly string[])[];
+  /** The same with the primary key among them, in one order, and of a part that is the beginning of a column how long it is. */
+  readonly uniqueForms?: readonly string[];
 }
 
 export type WriteEvent = 'insert' | 'update' | 'delete';
@@ -99,14 +117,18 @@ export interface Routine {
   readonly sqlMode: string;
 }
 
-export interface OldSchema {
+/** What is read of either server. */
+export interface DatabaseSchema {
   readonly tables: ReadonlyMap<string, TableSchema>;
   readonly foreignKeys: readonly ForeignKey[];
+  readonly triggers: readonly Trigger[];
+  /** Tables whose triggers our account may see. */
+  readonly triggersSeen: 'all' | ReadonlySet<string>;
+}
+
+export interface OldSchema extends DatabaseSchema {
   /** What ties tables of other databases to these; null: not all of it is known. */
   readonly outside: readonly OutsideTie[] | null;
-  readonly triggers: readonly Trigger[];
-  /** Tables whose triggers oldUser may see. */
-  readonly triggersSeen: 'all' | ReadonlySet<string>;
   readonly views: readonly View[];
   readonly routines: readonly Routine[];
 }

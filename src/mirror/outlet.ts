@@ -112,7 +112,8 @@ export class Outlet {
     const affected = draft.affected && expectedCount(draft.affected, result);
     const isTold = draft.affected === null || affected !== null;
     const isSame = isTold && isExact(moment, draft) && !isTorn(entry, draft);
-    if (draft.doubtful || !isSame) this.#doubt(statement, 'hazard');
+    const isWarned = draft.doubtfulIfWarned && result.warnings > 0;
+    if (draft.doubtful || isWarned || !isSame) this.#doubt(statement, 'hazard');
     this.#noteOverlap(statement);
     this.#noteDefinitions(statement);
     return {

@@ -3,6 +3,7 @@ import type { Hazard, Plan } from '../sql/plan.ts';
 import { planChanges } from './plan-changes.ts';
 import { takesAnyOf } from './row-order.ts';
 import type { ViewBases } from './schema-relations.ts';
+import { mayLeaveOthers } from './table-effects.ts';
 import type { CatalogTable } from './table-facts.ts';
 
 /** A replay would do something else than the statement did, or block the lane: it is left alone. */
@@ -70,6 +71,7 @@ export function replayability(plan: Plan, around: Surroundings = NOTHING_AROUND)
     has(plan, DOUBTFUL) ||
     takesAnyOf(plan, around.tables) ||
     picksByYear(plan, around.tables) ||
+    around.tables.some(({ effects }) => mayLeaveOthers(plan, effects)) ||
     schemaIsDoubtful(plan, around);
   return isDoubtful ? 'doubtful' : 'faithful';
 }

@@ -37,6 +37,10 @@ export interface SchemaSource extends AskedServer {
   /** The new server, of which nothing but its time zone is asked. */
   readonly shadow: AskedServer;
   readonly read: ReadStatement;
+  /** Of changes of definitions; see `DefinitionsUnderWay`. */
+  readonly calm: () => number | null;
+  /** The schema was read; `calm`: what that was when the reading began. */
+  readonly learned: (schema: OldSchema, calm: number | null) => void;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   /** Milliseconds since 1970. */
@@ -153,7 +157,8 @@ export class SchemaReader {
 
   /** False: the old server's time zone could not be put in words that the new one understands. */
   async #read(connection: Connection): Promise<boolean> {
-    const { database, timeoutMs, read, now, wallClock } = this.#source;
+    const { database, timeoutMs, read, now, wallClock, learned } = this.#source;
+    const calm = this.#source.calm();
     // Views are shown with the quotes of the session that asks.
     await connection.query({ sql: "SET SESSION sql_mode = ''", timeout: timeoutMs });
     const asked = [...BEGINNING_VARIABLES, NAME_CASE, SCHEDULER];
@@ -171,6 +176,7 @@ export class SchemaReader {
       outside: this.#outside,
     });
     this.#catalog.learn(schema);
+    learned(schema, calm);
     this.#catalog.learnNames(variables.get(NAME_CASE) !== '0');
     const moments = zoneMoments(wallClock() / 1000);
     const zone = await zoneOf(connection, moments, timeoutMs);

@@ -14,6 +14,7 @@ import { RowHash } from './row-hash.ts';
 import type { Sampler } from './sampler.ts';
 import type { SessionState } from './session-state.ts';
 import { NOT_SAMPLED, type ReplayDraft, type Selection } from './statement.ts';
+import { fillsByWord } from './table-effects.ts';
 import type { TableKey } from './table-key.ts';
 import type { Target } from './target.ts';
 import type { PreparedReplay } from './unit.ts';
@@ -179,13 +180,16 @@ export class Selector {
   }
 
   #draft(
-    { plan, bound, lexed, execution, found, compared }: Candidate,
+    { plan, bound, sql: text, lexed, execution, found, compared }: Candidate,
     session: SessionState,
     { sql, prepared, keys, isCut }: WhatIsReplayed,
   ): ReplayDraft {
     const isRead = plan.kind === 'read';
     const affected = isRead || isCut ? null : affectedCount(plan, lexed.rowCount, session.foundRows);
-    const isDoubtful = bound.replayability !== 'faithful' || bound.needs.numbers === 'untold';
+    const isDoubtful =
+      bound.replayability !== 'faithful' ||
+      bound.needs.numbers === 'untold' ||
+      fillsByWord(text, lexed, bound.tables);
     return {
       sql,
       prepared,
@@ -204,6 +208,7 @@ export class Selector {
       tally: null,
       moves: bound.moves,
       doubtful: !isRead && (isDoubtful || (affected === null && passesOver(plan))),
+      doubtfulIfWarned: !isRead && bound.tables.some(({ effects }) => effects.warned),
     };
   }
 }

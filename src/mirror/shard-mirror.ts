@@ -9,6 +9,7 @@ import type { DoubtReason, Journal } from '../journal/journal.ts';
 import type { ShardIncidents } from '../observe/incident.ts';
 import type { ShardMetrics } from '../observe/metrics.ts';
 import { Mismatches } from '../observe/mismatches.ts';
+import type { ShardStatus } from '../observe/status.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { SqlReader } from '../sql/plan-cache.ts';
 import type { DatabaseMap } from '../sql/rewrite.ts';
@@ -18,16 +19,21 @@ import { ByteRoom } from './byte-room.ts';
 import { ShardCatalog } from './catalog.ts';
 import { Definitions, type FailedDefinition } from './definitions.ts';
 import { DoubtCauses } from './doubt-causes.ts';
+import type { ReadStatement } from './global-settings.ts';
 import { GuardedTap } from './guarded-tap.ts';
 import { LaneSet } from './lane-set.ts';
+import { NewSchemaReader, type NewSchemaSource } from './new-schema-reader.ts';
 import { Outlet } from './outlet.ts';
 import { secondOf } from './primary-clock.ts';
 import { Sampler } from './sampler.ts';
 import { Scheduler } from './scheduler.ts';
+import { NOT_COMPARED } from './schema-comparison.ts';
 import { SchemaReader, type SchemaSource } from './schema-reader.ts';
 import { ANY_TABLE } from './schema-relations.ts';
+import type { AskedServer } from './server-questions.ts';
 import { MirrorTap, type SessionTapOptions } from './session-tap.ts';
 import { Settlement } from './settlement.ts';
+import { databasePair, laneDatabase, siblingsOf } from './shard-databases.ts';
 import { StatementReader } from './statement-reader.ts';
 import { Straddles } from './straddles.ts';
 import type { TableKey } from './table-key.ts';
@@ -61,6 +67,12 @@ type Dropped = Extract<FailedDefinition, `dropped_${string}`>;
 /** What the sessions of a shard have prepared, together: a thousand sessions of a session's bound would be too much. */
 const PREPARED_BYTES_MAX = 256 * 1024 * 1024;
 
+/** A start waits so long for the new server's tables: until they are read, writes are doubts. */
+const NEW_SCHEMA_WAIT_MS = 1000;
+
+/** A report names no more. */
+const DIFFERENCES_MAX = 100;
+
 const WHOLE_NUMBER = /^-?\d+$/;
 
 export class ShardMirror implements TapSource {
@@ -75,6 +87,7 @@ export class ShardMirror implements TapSource {
   readonly #settlement: Settlement;
   readonly #definitions: Definitions;
   readonly #schema: SchemaReader;
+  readonly #newSchema: NewSchemaReader;
   readonly #catalog: ShardCatalog;
   /** The old database's name and the new one's; null: names stay. */
   readonly #databases: DatabaseMap | null;
@@ -92,9 +105,11 @@ export class ShardMirror implements TapSource {
     this.#databases = databasePair(shard);
     const oldDatabase = shard.old.database ?? null;
     this.#catalog = new ShardCatalog(config.tables, oldDatabase, siblingsOf(shard, config.shards));
-    this.#schema = new SchemaReader(this.#schemaSource(), this.#catalog, log, incidents);
+    this.#catalog.compare(NOT_COMPARED);
     this.#scheduler = new Scheduler(config.queue);
     this.#writes = new WritesUnderWay(options.journal);
+    this.#newSchema = new NewSchemaReader(this.#newSchemaSource());
+    this.#schema = new SchemaReader(this.#schemaSource(), this.#catalog, log, incidents);
     this.#settlement = new Settlement({
       metrics,
       mismatches: this.mismatches,
@@ -135,6 +150,7 @@ export class ShardMirror implements TapSource {
         if (unit.definition === null) this.#settlement.ran(unit, result);
         else this.#definitions.ran(unit, result);
       },
+      back: () => void this.#newSchema.refresh(),
       dropped: (units) => {
         for (const unit of units) this.#drop(unit, this.#dropOutcome());
       },
@@ -158,9 +174,10 @@ export class ShardMirror implements TapSource {
     this.#tapping = this.#tapOptions(reader);
   }
 
-  /** Reads the schema; resolves behind the first attempt, whether it succeeded or not. */
-  start(): Promise<void> {
-    return this.#schema.refresh();
+  /** Reads the schema; resolves behind the first attempt, whether it succeeded or not. The new server may be slow. */
+  async start(): Promise<void> {
+    await this.#schema.refresh();
+    await this.#newSchema.settled(NEW_SCHEMA_WAIT_MS);
   }
 
   record(): void {
@@ -179,6 +196,7 @@ export class ShardMirror implements TapSource {
   stop(): void {
     this.#stopping = true;
     this.#schema.stop();
+    this.#newSchema.stop();
     this.#lanes.close();
     for (const unit of this.#scheduler.clear('all')) this.#drop(unit, 'dropped_shutdown');
   }
@@ -194,8 +212,15 @@ export class ShardMirror implements TapSource {
     return oldest === null ? 0 : Math.max(0, (this.#options.now() - oldest) / 1000);
   }
 
-  get schema(): { known: boolean; missing: string[] } {
-    return { known: this.#catalog.schemaKnown, missing: this.#catalog.missing() };
+  get schema(): ShardStatus['schema'] {
+    const { differences } = this.#catalog.comparison;
+    return {
+      known: this.#catalog.schemaKnown,
+      missing: this.#catalog.missing(),
+      newKnown: this.#newSchema.known,
+      differences: differences.slice(0, DIFFERENCES_MAX),
+      differencesInAll: differences.length,
+    };
   }
 
   get queue(): { statements: number; bytes: number } {
@@ -296,7 +321,7 @@ export class ShardMirror implements TapSource {
   }
 
   #schemaSource(): SchemaSource {
-    const { shard, config, sql, oldTls, newTls, now, wallClock, random } = this.#options;
+    const { shard, config, oldTls, now, wallClock, random } = this.#options;
     const { host, port, database = null } = shard.old;
     return {
       host,
@@ -305,45 +330,43 @@ export class ShardMirror implements TapSource {
       tls: oldTls,
       account: config.oldUser,
       timeoutMs: config.connectTimeoutMs,
-      shadow: {
-        host: shard.new.host,
-        port: shard.new.port,
-        tls: newTls,
-        account: config.newUser,
-        timeoutMs: config.lanes.connectTimeoutMs,
-      },
-      read: (text, from) => {
-        const plan = sql.read(text, from, text.length, DEFAULT_SQL_MODE);
-        return { plan, lexed: sql.lexed };
-      },
+      shadow: this.#askedShadow(),
+      read: (text, from) => this.#read(text, from),
+      calm: () => this.#writes.definitions.calm,
+      learned: (schema, calm) => this.#newSchema.learned(schema, calm),
       now,
       wallClock,
       random,
     };
   }
-}
 
-/**
- * The database in which a lane replays what a session sent from `database`. A session that is elsewhere names
- * the shard's tables with their database, so that the lane need not follow it to where `newUser` may not go.
- */
-function laneDatabase({ old, new: fresh }: ShardConfig): (database: string) => string {
-  if (old.database === undefined) return (database) => database;
-  const own = fresh.database ?? old.database;
-  return () => own;
-}
+  #newSchemaSource(): NewSchemaSource {
+    const { shard, log, incidents, now, random } = this.#options;
+    const oldDatabase = shard.old.database ?? null;
+    return {
+      server: this.#askedShadow(),
+      database: shard.new.database ?? oldDatabase,
+      oldDatabase,
+      planOf: (text) => this.#read(Buffer.from(text), 0).plan,
+      calm: () => this.#writes.definitions.calm,
+      catalog: this.#catalog,
+      doubt: (table) => this.#note(table, null, 'table'),
+      incidents,
+      log,
+      now,
+      random,
+    };
+  }
 
-/** The databases of other shards that a client can reach on this one's old server. */
-function siblingsOf({ old }: ShardConfig, shards: readonly ShardConfig[]): ReadonlySet<string> {
-  return new Set(
-    shards.flatMap(({ old: { host, port, database } }) =>
-      host === old.host && port === old.port && database !== old.database ? (database ?? []) : [],
-    ),
-  );
-}
+  #askedShadow(): AskedServer {
+    const { shard, config, newTls } = this.#options;
+    const { host, port } = shard.new;
+    return { host, port, tls: newTls, account: config.newUser, timeoutMs: config.lanes.connectTimeoutMs };
+  }
 
-function databasePair(shard: ShardConfig): DatabaseMap | null {
-  const from = shard.old.database;
-  const to = shard.new.database;
-  return from === undefined || to === undefined || from === to ? null : { from, to };
+  #read(text: Buffer, from: number): ReturnType<ReadStatement> {
+    const { sql } = this.#options;
+    const plan = sql.read(text, from, text.length, DEFAULT_SQL_MODE);
+    return { plan, lexed: sql.lexed };
+  }
 }

@@ -45,6 +45,8 @@ export interface ReplayDraft {
   readonly moves: boolean;
   /** The result may differ from the primary's even so: a doubt besides the replay. */
   readonly doubtful: boolean;
+  /** So it may where the primary warned of it. */
+  readonly doubtfulIfWarned: boolean;
 }
 
 /** What the ratios and the statement's nature say of it. */

@@ -5,6 +5,7 @@ import type { TableColumn, TableSchema, WriteEvent } from './old-schema.ts';
 import { EVENTS } from './row-change.ts';
 import type { SchemaRelations, TriggersSeen } from './schema-relations.ts';
 import { storedKey } from './stored-key.ts';
+import { NO_EFFECTS, type TableEffects } from './table-effects.ts';
 
 /** A column that takes the clock where a statement names no value for it. */
 export interface ClockDefault {
@@ -44,6 +45,8 @@ export interface CatalogTable extends MovedTable {
   readonly triggers: Readonly<Record<WriteEvent, TriggersSeen>>;
   /** Moved tables whose rows change with this one's, by foreign keys (ON DELETE, ON UPDATE), at any remove. */
   readonly cascades: readonly string[];
+  /** What the new server's table makes of replays. */
+  readonly effects: TableEffects;
 }
 
 /** Engines that roll back. All others (MyISAM, Aria, MEMORY, CSV, ARCHIVE …) keep what was done. */
@@ -70,7 +73,7 @@ const ANY_UNIQUES: readonly (readonly string[])[] = [[]];
 const STRING_TYPES = /char|text|binary|blob|enum|set|uuid/;
 
 /** Of a view, or of a table not read yet, nothing more than its name is certain. */
-export function unknownTable(name: string, key: string | null): CatalogTable {
+export function unknownTable(name: string, key: string | null, effects = NO_EFFECTS): CatalogTable {
   return {
     name,
     key,
@@ -90,6 +93,7 @@ export function unknownTable(name: string, key: string | null): CatalogTable {
     family: null,
     triggers: { insert: 'unknown', update: 'unknown', delete: 'unknown' },
     cascades: [],
+    effects,
   };
 }
 
@@ -99,6 +103,7 @@ export function describeTable(
   key: string | null,
   relations: SchemaRelations,
   isMoved: (name: string) => boolean,
+  effects = NO_EFFECTS,
 ): CatalogTable {
   const { name, columns } = schema;
   const folded = key?.toLowerCase();
@@ -135,6 +140,7 @@ export function describeTable(
       delete: relations.triggers(name, 'delete'),
     },
     cascades: relations.cascades(name, changes).filter(isMoved),
+    effects,
   };
 }
 

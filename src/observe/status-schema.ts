@@ -4,6 +4,14 @@ import type { ShardStatus } from './status.ts';
 
 const counts = z.record(z.string(), z.number());
 
+const difference = z.object({
+  table: z.string(),
+  column: z.string().nullable(),
+  old: z.string(),
+  new: z.string(),
+  follows: z.string(),
+});
+
 export const shardStatusSchema: z.ZodType<ShardStatus> = z.object({
   name: z.string(),
   listen: z.string(),
@@ -22,8 +30,14 @@ export const shardStatusSchema: z.ZodType<ShardStatus> = z.object({
   lagSeconds: z.number(),
   // As above.
   schema: z
-    .object({ known: z.boolean(), missing: z.array(z.string()) })
-    .default({ known: true, missing: [] }),
+    .object({
+      known: z.boolean(),
+      missing: z.array(z.string()),
+      newKnown: z.boolean().default(true),
+      differences: z.array(difference).default([]),
+      differencesInAll: z.number().default(0),
+    })
+    .default({ known: true, missing: [], newKnown: true, differences: [], differencesInAll: 0 }),
   journal: z.object({
     keys: z.number(),
     reset: z.boolean(),

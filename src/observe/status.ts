@@ -66,6 +66,11 @@ export interface ShardStatus {
     readonly known: boolean;
     /** Tables of the configuration that oldUser does not see. */
     readonly missing: readonly string[];
+    /** False: the new server's tables could not be read yet, so that all writes are doubts. */
+    readonly newKnown: boolean;
+    /** What the new server's tables have otherwise, where replays may leave other rows for it. Only the first of them. */
+    readonly differences: readonly SchemaDifference[];
+    readonly differencesInAll: number;
   };
   readonly journal: {
     readonly keys: number;
@@ -94,6 +99,18 @@ export interface ShardStatus {
   }[];
   /** Statements that mix moved and unmoved tables, by digest. */
   readonly straddles: readonly { readonly digest: string; readonly count: number }[];
+}
+
+/** Texts are parts of sentences. */
+export interface SchemaDifference {
+  readonly table: string;
+  /** Null: it is the table's. */
+  readonly column: string | null;
+  /** What each server has. */
+  readonly old: string;
+  readonly new: string;
+  /** Which statements are doubts for it. */
+  readonly follows: string;
 }
 
 export interface MismatchSample {

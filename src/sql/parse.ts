@@ -17,6 +17,8 @@ const PARSE_LENGTH_MAX = 4096;
  * the parser's own stack overflows, after which it answers nothing any more.
  */
 export const PARSE_TOKENS_MAX = 400;
+/** A token of an expression is a sign at the least. */
+const EXPRESSION_LENGTH_MAX = PARSE_TOKENS_MAX;
 /** Markers are this large, so that no other number of the text is taken for one: there is no other. */
 const MARKER_BASE = 700_000_000;
 
@@ -52,6 +54,20 @@ export function parseStructure(list: TokenList, lexed: Lexed, verb: Verb): Struc
     if (!isRefusal(error) && !stillAnswers()) {
       state = 'broken';
       tellOfBreak(text);
+    }
+    return null;
+  }
+}
+
+/** The parser's tree of an expression in a server's own words; null: as above. Never throws. */
+export function parseExpression(text: string): unknown {
+  if (state !== 'ready' || text.length > EXPRESSION_LENGTH_MAX) return null;
+  try {
+    return Parser.parse(`SELECT ${text}`, 'mysql');
+  } catch (error) {
+    if (!isRefusal(error) && !stillAnswers()) {
+      state = 'broken';
+      tellOfBreak('the expression of a column');
     }
     return null;
   }

@@ -1,5 +1,5 @@
 /** How one value goes from the source to the target and stays what it is: read as a plain text, written as SQL. */
-import { type ColumnFamily, familyOf } from './column-family.ts';
+import { type ColumnFamily, familyOf } from '../mirror/column-family.ts';
 import { exactText } from './float-text.ts';
 import { literal, numberLiteral, quoteName } from './sql-text.ts';
 import type { ColumnShape } from './table-shape.ts';

@@ -5,10 +5,11 @@
  * What the servers were seen to do (MariaDB 10.11, MySQL 9.7): ZEROFILL and YEAR pad; BIT prints bytes; a SET of 64
  * members is a negative number when it is added to; CONCAT refuses a VECTOR. Floating point: float-text.ts.
  */
-import { type ColumnFamily, familyOf } from './column-family.ts';
+import { type ColumnFamily, familyOf } from '../mirror/column-family.ts';
+import { membersOf } from '../mirror/column-members.ts';
 import { doubleText, exactText, floatText } from './float-text.ts';
 import type { ServerKind, Sides } from './side.ts';
-import { literal, membersOf, quoteName } from './sql-text.ts';
+import { literal, quoteName } from './sql-text.ts';
 import type { ColumnShape } from './table-shape.ts';
 
 /** A column as a part of its row's text. NULL is added by whoever joins the parts. */

@@ -30,9 +30,3 @@ export function numberLiteral(value: Value): string {
 export function bytesLiteral(value: string | Buffer): string {
   return `X'${Buffer.from(value as string).toString('hex')}'`;
 }
-
-/** The members of an ENUM or SET, out of its definition. */
-export function membersOf(definition: string): readonly string[] {
-  const list = definition.slice(definition.indexOf('(') + 1, definition.lastIndexOf(')'));
-  return [...list.matchAll(/'((?:[^']|'')*)'/g)].map(([, member = '']) => member.replaceAll("''", "'"));
-}

@@ -1,11 +1,12 @@
 /** A table of both sides: what is compared of it, what tells its rows apart, and what a repair writes. */
 
+import { type ColumnFamily, familyOf } from '../mirror/column-family.ts';
+import { membersOf } from '../mirror/column-members.ts';
 import { type ColumnEncoding, encodeColumn } from './column-encoding.ts';
-import { type ColumnFamily, familyOf } from './column-family.ts';
 import { DEFAULT_HASH, type HashMethod } from './hash-method.ts';
 import type { KeyOrder } from './key-order.ts';
 import type { ServerKind, Sides } from './side.ts';
-import { membersOf, quoteName } from './sql-text.ts';
+import { quoteName } from './sql-text.ts';
 import type { ColumnShape, KeyShape, TableShape } from './table-shape.ts';
 
 export interface ComparedColumn {
@@ -212,7 +213,7 @@ function asNumber({ name, type }: ColumnShape): string {
 /** Collations that compare code points, and no blanks: as the bytes of utf8mb4 do. */
 function isOrderedByBytes({ type, collation }: ColumnShape): boolean {
   return (
-    familyOf({ type } as ColumnShape) === 'text' &&
+    familyOf({ type }) === 'text' &&
     /^(?:utf8mb4_0900_bin|(?:utf8mb4|utf8mb3|utf8|ascii)_nopad_bin)$/.test(collation ?? '')
   );
 }

@@ -1,4 +1,5 @@
 /** A table of one side as its server describes it: columns, keys, engine. */
+import { jsonColumnOf } from '../mirror/json-check.ts';
 import type { SyncServer } from './sync-server.ts';
 import type { Row, Value } from './value.ts';
 
@@ -48,7 +49,6 @@ export interface TableShape {
 
 const GENERATED = /\bGENERATED\b|\bPERSISTENT\b|^VIRTUAL\b/i;
 const PERIOD = /^ROW (?:START|END)$/i;
-const JSON_CHECK = /^json_valid\(`((?:[^`]|``)+)`\)$/i;
 
 /** Null: there is no such table, or the account may not see it. */
 export async function readTableShape(
@@ -120,10 +120,7 @@ async function jsonChecks(server: SyncServer, database: string, table: string): 
     `SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ?`,
     [database, table],
   );
-  const names = rows.map(([clause]) => JSON_CHECK.exec(textOf(clause))?.[1]);
-  return new Set(
-    names.flatMap((name) => (name === undefined ? [] : [name.replaceAll('``', '`').toLowerCase()])),
-  );
+  return new Set(rows.flatMap(([clause]) => jsonColumnOf(textOf(clause))?.toLowerCase() ?? []));
 }
 
 async function readKeys(

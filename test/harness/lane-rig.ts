@@ -56,6 +56,7 @@ export class LaneRig {
         this.retries++;
       },
       settled: (unit, result) => this.#ended(unit, result),
+      back: () => {},
       dropped: (units) => {
         for (const unit of units) this.#ended(unit, 'dropped');
       },

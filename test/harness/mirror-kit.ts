@@ -78,6 +78,7 @@ export function selectedStatement(text: string, shape: StatementShape = {}): Sta
     tally: null,
     moves: false,
     doubtful: false,
+    doubtfulIfWarned: false,
     ...shape.draft,
   };
   return {

@@ -133,7 +133,7 @@ function report(id: string, changes: Partial<StatusReport> = {}): StatusReport {
         shadow: { state: 'up', since: new Date(0).toISOString(), lastError: null, lastErrorAt: null },
         queue: { statements: 0, bytes: 0 },
         lagSeconds: 0,
-        schema: { known: true, missing: [] },
+        schema: { known: true, missing: [], newKnown: true, differences: [], differencesInAll: 0 },
         journal: journalStatus(),
         outcomes: { mirrored: 12 },
         mismatches: {},

@@ -53,7 +53,7 @@ describe.each([
     await fresh.query(`CREATE DATABASE ${NEW_DATABASE}; USE ${NEW_DATABASE}; ${SCHEMA}`);
     // What the runbook asks for, and no more.
     await fresh.query(
-      `CREATE USER replayer@'%' IDENTIFIED BY 'x'; GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON ${NEW_DATABASE}.* TO replayer@'%'`,
+      `CREATE USER replayer@'%' IDENTIFIED BY 'x'; GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, TRIGGER ON ${NEW_DATABASE}.* TO replayer@'%'`,
     );
     proxy = await startStageProxy(
       { old, fresh },
@@ -218,7 +218,9 @@ describe.each([
       expect([await ddl('skipped_by_config'), await doubts('notes'), await doubts('messages')]).toEqual([
         1, 1, 0,
       ]);
-      expect((await incidentsOf(proxy)).map(({ reason }) => reason)).toEqual(['ddl']);
+      // The new server's table differs from then on, which is told once it is read again.
+      const told = (await incidentsOf(proxy)).map(({ reason }) => reason);
+      expect(told.filter((reason) => reason !== 'schema_differs')).toEqual(['ddl']);
     });
   }
 });

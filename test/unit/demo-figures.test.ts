@@ -25,7 +25,7 @@ const STATUS: StatusReport = {
     shadow: { state: 'up' as const, since: '', lastError: null, lastErrorAt: null },
     queue: { statements: 2, bytes: 0 },
     lagSeconds: index,
-    schema: { known: true, missing: [] },
+    schema: { known: true, missing: [], newKnown: true, differences: [], differencesInAll: 0 },
     journal: journalStatus(),
     outcomes: {},
     mismatches: {},

@@ -1,10 +1,12 @@
 /** What is made of a reading of the old schema: defaults, order, ties, views, triggers and keys. */
 import { describe, expect, it } from 'vitest';
+import { PlanBinder } from '../../src/mirror/bound-plan.ts';
 import { ShardCatalog } from '../../src/mirror/catalog.ts';
 import { insertFilling, updateFilling } from '../../src/mirror/default-filling.ts';
 import { keyFold } from '../../src/mirror/key-folding.ts';
 import { type OldSchema, schemaOfTables, type TableSchema } from '../../src/mirror/old-schema.ts';
 import { takesAnyOf } from '../../src/mirror/row-order.ts';
+import { compareSchemas, NOT_COMPARED } from '../../src/mirror/schema-comparison.ts';
 import { storedKey } from '../../src/mirror/stored-key.ts';
 import { unknownTable } from '../../src/mirror/table-facts.ts';
 import { planOf } from '../harness/mirror-kit.ts';
@@ -58,6 +60,49 @@ describe('a table', () => {
       ...{ known: false, serial: true, expressionDefaults: true, transactional: null },
       triggers: { insert: 'unknown', update: 'unknown', delete: 'unknown' },
     });
+  });
+});
+
+describe('the new server’s tables', () => {
+  const replayed = (catalog: ShardCatalog, sql: string) =>
+    new PlanBinder(catalog).bind(planOf(sql), 'app').replayability;
+  const WRITE = 'UPDATE messages SET itemid = 2 WHERE folderid = 1';
+  const old = schemaOfTables([table('messages'), table('notes')]);
+
+  it('until the new server is read, all that is written is in doubt', () => {
+    const catalog = catalogOf([table('messages')]);
+    const verdicts = (['before', NOT_COMPARED, compareSchemas(old, old, () => true)] as const).map((what) => {
+      if (what !== 'before') catalog.compare(what);
+      return replayed(catalog, WRITE);
+    });
+    expect(verdicts).toEqual(['faithful', 'doubtful', 'faithful']);
+  });
+
+  it('act by triggers and foreign keys of their own, as the old one’s do', () => {
+    const catalog = catalogOf([table('messages'), table('notes')]);
+    const notes = {
+      child: 'notes',
+      parent: 'messages',
+      columns: ['itemid'],
+      onDelete: true,
+      onUpdate: false,
+    };
+    const fresh = { ...old, foreignKeys: [notes], triggers: [trigger('notes', 'SET @a = 1')] };
+    const comparison = compareSchemas(old, fresh, () => true);
+    catalog.compare(comparison);
+    expect(catalog.reached('app', 'messages', DELETED)).toEqual(['notes']);
+    expect(catalog.table('app', 'notes')?.triggers.delete).toBe('known');
+    expect(comparison.differences.map((one) => [one.table, one.old, one.new])).toEqual([
+      ['messages', 'nothing like it', 'a foreign key of notes to (itemid) that acts ON DELETE'],
+      ['notes', 'nothing like it', 'a trigger AFTER DELETE: SET @a = 1'],
+    ]);
+  });
+
+  it('have UNIQUE indexes of their own, for which units of other keys keep their order', () => {
+    const catalog = catalogOf([table('messages')]);
+    const fresh = schemaOfTables([table('messages', { uniques: [['itemid']] })]);
+    catalog.compare(compareSchemas(old, fresh, () => true));
+    expect(catalog.table('app', 'messages')).toMatchObject({ serial: true, otherUniques: [['itemid']] });
   });
 });
 

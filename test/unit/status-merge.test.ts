@@ -17,7 +17,7 @@ function shard(changes: Partial<ShardStatus> = {}): ShardStatus {
     shadow: { state: 'up', since: '2026-01-01T00:00:00.000Z', lastError: null, lastErrorAt: null },
     queue: { statements: 2, bytes: 1536 },
     lagSeconds: 0.25,
-    schema: { known: true, missing: [] },
+    schema: { known: true, missing: [], newKnown: true, differences: [], differencesInAll: 0 },
     journal: journalStatus({ keys: 7, reset: false, byReason: {} }),
     outcomes: { mirrored: 10, failed: 0 },
     mismatches: {},

@@ -2,10 +2,11 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { membersOf } from '../../src/mirror/column-members.ts';
 import { canonicalJson } from '../../src/sync/canonical-json.ts';
 import { ClientSum, clientRowSum, foldChecksum, xorOfCrcs } from '../../src/sync/checksum-fold.ts';
 import { inIdentityRange, inRange, oneOf } from '../../src/sync/key-sql.ts';
-import { bytesLiteral, literal, membersOf, numberLiteral, quoteName } from '../../src/sync/sql-text.ts';
+import { bytesLiteral, literal, numberLiteral, quoteName } from '../../src/sync/sql-text.ts';
 import type { KeyColumn } from '../../src/sync/table-pair.ts';
 
 const HEX = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 32, maxLength: 32 });

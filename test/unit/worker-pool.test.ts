@@ -119,7 +119,7 @@ function shardStatus(name: string, lagSeconds: number): ShardStatus {
     connections: 0,
     shadow: { state: 'up', since: '2024-01-01T00:00:00.000Z', lastError: null, lastErrorAt: null },
     queue: { statements: 0, bytes: 0 },
-    schema: { known: true, missing: [] },
+    schema: { known: true, missing: [], newKnown: true, differences: [], differencesInAll: 0 },
     journal: journalStatus(),
     outcomes: {},
     mismatches: {},

@@ -1,6 +1,4 @@
 /** Kinds of columns whose values can be the same thing. */
-import type { ColumnShape } from './table-shape.ts';
-
 export type ColumnFamily =
   | 'integer'
   | 'decimal'
@@ -65,7 +63,7 @@ const FAMILIES: Readonly<Record<string, ColumnFamily>> = {
   inet6: 'inet6',
 };
 
-/** Undefined: a type that the sync does not know. MariaDB's JSON is text; MySQL's is a family of its own. */
-export function familyOf(column: ColumnShape): ColumnFamily | undefined {
-  return FAMILIES[column.type];
+/** `type`: information_schema's DATA_TYPE, in small letters. Undefined: none of these. MariaDB's JSON is text; MySQL's is a family of its own. */
+export function familyOf({ type }: { readonly type: string }): ColumnFamily | undefined {
+  return FAMILIES[type];
 }
