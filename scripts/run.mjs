@@ -33,5 +33,5 @@ child.once('exit', (code, signal) => process.exit(code ?? SIGNAL_EXIT_BASE + (SI
 /** What a file needs of the machine. */
 function taskOf(path) {
   if (path.startsWith('bench/')) return 'bench';
-  return /^scripts\/(?:verify-|fidelity\/)/.test(path) ? 'test' : 'demo';
+  return /^scripts\/(?:verify-|fidelity\/|applications\/)/.test(path) ? 'test' : 'demo';
 }
