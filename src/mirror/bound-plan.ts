@@ -2,6 +2,7 @@
 import { type Binding, bind } from '../sql/keys.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { ShardCatalog } from './catalog.ts';
+import { type KindDifferences, kindDifferences } from './kind-differences.ts';
 import { planChanges } from './plan-changes.ts';
 import { type ReplayNeeds, replayNeeds } from './replay-needs.ts';
 import { type NamedView, type Replayability, replayability } from './replayability.ts';
@@ -20,6 +21,7 @@ export interface BoundPlan {
   readonly tables: readonly CatalogTable[];
   readonly replayability: Replayability;
   readonly needs: ReplayNeeds;
+  readonly differences: KindDifferences;
   /** It may give rows another key, with all that they hold. */
   readonly moves: boolean;
   /** What it reads of its session; null: nothing that a lane does not have. */
@@ -83,6 +85,7 @@ export class PlanBinder {
       tables,
       replayability: replayability(plan, { views, tables }),
       needs: replayNeeds(plan, tables),
+      differences: kindDifferences(plan, tables),
       moves: moves(plan, tables),
       reads: sessionReads(plan),
       traces,

@@ -225,11 +225,12 @@ function unitOf(
     bytes,
     prepared: null,
     moves: false,
+    byKind: plan!.byKind,
     moment: ANY_MOMENT,
     keys: [],
     keysComplete: false,
     span: null,
-    primary: { seconds, rows: 0, affected: null, tally: null, rowHash: null },
+    primary: { seconds, rows: 0, affected: null, tally: null, warnings: null, rowHash: null },
   };
   return {
     replays: [replay],

@@ -2,7 +2,6 @@
  * What one lane's session on the shadow is set to: who commits, and the context of what is replayed. A setting
  * that the shadow has taken before goes out ahead of the statements that need it, in the same write.
  */
-import type { Plan } from '../sql/plan.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import { commandPayload } from '../wire/packets.ts';
 import { COM } from '../wire/protocol.ts';
@@ -14,6 +13,7 @@ import {
   type TranslatedContext,
   translateContext,
 } from './shadow-dialect.ts';
+import type { Replay } from './unit.ts';
 
 /** Of a command; null: none came. */
 export type Answer = Exchange<ReplyCallback> | null;
@@ -64,8 +64,13 @@ export class LaneSession {
   }
 
   /** Of a statement: the shadow could not be set up to do quite as the primary in this context, or reckons otherwise. */
-  unfaithfulTo({ kind, byKind }: Plan): boolean {
-    return this.#unfaithful || (byKind && kind !== 'read' && isOtherKind(this.#context, this.#shadow.kind));
+  unfaithfulTo({ kind, byKind }: Pick<Replay, 'kind' | 'byKind'>): boolean {
+    return this.#unfaithful || (byKind && kind !== 'read' && this.isOfOtherKind);
+  }
+
+  /** The primary is, as the shadow is not. */
+  get isOfOtherKind(): boolean {
+    return isOtherKind(this.#context, this.#shadow.kind);
   }
 
   /** For what is sent from here on. */

@@ -12,6 +12,7 @@ import { PreparedOnLane } from './prepared-on-lane.ts';
 import { RowHash } from './row-hash.ts';
 import type { ShadowSession } from './shadow-dialect.ts';
 import { isLoneRead, type Replay, type Unit } from './unit.ts';
+import { warnsApart } from './warnings.ts';
 import type { Scheduled } from './write-order.ts';
 
 export interface ReplayResult {
@@ -19,7 +20,7 @@ export interface ReplayResult {
   readonly answer: Answer;
   /** The rows' hash, where the replay is compared. */
   readonly rowHash: RowHash | null;
-  /** The shadow could not be set up to do quite as the primary, or reckons otherwise. */
+  /** The shadow could not be set up to do quite as the primary, reckons otherwise, or warned otherwise. */
   readonly unfaithful?: boolean;
 }
 
@@ -257,14 +258,20 @@ export class Lane {
 
   #send(replay: Replay, done: (result: ReplayResult) => void): void {
     const rowHash = replay.primary.rowHash === null ? null : new RowHash();
-    let unfaithful = this.#session.unfaithfulTo(replay.plan);
+    let unfaithful = this.#session.unfaithfulTo(replay);
+    const { isOfOtherKind } = this.#session;
     const moment = this.#moment.commandFor(replay.moment);
     if (moment !== null) {
       this.link.send(moment, (answer) => {
         if (answer?.ok !== true) unfaithful = true;
       });
     }
-    const callback: ReplyCallback = (answer) => done({ answer, rowHash, unfaithful });
+    const callback: ReplyCallback = (answer) => {
+      const { warnings } = replay.primary;
+      if (answer?.ok === true && warnings !== null && warnsApart(warnings, answer.warnings, isOfOtherKind))
+        unfaithful = true;
+      done({ answer, rowHash, unfaithful });
+    };
     if (replay.prepared === null) {
       this.link.query(replay.sql, callback, rowHash);
       return;

@@ -35,6 +35,8 @@ export interface TableColumn {
   readonly autoIncrement?: boolean;
   /** Its value is made of the row's other columns. */
   readonly generated?: boolean;
+  /** Its default, or what it is made by, is an expression that MariaDB and MySQL reckon otherwise. */
+  readonly byKind?: boolean;
   /** A row of VALUES without a list of columns has no value for it. */
   readonly invisible?: boolean;
   /** Left out: not read. */

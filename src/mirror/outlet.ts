@@ -16,6 +16,7 @@ import type { TableKey } from './table-key.ts';
 import type { Timing } from './timing.ts';
 import { mayKeepTornTexts } from './torn-texts.ts';
 import type { Replay, Unit } from './unit.ts';
+import { type PrimaryWarnings, primaryWarnings } from './warnings.ts';
 import type { WritesUnderWay } from './writes-under-way.ts';
 
 export interface OutletOptions {
@@ -113,7 +114,8 @@ export class Outlet {
     const isTold = draft.affected === null || affected !== null;
     const isSame = isTold && isExact(moment, draft) && !isTorn(entry, draft);
     const isWarned = draft.doubtfulIfWarned && result.warnings > 0;
-    if (draft.doubtful || isWarned || !isSame) this.#doubt(statement, 'hazard');
+    const isDoubted = draft.doubtful || isWarned || !isSame;
+    if (isDoubted) this.#doubt(statement, 'hazard');
     this.#noteOverlap(statement);
     this.#noteDefinitions(statement);
     return {
@@ -127,6 +129,7 @@ export class Outlet {
       keys: draft.keys.length > 0 ? draft.keys : target.keys,
       keysComplete: target.keysComplete,
       moves: draft.moves,
+      byKind: draft.byKind,
       barriers: target.barriers,
       span: statement.span,
       primary: {
@@ -134,6 +137,7 @@ export class Outlet {
         rows: result.rows,
         affected,
         tally: draft.tally,
+        warnings: isDoubted ? null : warningsOf(entry, draft),
         rowHash: draft.rowHash,
       },
       bytes: entry.bytes,
@@ -219,6 +223,12 @@ export class Outlet {
 
 function isTorn({ statement, result }: Recorded, draft: ReplayDraft): boolean {
   return statement.kind !== 'read' && mayKeepTornTexts(draft, result.warnings);
+}
+
+/** Those of an execution over many rows are told for all of them together. */
+function warningsOf({ statement, result }: Recorded, draft: ReplayDraft): PrimaryWarnings | null {
+  if (statement.kind === 'read' || statement.plan === null) return null;
+  return primaryWarnings(statement.plan, result.warnings, draft.isWhole && !statement.byRows, draft);
 }
 
 /** With its moment set, the replay gives what the primary has. */

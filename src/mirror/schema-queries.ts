@@ -87,6 +87,8 @@ interface ViewRow extends RowDataPacket {
 /** Rows beyond these are not read: no schema of sense has as many, and memory is bounded. */
 const ROWS_MAX = 500_000;
 
+/** Calls, and quotients; a literal may have such signs too. */
+const NO_LITERAL = /[(/]/;
 const OWN_DATABASES = "('mysql', 'information_schema', 'performance_schema', 'sys')";
 
 export async function readOldSchema(connection: Connection, scope: SchemaScope): Promise<OldSchema> {
@@ -295,6 +297,7 @@ function columnOf(row: ColumnRow, json: ReadonlySet<string>, { server, planOf }:
     ...(onUpdate === undefined ? {} : { onUpdate }),
     ...(/auto_increment/i.test(row.extra) ? { autoIncrement: true } : {}),
     ...(/\b(?:STORED|VIRTUAL|PERSISTENT)\b/i.test(row.extra) ? { generated: true } : {}),
+    ...(isByKind(row, planOf) ? { byKind: true } : {}),
     ...(/\bINVISIBLE\b/i.test(row.extra) ? { invisible: true } : {}),
     definition: {
       charset: row.charset,
@@ -305,6 +308,12 @@ function columnOf(row: ColumnRow, json: ReadonlySet<string>, { server, planOf }:
       json: row.type === 'json' || json.has(`${placeOf(row)}\0${row.name.toLowerCase()}`),
     },
   };
+}
+
+function isByKind({ default: filling, expression }: ColumnRow, planOf: SchemaScope['planOf']): boolean {
+  return [filling, expression].some(
+    (text) => text !== null && NO_LITERAL.test(text) && planOf(`SELECT ${text}`).byKind,
+  );
 }
 
 function foreignKeyOf({ child, parent, columns, onDelete, onUpdate }: FarKey): ForeignKey {

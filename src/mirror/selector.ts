@@ -8,6 +8,7 @@ import { canNarrow, type DatabaseMap, rewrite } from '../sql/rewrite.ts';
 import type { ExecutePacket } from '../wire/execute-packet.ts';
 import { affectedCount, passesOver } from './affected-rows.ts';
 import type { BoundPlan } from './bound-plan.ts';
+import { valuesDiffer } from './kind-differences.ts';
 import { keepsWhole, type PreparedStatement, type PreparedText } from './prepared-statements.ts';
 import { sameNumbers } from './replay-needs.ts';
 import { RowHash } from './row-hash.ts';
@@ -207,6 +208,11 @@ export class Selector {
       affected,
       tally: null,
       moves: bound.moves,
+      byKind:
+        !isRead &&
+        (bound.differences.always || valuesDiffer(bound.differences, text, lexed, execution?.packet ?? null)),
+      isWhole: !isCut,
+      adjusted: bound.differences.adjusted,
       doubtful: !isRead && (isDoubtful || (affected === null && passesOver(plan))),
       doubtfulIfWarned: !isRead && bound.tables.some(({ effects }) => effects.warned),
     };

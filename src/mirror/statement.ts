@@ -4,6 +4,7 @@ import type { MirrorOutcome, StatementKind } from '../observe/metrics.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { AffectedCount } from './affected-rows.ts';
 import type { BoundDefinition } from './bound-definition.ts';
+import type { KindDifferences } from './kind-differences.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
 import type { ReplayContext } from './replay-context.ts';
 import type { ReplayNeeds } from './replay-needs.ts';
@@ -43,6 +44,11 @@ export interface ReplayDraft {
   readonly tally: RowTally<Replay> | null;
   /** It may give rows another key: where one of its keys is in doubt, all of them are. */
   readonly moves: boolean;
+  /** A server of the other kind may make other values of it. */
+  readonly byKind: boolean;
+  /** It is replayed with all of its keys. */
+  readonly isWhole: boolean;
+  readonly adjusted: KindDifferences['adjusted'];
   /** The result may differ from the primary's even so: a doubt besides the replay. */
   readonly doubtful: boolean;
   /** So it may where the primary warned of it. */

@@ -24,6 +24,10 @@ export interface CatalogTable extends MovedTable {
   readonly plainlyOrdered: ReadonlySet<string>;
   /** Its columns of type YEAR. */
   readonly years: ReadonlySet<string>;
+  /** COLUMN_TYPE of each column, in small letters. */
+  readonly columnTypes: ReadonlyMap<string, string>;
+  /** A default, or a generated column, takes other values on another kind of server. */
+  readonly filledByKind: boolean;
   /** The server makes the key of a row's other columns, or a trigger may. */
   readonly keyMade: boolean;
   /** A rollback undoes changes to it. Null: not known. */
@@ -82,6 +86,8 @@ export function unknownTable(name: string, key: string | null, effects = NO_EFFE
     primaryKey: [],
     plainlyOrdered: new Set(),
     years: new Set(),
+    columnTypes: new Map(),
+    filledByKind: false,
     keyMade: false,
     otherUniques: ANY_UNIQUES,
     transactional: null,
@@ -124,6 +130,13 @@ export function describeTable(
     primaryKey: schema.primaryKey.map((column) => column.toLowerCase()),
     plainlyOrdered: columnsOf(columns, ORDERED_TYPES),
     years: columnsOf(columns, YEAR_TYPE),
+    columnTypes: new Map(
+      columns.map(({ name: column, type, columnType }) => [
+        column.toLowerCase(),
+        (columnType ?? type).toLowerCase(),
+      ]),
+    ),
+    filledByKind: columns.some(({ byKind }) => byKind === true),
     keyMade: isMade,
     otherUniques: otherUniques(schema, folded),
     known: true,

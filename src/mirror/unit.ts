@@ -9,6 +9,7 @@ import type { ReplayContext } from './replay-context.ts';
 import type { RowHash } from './row-hash.ts';
 import type { RowTally } from './row-tally.ts';
 import type { TableKey } from './table-key.ts';
+import type { PrimaryWarnings } from './warnings.ts';
 import type { WriteSpan } from './write-span.ts';
 
 /** A prepared statement's execution, as the shadow will get it. */
@@ -28,6 +29,8 @@ export interface PrimaryAnswer {
   readonly affected: ExpectedCount | null;
   /** They are compared with those of other replays together; null: they are not. */
   readonly tally: RowTally<Replay> | null;
+  /** Null where they are not compared, or it is a doubt anyway. */
+  readonly warnings: PrimaryWarnings | null;
   /** Null where the rows are not compared. */
   readonly rowHash: RowHash | null;
 }
@@ -48,6 +51,8 @@ export interface Replay {
   readonly keysComplete: boolean;
   /** It may give rows another key: where one of its keys is in doubt, all of them are. */
   readonly moves: boolean;
+  /** A server of the other kind may make other values of it. */
+  readonly byKind: boolean;
   /** Tables that it may change besides, or whose units keep one order, whatever its keys. */
   readonly barriers: readonly string[];
   readonly primary: PrimaryAnswer;

@@ -88,6 +88,8 @@ export class Lexed {
   mode: SqlMode = DEFAULT_SQL_MODE;
 
   literalCount = 0;
+  /** Literals of type `hex`. */
+  hexCount = 0;
   /** start, end, type, slot, ordinal (parameters, else -1), row (or -1). */
   literals = new Int32Array(64 * LITERAL_FIELDS);
   rowCount = 0;
@@ -103,7 +105,7 @@ export class Lexed {
     this.mode = mode;
     this.state = 'complete';
     this.tokenCount = this.slotCount = this.parameterCount = 0;
-    this.literalCount = this.rowCount = this.qualifierCount = 0;
+    this.literalCount = this.hexCount = this.rowCount = this.qualifierCount = 0;
     this.start = -1;
     this.end = from;
     this.next = -1;
@@ -131,6 +133,7 @@ export class Lexed {
       this.fault('too_many');
       return;
     }
+    if (type === LITERAL.hex) this.hexCount++;
     const at = this.literalCount++ * LITERAL_FIELDS;
     if (at === this.literals.length) this.literals = grown(this.literals);
     const literals = this.literals;

@@ -138,6 +138,8 @@ export interface Plan {
   readonly hazards: ReadonlySet<Hazard>;
   /** MariaDB and MySQL may make other values of it: `by-kind.ts` says of what. */
   readonly byKind: boolean;
+  /** Words and signs of which MySQL warns that it will not know them for ever, once each. */
+  readonly deprecated: number;
   /** Has a top-level ORDER BY: compared reads mind the order of rows. */
   readonly ordered: boolean;
   /** Has a LIMIT, of its own or in a query inside it. */

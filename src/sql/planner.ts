@@ -1,7 +1,7 @@
 /** Makes the plan of a digest from its recorded tokens. Called once per digest; never throws. */
 
 import { Blocks } from './blocks.ts';
-import { differsByKind } from './by-kind.ts';
+import { deprecatedWords, differsByKind } from './by-kind.ts';
 import { CompoundDetector } from './compound.ts';
 import { digestId, digestText } from './digest.ts';
 import { readHazards } from './hazards.ts';
@@ -75,6 +75,7 @@ export function makePlan(sql: Buffer, lexed: Lexed, mode: SqlMode, parserHasTime
     assignments: reading.assignments,
     hazards,
     byKind: differsByKind(list),
+    deprecated: deprecatedWords(list),
     ordered: reading.blocks.isOrdered(),
     limited: reading.blocks.isLimited(),
     limitWithoutOrder: reading.blocks.limitWithoutOrder(),

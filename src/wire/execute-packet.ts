@@ -12,6 +12,9 @@ const FLAG_PARAMETER_COUNT = 0x08;
 /** The command, the statement's id (4), flags (1) and the iteration count (4). */
 const HEAD_BYTES = 10;
 const BYTES_A_PLACE = 8;
+/** Where the microseconds of a DATETIME or TIMESTAMP, and of a TIME, stand behind the value's length. */
+const DATETIME_FRACTION_AT = 7;
+const TIME_FRACTION_AT = 8;
 /** A decimal that servers write as it came: its digits fit behind the point and before it, and it is not -0. */
 const PLAIN_DECIMAL = /^(?!-0(?:\.0+)?$)-?(?:0|[1-9]\d{0,34})(?:\.\d{1,30})?$/;
 const NO_TYPES = Buffer.alloc(0);
@@ -119,6 +122,30 @@ export class ExecutePacket {
         strings.push(new PayloadCursor(this.#payload, from, to).lenencBytes());
     }
     return strings;
+  }
+
+  /** Is one of the parameters such a value? */
+  hasFractionOrMinusZero(): boolean {
+    for (let ordinal = 0; ordinal * 2 < this.#spans.length; ordinal++)
+      if (this.hasFraction(ordinal) || this.isMinusZero(ordinal)) return true;
+    return false;
+  }
+
+  /** A moment, or a time, with a part of a second. */
+  hasFraction(ordinal: number): boolean {
+    const type = this.types[ordinal * 2];
+    const isTime = type === FIELD_TYPE.TIME;
+    if (!isTime && type !== FIELD_TYPE.DATETIME && type !== FIELD_TYPE.TIMESTAMP) return false;
+    const at = this.#spans[ordinal * 2]! + 1 + (isTime ? TIME_FRACTION_AT : DATETIME_FRACTION_AT);
+    return at + 4 <= this.#spans[ordinal * 2 + 1]! && this.#payload.readUInt32LE(at) !== 0;
+  }
+
+  isMinusZero(ordinal: number): boolean {
+    const type = this.types[ordinal * 2];
+    const from = this.#spans[ordinal * 2]!;
+    if (from === this.#spans[ordinal * 2 + 1]!) return false;
+    if (type === FIELD_TYPE.DOUBLE) return Object.is(this.#payload.readDoubleLE(from), -0);
+    return type === FIELD_TYPE.FLOAT && Object.is(this.#payload.readFloatLE(from), -0);
   }
 
   /** Null: of another type. */
