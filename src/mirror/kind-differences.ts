@@ -28,7 +28,7 @@ const FRACTIONS = /^(?:time|datetime|timestamp)\([1-6]\)/;
 const OWN_ADJUSTED = /^(?:time\b|timestamp|set\b|enum\b)/;
 /** What gives a time with a fraction, unless it is a column. */
 const FRACTION_MAKERS =
-  /\b(?:(?:MAKETIME|STR_TO_DATE|ADDTIME|SUBTIME|TIMESTAMP|TIME|FROM_UNIXTIME)\s?\(|(?:TIME|TIMESTAMP)\s?\?)/i;
+  /\b(?:(?:MAKETIME|STR_TO_DATE|ADDTIME|SUBTIME|TIMESTAMP|TIME)\s?\(|(?:TIME|TIMESTAMP)\s?\?)/i;
 /** Behind the names of an INSERT's columns, and before a condition. */
 const VALUES = /\b(?:VALUES?|SET)\b(.*?)(?:\bWHERE\b|$)/is;
 /** What is assigned to. */

@@ -20,9 +20,6 @@ const NOTHING_SET: ReadonlyMap<string, string> = new Map();
 /** What a routine may set for good; the servers put sql_mode and the character sets of statements back behind it. */
 const NOT_PUT_BACK = [...CARRIED.keys()].filter((name) => !['sql_mode', ...NAMES_VARIABLES].includes(name));
 
-/** Of settings that are copied in at once. */
-const NOT_BEGUN: LoginNames = { statement: '', settings: NOTHING_SET, charset: 'none', known: true };
-
 const NOT_KNOWN: TextCharsets = { client: null, connection: null };
 
 /** Of sessions that have set nothing, this many for each way to begin: by what they begin with, and by the rest of what makes a context. */
@@ -38,27 +35,46 @@ export interface Begun {
   readonly beginning: SessionBeginning;
 }
 
+/** What a session has set, by its login or since. */
+interface SettingsHeld {
+  /** The character sets, as `LoginNames.statement`. */
+  readonly names: string;
+  /** Null, as the one below, in sessions that never need it: most set nothing. */
+  readonly set: Map<string, string> | null;
+  /** Variables that were set to something unknown, or to what a replay can't have. */
+  readonly unknown: Set<string> | null;
+}
+
+/** What a session has set as it begins. */
+export function heldAtLogin({ statement, settings, known }: LoginNames): SettingsHeld {
+  return {
+    names: statement,
+    set: settings.size === 0 ? null : new Map(settings),
+    unknown: known ? null : new Set(NAMES_VARIABLES),
+  };
+}
+
 export class SessionSettings {
   readonly #primary: ServerKind | null;
   readonly #server: ServerBeginning;
   #defaultMode: string | null;
   #beginning: SessionBeginning;
-  #names = '';
-  /** Null, as the one below, in sessions that never need it: most set nothing. */
-  #set: Map<string, string> | null = null;
-  /** Variables that were set to something unknown, or to what a replay can't have. */
-  #unknown: Set<string> | null = null;
+  #names: string;
+  #set: Map<string, string> | null;
+  #unknown: Set<string> | null;
   #context: ReplayContext | null = null;
   /** These two are made when they are asked for. */
   #words: string | null = null;
   #textCharsets: TextCharsets | null = null;
 
-  constructor({ primary, server, defaultMode, beginning }: Begun, names: LoginNames) {
+  constructor({ primary, server, defaultMode, beginning }: Begun, { names, set, unknown }: SettingsHeld) {
     this.#primary = primary;
     this.#server = server;
     this.#defaultMode = defaultMode;
     this.#beginning = beginning;
-    this.#begin(names);
+    this.#names = names;
+    this.#set = set;
+    this.#unknown = unknown;
   }
 
   copy(): SessionSettings {
@@ -68,26 +84,23 @@ export class SessionSettings {
       defaultMode: this.#defaultMode,
       beginning: this.#beginning,
     };
-    const copy = new SessionSettings(begun, NOT_BEGUN);
-    copy.#names = this.#names;
-    copy.#set = this.#set && new Map(this.#set);
-    copy.#unknown = this.#unknown && new Set(this.#unknown);
-    return copy;
+    return new SessionSettings(begun, {
+      names: this.#names,
+      set: this.#set && new Map(this.#set),
+      unknown: this.#unknown && new Set(this.#unknown),
+    });
   }
 
   /** The connection was reset, or its user changed: it is as the server begins sessions now. */
   reset(names: LoginNames): void {
     this.#defaultMode = this.#server.sqlMode;
     this.#beginning = this.#server.beginning;
-    this.#begin(names);
-  }
-
-  #begin({ statement, settings, known }: LoginNames): void {
     this.#context = null;
     this.#wordsChanged();
-    this.#set = settings.size === 0 ? null : new Map(settings);
-    this.#unknown = known ? null : new Set(NAMES_VARIABLES);
-    this.#names = statement;
+    const held = heldAtLogin(names);
+    this.#names = held.names;
+    this.#set = held.set;
+    this.#unknown = held.unknown;
   }
 
   /** False: something that replays depend on was set to a value that is not known, or that they can't have. */

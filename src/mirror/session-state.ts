@@ -11,7 +11,7 @@ import type { ReplayContext } from './replay-context.ts';
 import { PLAIN_BEGINNING, type ServerBeginning, type SessionBeginning } from './session-beginning.ts';
 import type { AssignedValue, IsolationLevel, SessionEffect } from './session-effect.ts';
 import type { SessionReads } from './session-reads.ts';
-import { SessionSettings } from './session-settings.ts';
+import { heldAtLogin, SessionSettings } from './session-settings.ts';
 import { SessionValues, type UserValue } from './session-values.ts';
 import type { ServerKind } from './sql-modes.ts';
 import { TemporaryTables } from './temporary-tables.ts';
@@ -78,7 +78,7 @@ export class SessionState {
     this.#server = login.server ?? { sqlMode: defaultMode, beginning, quotes: defaultQuotes ?? 'off' };
     const begun = { primary: this.#primary, server: this.#server, defaultMode, beginning };
     const names = namesAtLogin(login.collation, this.#primary, beginning);
-    this.#settings = new SessionSettings(begun, names);
+    this.#settings = new SessionSettings(begun, heldAtLogin(names));
     this.#charset = names.charset;
     this.#weak = beginning.isolation !== 'locking';
     this.#flagsTell = defaultQuotes === null;

@@ -37,10 +37,14 @@ interface Refusal {
 const REASONS_MAX = 3;
 /** Rows that were refused together are tried in so many parts, and each part that is refused so again. */
 const PARTS = 10;
+/** Writes that take too long one after the other, each for all of its time, before the server is taken for too slow. */
+const TIMEOUTS_MAX = 8;
 
 export class RowRepair {
   readonly #options: RowRepairOptions;
   readonly #size: TransactionSize;
+  /** Since the last write that was taken. */
+  #timeouts = 0;
 
   constructor(options: RowRepairOptions) {
     this.#options = options;
@@ -124,6 +128,7 @@ export class RowRepair {
     }
     try {
       await this.#options.target.write(statements);
+      this.#timeouts = 0;
       return null;
     } catch (error) {
       // No part of it may be written any more, however small.
@@ -136,8 +141,9 @@ export class RowRepair {
   /** Whether other rows may be taken. */
   async #isOfRows(error: unknown): Promise<boolean> {
     const fault = faultOf(error);
-    if (fault !== 'connection') return fault === 'rows';
-    // A server that is there ends a connection for what it was sent.
+    if (fault === 'rows' || fault === 'server') return fault === 'rows';
+    if (fault === 'time' && ++this.#timeouts >= TIMEOUTS_MAX) return false;
+    // A server that is there ends a connection, or is kept waiting, for what it was sent.
     return await this.#options.target.write([]).then(
       () => true,
       () => false,

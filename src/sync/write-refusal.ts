@@ -1,7 +1,7 @@
 /** Why a repair's transaction failed: the rows that it was of, or the server, which takes no other rows either. */
 import { messageOf } from '../base/errors.ts';
 import { refusalRemedy } from './refusal-remedy.ts';
-import { ConnectionLost } from './sync-connection.ts';
+import { ConnectionLost, QueryTimedOut } from './sync-connection.ts';
 
 /** Rows are not taken just now, whichever they are; `cause` says why. */
 export class TargetLost extends Error {
@@ -30,9 +30,11 @@ const OF_NO_ROWS: ReadonlySet<number> = new Set([
 
 /**
  * `rows`: the server has refused what it was given, and may take others. `connection`: it ended the connection before a
- * COMMIT, because it is gone, or because a packet was too large for it. `server`: no rows would fare better.
+ * COMMIT, because it is gone, or because a packet was too large for it. `time`: it took longer than it may, because the
+ * server is slow, or because somebody holds one of the rows. `server`: no rows would fare better.
  */
-export function faultOf(error: unknown): 'rows' | 'connection' | 'server' {
+export function faultOf(error: unknown): 'rows' | 'connection' | 'time' | 'server' {
+  if (error instanceof QueryTimedOut) return 'time';
   if (error instanceof ConnectionLost) return error.committing ? 'server' : 'connection';
   const { errno, sqlState } = Object(error) as { readonly errno?: unknown; readonly sqlState?: unknown };
   // What did not come from a server has no SQLSTATE.

@@ -116,6 +116,21 @@ describe('a repair', () => {
     expect(written).toHaveLength(MISSING.length - 1);
   });
 
+  it('finds rows by parts that take too long, on a server that is there', async () => {
+    const { repair, written } = repairOf({ refused: ['7'], refusal: new QueryTimedOut('took too long') });
+    await expect(repair.repair('1', MISSING)).rejects.toThrow(
+      '1 row could not be written: row 7: took too long',
+    );
+    expect(written).toHaveLength(MISSING.length - 1);
+  });
+
+  it('gives a server up on which write after write takes too long', async () => {
+    const all = MISSING.map(({ identity }) => String(identity[0]));
+    const { repair, tried } = repairOf({ refused: all, refusal: new QueryTimedOut('took too long') });
+    await expect(repair.repairGroups([{ key: '1', differences: MISSING }])).rejects.toThrow(TargetLost);
+    expect(sizes(tried)).toEqual([100, 10, 1, 1, 1, 1, 1, 1]);
+  });
+
   it('tries no part of what another worker is to write by now', async () => {
     const { repair, tried } = repairOf({ refused: ['7'], refusal: new RangeLost() });
     await expect(repair.repairGroups([{ key: '1', differences: MISSING }])).rejects.toThrow(RangeLost);
