@@ -9,6 +9,7 @@ import type { ShardIncidents } from '../observe/incident.ts';
 import type { Plan } from '../sql/plan.ts';
 import type { ShardCatalog } from './catalog.ts';
 import { ClockKeeper } from './clock-keeper.ts';
+import { CollationIds } from './collation-ids.ts';
 import {
   BEGINNING_VARIABLES,
   beginningOf,
@@ -69,6 +70,7 @@ export class SchemaReader {
   readonly #clock = new PrimaryClock();
   readonly #keeper: ClockKeeper;
   readonly #outside: OutsideReader;
+  readonly #collations = new CollationIds();
   #timer: NodeJS.Timeout | null = null;
   #reading = false;
   #again = false;
@@ -164,8 +166,9 @@ export class SchemaReader {
     const asked = [...BEGINNING_VARIABLES, NAME_CASE, SCHEDULER];
     const variables = await globalVariables(connection, asked, timeoutMs);
     const planOf = (text: string): Plan => read(Buffer.from(text), 0).plan;
+    const version = variables.get('version') ?? '';
     const server = {
-      isMariadb: /mariadb/i.test(variables.get('version') ?? ''),
+      isMariadb: /mariadb/i.test(version),
       explicitTimestamps: variables.get('explicit_defaults_for_timestamp') === 'ON',
     };
     const schema = await readOldSchema(connection, {
@@ -181,7 +184,8 @@ export class SchemaReader {
     const moments = zoneMoments(wallClock() / 1000);
     const zone = await zoneOf(connection, moments, timeoutMs);
     const shadow = isUnsaid(zone) ? await this.#shadowZone(moments) : null;
-    const names = await namesSeen(connection, database, timeoutMs);
+    const collations = await this.#collations.of(connection, version, now(), timeoutMs);
+    const names = await namesSeen(connection, database, collations, timeoutMs);
     const beginning = beginningOf(variables, { zone, shadow, names }, read);
     this.#catalog.learnBeginning(beginning, variables.get('sql_mode') ?? '');
     const steady = this.#clock.learn(await clockSamples(connection, CLOCK_SAMPLES, now, timeoutMs));

@@ -62,18 +62,15 @@ export async function globalVariables(
   return new Map(rows.map((row) => [row.Variable_name, row.Value]));
 }
 
-/** What the server made of the collation of our login. */
+/** What the server made of the collation of our login; `collations`: the ids of those that it has. */
 export async function namesSeen(
   connection: Connection,
   database: string | null,
+  collations: ReadonlySet<number>,
   timeout: number,
 ): Promise<NamesSeen> {
   const [own] = await connection.query<RowDataPacket[]>({
     sql: 'SELECT @@SESSION.collation_connection AS given',
-    timeout,
-  });
-  const [rows] = await connection.query<RowDataPacket[]>({
-    sql: 'SELECT ID AS id FROM information_schema.COLLATIONS WHERE ID IS NOT NULL',
     timeout,
   });
   const [schemata] = await connection.query<RowDataPacket[]>({
@@ -86,7 +83,7 @@ export async function namesSeen(
     databases: new Map(schemata.map((row) => [String(row.name), String(row.collation)])),
     asked: ASKED_COLLATION,
     given: String(own[0]?.given),
-    collations: new Set(rows.map((row) => Number(row.id))),
+    collations,
   };
 }
 

@@ -1,6 +1,7 @@
 /** Variables that a session sets, and that change what it writes: replayed the same, or in doubt, between all kinds. */
 import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runCommand } from '../harness/cli.ts';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
@@ -30,6 +31,10 @@ const OTHER_GLOBALS = {
 };
 const STARTS = { MariaDB: startMariadb, 'MySQL 9': startMysql };
 type Kind = keyof typeof STARTS;
+
+/** Prints how many rows PDO says that a statement has affected, of those that it found. */
+const PDO_FOUND = `$found = [PDO::MYSQL_ATTR_FOUND_ROWS => true];
+  echo (new PDO("mysql:host=127.0.0.1;port=$argv[1];dbname=$argv[2]", 'root', '', $found))->exec($argv[3]);`;
 
 const servers = new Map<string, SqlServer>();
 beforeAll(async () => {
@@ -344,6 +349,20 @@ describe.each<readonly [Kind, Kind]>([
       await apart(title);
       expect(await run(sql)).toEqual({ ...faithful(1), doubts: 1 });
     }
+  });
+
+  it('PDO that counts the rows that it found: those that were changed are compared', async () => {
+    const update = (title: string) =>
+      addedBy(proxy, counts, async () => {
+        const sql = `UPDATE messages SET title = '${title}' WHERE folderid = 1`;
+        const done = await runCommand('php', ['-r', PDO_FOUND, String(proxy.port(SHARD)), OLD_DATABASE, sql]);
+        expect(done).toMatchObject({ code: 0, stdout: '1' });
+      });
+    await run(message(1, "'a'"));
+    expect(await update('a')).toEqual(faithful(1));
+    expect(await update('b')).toEqual(faithful(1));
+    await fresh.query(`UPDATE ${NEW_DATABASE}.messages SET title = 'c'`);
+    expect(await update('c')).toEqual({ ...faithful(1), doubts: 1 });
   });
 
   it('SET CHARACTER SET takes the connection’s character set from the old database', async () => {
