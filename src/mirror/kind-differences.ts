@@ -24,8 +24,8 @@ const NUMBERS = /^(?:(?:tiny|small|medium|big)?int|decimal|float|double|year)\b/
 const TEXTS = /^(?:(?:var)?char|(?:tiny|medium|long)?text|(?:var)?binary|(?:tiny|medium|long)?blob)\b/;
 const APPROXIMATE = /^(?:float|double)\b/;
 const FRACTIONS = /^(?:time|datetime|timestamp)\([1-6]\)/;
-/** Outside of strict mode each kind has its own value for what is none of these, and for NULL. */
-const OWN_ADJUSTED = /^(?:time\b|timestamp|set\b|enum\b)/;
+/** Outside of strict mode each kind has its own value for what is no time and no set, and for NULL in the others. */
+const OWN_ADJUSTED = /^(?:(?:time|set)\b|(?:enum|timestamp)\b.* not null$)/s;
 /** What gives a time with a fraction, unless it is a column. */
 const FRACTION_MAKERS =
   /\b(?:(?:MAKETIME|STR_TO_DATE|ADDTIME|SUBTIME|TIMESTAMP|TIME)\s?\(|(?:TIME|TIMESTAMP)\s?\?)/i;
@@ -80,7 +80,7 @@ function isQuotedHex(sql: Buffer, lexed: Lexed, literal: number): boolean {
 }
 
 interface Assigned {
-  /** COLUMN_TYPE in small letters; null: not known. */
+  /** As in `CatalogTable.columnTypes`; null: not known. */
   readonly type: string | null;
   /** -1: an expression. */
   readonly slot: number;

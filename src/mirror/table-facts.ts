@@ -24,7 +24,7 @@ export interface CatalogTable extends MovedTable {
   readonly plainlyOrdered: ReadonlySet<string>;
   /** Its columns of type YEAR. */
   readonly years: ReadonlySet<string>;
-  /** COLUMN_TYPE of each column, in small letters. */
+  /** COLUMN_TYPE of each column, in small letters, and `not null` behind it where it takes none. */
   readonly columnTypes: ReadonlyMap<string, string>;
   /** A default, or a generated column, takes other values on another kind of server. */
   readonly filledByKind: boolean;
@@ -130,12 +130,7 @@ export function describeTable(
     primaryKey: schema.primaryKey.map((column) => column.toLowerCase()),
     plainlyOrdered: columnsOf(columns, ORDERED_TYPES),
     years: columnsOf(columns, YEAR_TYPE),
-    columnTypes: new Map(
-      columns.map(({ name: column, type, columnType }) => [
-        column.toLowerCase(),
-        (columnType ?? type).toLowerCase(),
-      ]),
-    ),
+    columnTypes: new Map(columns.map((column) => [column.name.toLowerCase(), declaredType(column)])),
     filledByKind: columns.some(({ byKind }) => byKind === true),
     keyMade: isMade,
     otherUniques: otherUniques(schema, folded),
@@ -155,6 +150,11 @@ export function describeTable(
     cascades: relations.cascades(name, changes).filter(isMoved),
     effects,
   };
+}
+
+function declaredType({ type, columnType, definition }: TableColumn): string {
+  const declared = (columnType ?? type).toLowerCase();
+  return definition?.nullable === false ? `${declared} not null` : declared;
 }
 
 /** In small letters. */
