@@ -125,7 +125,7 @@ async function createAccounts(servers: Servers, passwords: { old: string; new: s
     await server.query(`CREATE USER ${APP.user} IDENTIFIED BY '${APP.password}';
       GRANT SELECT, INSERT, UPDATE, DELETE ON \`mc\\_%\`.* TO ${APP.user};
       CREATE USER understudy IDENTIFIED BY '${passwords.old}';
-      GRANT SELECT ON \`mc\\_%\`.* TO understudy`);
+      GRANT SELECT, SHOW VIEW, TRIGGER ON \`mc\\_%\`.* TO understudy`);
   }
   for (const server of servers.newHosts) {
     await server.query(`CREATE USER understudy IDENTIFIED BY '${passwords.new}';
