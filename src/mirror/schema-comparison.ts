@@ -134,7 +134,12 @@ function alone<T>(
 
 function triggerText({ event, before, text }: Trigger): string {
   const when = before === true ? 'BEFORE' : 'AFTER';
-  return `a trigger ${when} ${event.toUpperCase()}: ${text.replaceAll(/\s+/g, ' ').trim()}`;
+  // MySQL keeps the mark behind the statement.
+  const plain = text
+    .replaceAll(/\s+/g, ' ')
+    .replace(/[ ;]+$/, '')
+    .trim();
+  return `a trigger ${when} ${event.toUpperCase()}: ${plain}`;
 }
 
 function actingKeys({ foreignKeys }: DatabaseSchema): ForeignKey[] {

@@ -22,9 +22,12 @@ const SAME_FUNCTIONS: Readonly<Record<string, string>> = {
 /** MySQL names the character set of each string, and escapes its quotes. */
 const INTRODUCED = /\b_[a-z0-9]+(?=')/gi;
 
+/** MariaDB's word for the operator, which the parser does not know; with a parenthesis behind it it is a function. */
+const REMAINDER = /\bMOD\b(?!\s*\()/gi;
+
 /** Expressions of one form are the same; of the same expression the form may differ where the parser refuses it. */
 export function expressionForm(text: string): string {
-  const plain = text.replaceAll("\\'", "'").replaceAll(INTRODUCED, '').trim();
+  const plain = text.replaceAll("\\'", "'").replaceAll(INTRODUCED, '').replaceAll(REMAINDER, '%').trim();
   const tree = parseExpression(plain);
   return tree === null ? plain : JSON.stringify(tree, bare);
 }

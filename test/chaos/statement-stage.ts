@@ -181,7 +181,9 @@ async function startSide(dialect: Dialect, name: 'old' | 'new', schema: string):
   const server = await (dialect === 'mariadb' ? startMariadb({ name, extra }) : startMysql({ name, extra }));
   const database = name === 'old' ? OLD_DATABASE : NEW_DATABASE;
   const connection = await server.connect({ multipleStatements: true, charset: 'utf8mb4' });
-  await connection.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4; USE ${database}; ${schema}`);
+  await connection.query(
+    `CREATE DATABASE ${database} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci; USE ${database}; ${schema}`,
+  );
   await connection.query("SET foreign_key_checks = 0, sql_mode = '', timestamp = 1700000000");
   return { server, connection };
 }
