@@ -9,7 +9,6 @@ export function findFaults(proxies: readonly ProxyStatus[]): string[] {
   return [
     ...unreachableFaults(proxies),
     ...reports.flatMap(workerFaults),
-    ...reports.flatMap(journalFaults),
     ...reports.flatMap(shadowFaults),
     ...reports.flatMap(debtFaults),
     ...reports.flatMap(controlFaults),
@@ -26,12 +25,6 @@ function workerFaults({ id, draining, workers }: StatusReport): string[] {
     );
 }
 
-function journalFaults({ id, shards }: StatusReport): string[] {
-  return shards.flatMap(({ name, journal: { failing } }) =>
-    failing === null ? [] : [`the journal of shard ${name} can't be written (proxy ${id}): ${failing}`],
-  );
-}
-
 function shadowFaults({ id, shards }: StatusReport): string[] {
   return shards
     .filter(({ shadow }) => shadow.state === 'down')
@@ -41,6 +34,7 @@ function shadowFaults({ id, shards }: StatusReport): string[] {
     );
 }
 
+/** Also of a journal that can't be written. One that is slow is no fault: the next moment it may be quick. */
 function debtFaults({ id, shards }: StatusReport): string[] {
   return shards
     .filter(({ journal }) => journal.reset)
