@@ -59,7 +59,7 @@ export function valuesDiffer(
   lexed: Lexed,
   packet: ExecutePacket | null,
 ): boolean {
-  const unlike = packet?.hasFractionOrMinusZero() === true ? packet : null;
+  const unlike = packet?.hasPeculiar() === true ? packet : null;
   if (lexed.hexCount === 0 && unlike === null) return false;
   for (let index = 0; index < lexed.literalCount; index++) {
     const type = lexed.literalType(index);
@@ -68,6 +68,8 @@ export function valuesDiffer(
       return true;
     if (unlike === null || type !== LITERAL.parameter) continue;
     const ordinal = lexed.literalOrdinal(index);
+    // MariaDB takes such a one for NULL, or for another day.
+    if (unlike.isStrayTimestamp(ordinal)) return true;
     if (place === 'number' && unlike.hasFraction(ordinal)) return true;
     if (place === 'text' && unlike.isMinusZero(ordinal)) return true;
   }

@@ -15,6 +15,13 @@ const BYTES_A_PLACE = 8;
 /** Where the microseconds of a DATETIME or TIMESTAMP, and of a TIME, stand behind the value's length. */
 const DATETIME_FRACTION_AT = 7;
 const TIME_FRACTION_AT = 8;
+/** The year (2), month and day. */
+const DATE_BYTES = 4;
+/** In every time zone. */
+const TIMESTAMP_YEAR_MIN = 1971;
+const TIMESTAMP_YEAR_MAX = 2037;
+const FEBRUARY = 2;
+const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 /** A decimal that servers write as it came: its digits fit behind the point and before it, and it is not -0. */
 const PLAIN_DECIMAL = /^(?!-0(?:\.0+)?$)-?(?:0|[1-9]\d{0,34})(?:\.\d{1,30})?$/;
 const NO_TYPES = Buffer.alloc(0);
@@ -124,11 +131,24 @@ export class ExecutePacket {
     return strings;
   }
 
-  /** Is one of the parameters such a value? */
-  hasFractionOrMinusZero(): boolean {
+  /** Is one of the parameters a value of one of the three sorts below? */
+  hasPeculiar(): boolean {
     for (let ordinal = 0; ordinal * 2 < this.#spans.length; ordinal++)
-      if (this.hasFraction(ordinal) || this.isMinusZero(ordinal)) return true;
+      if (this.hasFraction(ordinal) || this.isMinusZero(ordinal) || this.isStrayTimestamp(ordinal))
+        return true;
     return false;
+  }
+
+  /** Bound as a TIMESTAMP, and outside of the years of one for certain, or a day that no month has; zero is none. */
+  isStrayTimestamp(ordinal: number): boolean {
+    if (this.types[ordinal * 2] !== FIELD_TYPE.TIMESTAMP) return false;
+    const from = this.#spans[ordinal * 2]! + 1;
+    const to = this.#spans[ordinal * 2 + 1]!;
+    if (to - from < DATE_BYTES || this.#payload.subarray(from, to).every((byte) => byte === 0)) return false;
+    const year = this.#payload.readUInt16LE(from);
+    const [month, day] = [this.#payload[from + 2]!, this.#payload[from + 3]!];
+    if (year < TIMESTAMP_YEAR_MIN || year > TIMESTAMP_YEAR_MAX || month < 1 || month > 12) return true;
+    return day < 1 || day > (month === FEBRUARY && year % 4 === 0 ? 29 : MONTH_DAYS[month - 1]!);
   }
 
   /** A moment, or a time, with a part of a second. */

@@ -8,8 +8,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readJournal } from '../harness/journal-entries.ts';
 import { startMariadb } from '../harness/mariadb.ts';
 import { startMysql } from '../harness/mysql.ts';
+import { int } from '../harness/packet-writer.ts';
 import type { Proxy as RunningProxy } from '../harness/proxy.ts';
-import { connectRaw } from '../harness/recorder.ts';
+import { COM, connectRaw } from '../harness/recorder.ts';
 import type { SqlServer } from '../harness/sql-server.ts';
 import { temporaryDirectory } from '../harness/temp.ts';
 import { KIND_ROWS, KIND_TABLES, type KindCase, MODE_OF, SAME, SILENT, WARNED } from './kind-cases.ts';
@@ -110,6 +111,34 @@ describe.each([
     const added = await through(work);
     expect(added).toMatchObject({ mirrored: 21, all: 21, differing: 0, hazards: 0 });
     await expectSame(10);
+  });
+
+  it('a moment that is bound as a TIMESTAMP and can be none is a doubt', async () => {
+    const raw = await connectRaw({ ...RAW, port: proxy.port(SHARD) });
+    await raw.command(COM.QUERY, "SET sql_mode = ''", 'query');
+    const insert = 'INSERT INTO messages (folderid, itemid, title, at) VALUES (?, 1, ?, ?)';
+    const { statement } = await raw.command(COM.STMT_PREPARE, insert, 'prepare');
+    const put = (folder: number, ...[year, month, day]: readonly [number, number, number]) => {
+      const moment = Buffer.concat([Buffer.of(4), int(2, year), Buffer.of(month, day)]);
+      const head = [int(4, statement?.id ?? 0), Buffer.of(0), int(4, 1), Buffer.of(0, 1, 3, 0, 7, 0, 7, 0)];
+      return raw.command(COM.STMT_EXECUTE, Buffer.concat([...head, int(4, folder), moment, moment]), 'query');
+    };
+    const added = await addedBy(proxy, counts, async () => {
+      await put(1, 1969, 7, 20);
+      await put(2, 2039, 1, 1);
+      await put(3, 2024, 2, 30);
+    });
+    expect(added).toMatchObject({ mirrored: 3, all: 3, hazards: 3 });
+    const plain = await addedBy(proxy, counts, async () => {
+      await put(4, 2024, 2, 29);
+      await put(5, 0, 0, 0);
+      await put(6, 1971, 1, 1);
+    });
+    raw.close();
+    expect(plain).toMatchObject({ mirrored: 3, all: 3, hazards: 0 });
+    const [expected, found] = [await content(old, OLD_DATABASE), await content(fresh, NEW_DATABASE)];
+    const differing = expected.filter((row, at) => JSON.stringify(row) !== JSON.stringify(found[at]));
+    expect(differing.map(({ folderid }) => folderid)).toEqual([1, 2, 3]);
   });
 
   it('LOAD DATA is not replayed, and leaves a doubt on the table', async () => {
