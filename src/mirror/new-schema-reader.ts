@@ -63,6 +63,8 @@ export class NewSchemaReader {
   #timer: NodeJS.Timeout | null = null;
   #retryMs = RETRY_MIN_MS;
   #outdatedTold = false;
+  /** Why the latest readings failed, as it was told; null: the latest did not. */
+  #failure: string | null = null;
 
   constructor(source: NewSchemaSource) {
     this.#source = source;
@@ -132,6 +134,7 @@ export class NewSchemaReader {
     catalog.compare(comparison);
     this.#readAtMs = now();
     this.#outdatedTold = false;
+    this.#failure = null;
     this.#tell(comparison);
     this.#comparedAt = old.calm;
     // A table that is not there may be on its way: dropped to be made anew.
@@ -183,7 +186,10 @@ export class NewSchemaReader {
     if (this.#stopped) return;
     const { log, incidents, now } = this.#source;
     const retryInMs = this.#retryInMs();
-    log.warn({ reason, retryInMs }, 'the new server’s tables could not be read with newUser');
+    // A shadow that is down may stay so for hours: once is enough.
+    if (reason !== this.#failure)
+      log.warn({ reason, retryInMs }, 'the new server’s tables could not be read with newUser');
+    this.#failure = reason;
     this.#plan(retryInMs);
     if (this.#outdatedTold || now() - this.#readAtMs < OUTDATED_MS) return;
     this.#outdatedTold = true;
