@@ -10,7 +10,7 @@ import type { SqlServer } from '../harness/sql-server.ts';
 import { addedBy, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const TABLES = `CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(80), price DECIMAL(9,2), at DATETIME(3),
-    PRIMARY KEY (folderid, itemid));
+    PRIMARY KEY (folderid, itemid)) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;
   CREATE TABLE numbered (id BIGINT AUTO_INCREMENT PRIMARY KEY, folderid BIGINT)`;
 const INSERT = 'INSERT INTO messages VALUES (?, ?, ?, ?, ?)';
 

@@ -8,7 +8,7 @@ import type { SqlServer } from '../harness/sql-server.ts';
 import { addedBy, mirrored, NEW_DATABASE, OLD_DATABASE, SHARD, startStageProxy } from './stage.ts';
 
 const MESSAGES =
-  'CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(80), at DATETIME, PRIMARY KEY (folderid, itemid))';
+  'CREATE TABLE messages (folderid BIGINT, itemid BIGINT, title VARCHAR(80), at DATETIME, PRIMARY KEY (folderid, itemid)) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci';
 const NUMBERED = 'CREATE TABLE numbered (id BIGINT AUTO_INCREMENT PRIMARY KEY, folderid BIGINT)';
 const STAYING = `CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(60));
   CREATE TABLE counted (id BIGINT PRIMARY KEY);
