@@ -4,6 +4,7 @@
  */
 import { familyOf } from './column-family.ts';
 import { membersOf } from './column-members.ts';
+import { INTEGER_BYTES } from './integer-bytes.ts';
 
 export interface ColumnType {
   /** DATA_TYPE, such as `bigint`. */
@@ -31,13 +32,6 @@ interface Sized {
   readonly zerofill: boolean;
 }
 
-const INTEGER_BYTES: Readonly<Record<string, number>> = {
-  tinyint: 1,
-  smallint: 2,
-  mediumint: 3,
-  int: 4,
-  bigint: 8,
-};
 /** The most bytes of a text or a blob, as powers of two. */
 const LARGE_BITS: Readonly<Record<string, number>> = {
   tinytext: 8,

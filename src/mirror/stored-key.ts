@@ -2,6 +2,7 @@
  * Which texts of a key a column keeps, and compares, as they stand. Of all others the server may make another value,
  * rounded, cut off or read in a way of its own, so that one row would have two keys: they count as unknown.
  */
+import { INTEGER_BYTES } from './integer-bytes.ts';
 import { type KeyFold, keyFold } from './key-folding.ts';
 
 /** A column as information_schema tells of it. */
@@ -14,13 +15,6 @@ export interface KeyColumn {
   readonly collation?: string;
 }
 
-const INTEGER_BYTES: Readonly<Record<string, number>> = {
-  tinyint: 1,
-  smallint: 2,
-  mediumint: 3,
-  int: 4,
-  bigint: 8,
-};
 const UNREADABLE: KeyFold = () => null;
 
 /** Gives one text for all spellings of a key, null for a key that can't be told; null: each key that is read stands for itself. */
