@@ -39,8 +39,11 @@ const LAST_SESSIONS = 60;
 const LAST_FOLDERS_A_STREAM = 4;
 const LAST_LATENCY_MS = 2;
 const MEBIBYTE = 1024 * 1024;
-/** The queue's bytes count several times over (texts, records, sockets), and V8 keeps room for garbage. */
-const GROWTH_MAX_BYTES = 128 * MEBIBYTE;
+/**
+ * The queue's bytes count several times over (texts, records, sockets), the keys in doubt are held, and V8 keeps room
+ * for garbage, the more of it the longer it is not pressed.
+ */
+const GROWTH_MAX_BYTES = (run.full ? 192 : 128) * MEBIBYTE;
 /** Quick to give up, quick to come back, and with a queue that a short outage fills. */
 const CONFIG = {
   compare: 50,
