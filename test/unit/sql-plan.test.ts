@@ -452,6 +452,8 @@ describe('flags', () => {
     ['UPDATE t SET `greatest` = least WHERE `rlike` = json_valid(a)', false],
     ['UPDATE t SET a = b DIV 2', false],
     ['INSERT /*+ NO_BKA() */ INTO t VALUES (1)', false],
+    ['UPDATE t SET a = UNIX_TIMESTAMP()', false],
+    ['UPDATE t SET a = UNIX_TIMESTAMP(b)', true],
   ])('tells what each kind of server makes its own value of: %s', (text, byKind) => {
     expect(plan(text).byKind).toBe(byKind);
   });
